@@ -1,0 +1,76 @@
+"""Where records come from: the one interface that Kafka, files and standard input share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from monitor.events.records import RecordBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one poll brought.
+
+    Attributes:
+        blocks: at most one or a few blocks per partition, each in offset order.
+        caught_up: partitions whose every record up to the end of the log has been handed out, as known to this
+            poll. Only a source that never ends can be caught up: its worker may then mark the time as idle.
+        ended: partitions that will never bring another record (the end of a file).
+        clock_ms: epoch milliseconds read from the injected clock just before the poll began: whatever the log held
+            at that moment of a caught-up partition has been handed out. None for sources that have no now (files).
+    """
+
+    blocks: Sequence[RecordBlock]
+    caught_up: frozenset[str]
+    ended: frozenset[str]
+    clock_ms: int | None
+
+
+class Assignment(Protocol):
+    """What a source tells its worker about the partitions that it owns."""
+
+    def assigned(self, partitions: Sequence[str]) -> Mapping[str, int]:
+        """Claim these partitions; returns the offset to start reading each from. May block on storage."""
+
+    def revoked(self, partitions: Sequence[str]) -> None:
+        """Give these partitions back in order: commit what is counted. May block on storage."""
+
+    def lost(self, partitions: Sequence[str]) -> None:
+        """These partitions are somebody else's already: drop what is not committed."""
+
+
+class Source(Protocol):
+    """A log that can be read by partition from any offset."""
+
+    def start(self, assignment: Assignment) -> None:
+        """Begin; the assignment is called back from inside :meth:`poll` (or from here, if all is known)."""
+
+    def poll(self, *, timeout_s: float, behind: str | None = None) -> Polled:
+        """The next blocks; blocks for at most ``timeout_s`` seconds.
+
+        Args:
+            timeout_s: how long to wait for a first record.
+            behind: the partition whose event time is furthest behind, to be read first by sources that can
+                choose (files); Kafka ignores it.
+
+        Raises:
+            SourceUnavailable: the log cannot be read now; try again later.
+            SourceRefused: it will not get better by itself (authorisation, unknown topic).
+        """
+
+    def partitions(self) -> frozenset[str]:
+        """All partitions of the log, also those that other workers own."""
+
+    def committed(self, positions: Mapping[str, int]) -> None:
+        """These positions are durable now; for lag tools only. Must not raise."""
+
+    def pause(self, partitions: frozenset[str]) -> None:
+        """Hand out nothing more of these partitions until :meth:`resume` (back-pressure)."""
+
+    def resume(self, partitions: frozenset[str]) -> None:
+        """Undo :meth:`pause`."""
+
+    def close(self) -> None:
+        """Stop reading; idempotent."""
