@@ -1,0 +1,77 @@
+"""What alerting needs stored and how it reaches the world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from monitor.incidents.ports import ResponseStore
+
+
+class Deed(StrEnum):
+    """What a notification asks of its receiver (PagerDuty's event actions plus ``update``)."""
+
+    trigger = "trigger"
+    update = "update"
+    acknowledge = "acknowledge"
+    resolve = "resolve"
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of one incident to one channel: written with the change that caused it, delivered later."""
+
+    incident_id: int
+    seq: int
+    """The timeline entry that caused it: what orders the messages of one incident."""
+    channel: str
+    deed: Deed
+    dedup_key: str
+    """The incident's key: the same for all its messages, on every try."""
+    body: dict[str, object]
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """A claimed notification on its way out."""
+
+    id: int
+    attempts: int
+    """Tries before this one."""
+    notification: Notification
+
+
+class AlertStore(ResponseStore, Protocol):
+    """The response record and the outbox, in one transaction."""
+
+    def enqueue(self, notification: Notification) -> None:
+        """Put it into the outbox; a second one with the same (incident, seq, channel) is ignored."""
+
+
+class Outbox(Protocol):
+    """Hands out notifications one at a time, in order within (incident, channel), at least once."""
+
+    def claim(self, *, now_ms: int, lease_ms: int, limit: int) -> Sequence[Pending]:
+        """Claim due notifications by compare-and-set until ``now_ms + lease_ms``.
+
+        Only the oldest undelivered notification of each (incident, channel) is ever handed out, so a resolve
+        never overtakes its trigger. A claim that runs out is handed out again.
+        """
+
+    def delivered(self, pending: Pending, *, now_ms: int) -> None:
+        """Done; the next one of its incident and channel may go."""
+
+    def failed(self, pending: Pending, *, error: str, retry_at_ms: int | None) -> None:
+        """Try again at ``retry_at_ms``; None gives up for good (kept, with its error, and counted)."""
+
+    def backlog(self) -> int:
+        """How many wait, claimed ones included."""
+
+
+class Alerts(Protocol):
+    """Opens transactions on the response record."""
+
+    def transaction(self) -> AbstractContextManager[AlertStore]:
+        """Commit on leaving, roll back on an exception."""

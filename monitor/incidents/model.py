@@ -1,0 +1,154 @@
+"""Findings, incidents and their timeline: the nouns of the response record.
+
+All times are epoch milliseconds (UTC); ``*_at_ms`` of findings is event time, of incidents and timeline entries
+the service's clock.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """How loud a finding is."""
+
+    notice = "notice"
+    page = "page"
+
+
+class Direction(StrEnum):
+    """Which way the signal moved."""
+
+    rise = "rise"
+    fall = "fall"
+    change = "change"
+
+
+class Promise(StrEnum):
+    """What backs the false-alarm promise of a finding's test."""
+
+    proved = "proved"
+    calibrated = "calibrated"
+    rule = "rule"
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """How large the change is, in the signal's own unit (a mean of values in [0, 1]; a rate in events/s)."""
+
+    baseline: float
+    current: float
+    ratio: float | None
+    """current / baseline; None where the baseline is 0."""
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """The running statistic at the moment of the alarm, and what it was held against."""
+
+    log_evidence: float
+    """Natural logarithm of M; the alarm is at 0."""
+    events: int
+    """Events of the stream from the onset estimate to the alarm."""
+    level: float | None
+    """Approved level times margin plus floor that the mean had to exceed (pages); None for notices."""
+    detail: str
+    """The test in one sentence: null, alternative that leads, budget share."""
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """One contributor to the change and its share of it (shares of one kind sum to 1)."""
+
+    what: str
+    """``mix``, ``behaviour``, ``stratum`` or ``bin``."""
+    name: str
+    share: float
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """Evidence over its threshold: a change of one signal of one stream.
+
+    ``id`` is derived from what was found (stream, epoch, signal, question, tick), so a replay finds the same id.
+    """
+
+    id: str
+    guardrail: str
+    guardrail_version: str
+    category: str
+    signal: str
+    question: str
+    """Which question of the signal, e.g. ``near_threshold``, ``deny_rise``, ``any_change``."""
+    stratum: str
+    """Slice whose own test leads; empty when the pooled test does."""
+    kind: Kind
+    direction: Direction
+    promise: Promise
+    onset_low_ms: int
+    onset_high_ms: int
+    detected_at_ms: int
+    """End of the tick in which it was first seen, as a notice or as a page."""
+    paged_at_ms: int | None = None
+    ended_at_ms: int | None = None
+    effect: Effect
+    evidence: Evidence
+    attribution: tuple[Share, ...] = ()
+    offsets: dict[str, tuple[int, int]] = {}
+    """Per partition, the half-open range of log offsets from the onset estimate to the alarm."""
+    incident_id: int | None = None
+
+
+class Status(StrEnum):
+    """Where an incident stands; only forward, except that a new page re-opens a resolved one."""
+
+    open = "open"
+    acknowledged = "acknowledged"
+    resolved = "resolved"
+    closed = "closed"
+
+
+class Severity(StrEnum):
+    """In the words of the PagerDuty Events API, so that no channel has to translate."""
+
+    critical = "critical"
+    error = "error"
+    warning = "warning"
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """The response record: one per guardrail and onset."""
+
+    id: int
+    """1, 2, 3...; shown as ``INC-1``."""
+    key: str
+    """Stable dedup key of every notification about it."""
+    guardrail: str
+    status: Status
+    severity: Severity
+    title: str
+    opened_at_ms: int
+    onset_low_ms: int
+    """Earliest onset among its findings, event time."""
+    last_found_ms: int
+    """Latest page among its findings, event time."""
+    acknowledged_by: str | None = None
+    acknowledged_at_ms: int | None = None
+    resolved_at_ms: int | None = None
+    closed_at_ms: int | None = None
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of an incident's timeline; append-only, chained by SHA-256 to the line before it."""
+
+    incident_id: int
+    seq: int
+    """1, 2, 3... without gaps."""
+    at_ms: int
+    actor: str
+    """``driftline`` or the name of the person."""
+    kind: str
+    """``opened``, ``finding_added``, ``finding_upgraded``, ``finding_ended``, ``acknowledged``, ``note``, ..."""
+    data: dict[str, object]
+    previous_hash: str
+    """``hash`` of entry seq - 1; 64 zeros for the first."""
+    hash: str
+    """Hex SHA-256 over the canonical JSON of all the fields above."""

@@ -1,0 +1,60 @@
+"""What the response needs stored. Implemented in monitor.storage; one transaction at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from monitor.incidents.model import Entry, Finding, Incident, Severity, Status
+
+
+class ResponseStore(Protocol):
+    """Findings, incidents and timelines inside one open transaction."""
+
+    def save_finding(self, finding: Finding) -> None:
+        """Insert it, or replace the stored version with the same id."""
+
+    def finding(self, finding_id: str) -> Finding | None:
+        """The stored version."""
+
+    def findings(
+        self, *, incident_id: int | None = None, kind: str | None = None, limit: int = 1000
+    ) -> Sequence[Finding]:
+        """Newest first by detection, all or of one incident or kind."""
+
+    def new_incident(
+        self,
+        *,
+        key: str,
+        guardrail: str,
+        severity: Severity,
+        title: str,
+        opened_at_ms: int,
+        onset_low_ms: int,
+        last_found_ms: int,
+    ) -> Incident:
+        """Store a new open incident and give it the next id."""
+
+    def update_incident(self, incident: Incident, *, expected: Status) -> bool:
+        """Replace the stored incident if its status still is ``expected``; False if somebody was faster."""
+
+    def incident(self, incident_id: int) -> Incident | None:
+        """One incident."""
+
+    def incidents(
+        self, *, guardrail: str | None = None, status: Sequence[Status] | None = None, limit: int = 1000
+    ) -> Sequence[Incident]:
+        """Newest first."""
+
+    def append_entry(self, entry: Entry) -> None:
+        """Append to the timeline.
+
+        Raises:
+            StoreUnavailable: another writer took this seq; run the transaction again.
+        """
+
+    def last_entry(self, incident_id: int) -> Entry | None:
+        """The newest entry of a timeline, locked against other writers where the database can."""
+
+    def timeline(self, incident_id: int) -> Sequence[Entry]:
+        """All entries by seq."""
