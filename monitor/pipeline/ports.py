@@ -175,12 +175,12 @@ class Snapshot:
 
     tick: int
     fingerprint: str
-    """Of the code's bins, banks and settings: a snapshot of another fingerprint is not used, counts are replayed."""
+    """Of the code's bins, banks and settings: one of another fingerprint is not used: counts are replayed."""
     blob: bytes
 
 
 class JudgementStore(AlertStore, Protocol):
-    """One judging transaction: evidence, findings, incidents and outbox commit together under the fencing token."""
+    """One judging transaction: evidence, findings, incidents, outbox commit together under the fencing token."""
 
     def advance(self, judged_before: int) -> None:
         """All ticks below this are judged."""
