@@ -1,0 +1,314 @@
+"""The general decoder: any one record, by the standard library's JSON parser; slow, complete, and the yardstick.
+
+The scanner leaves to it every record that is odd or wrong, so this is the only place that rejects, and the
+sentence that a person reads is made here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, NoReturn
+
+import numpy as np
+from numba import njit
+
+from monitor.events.batch import ScoreSemantics
+from monitor.events.instant import rfc3339_ms
+from monitor.events.reasons import Reason, Rejection
+from monitor.events.schema import (
+    BY_NAME,
+    FIELDS,
+    MAX_IDENTIFIER_BYTES,
+    MAX_WORD_BYTES,
+    VERSION,
+    Field,
+    Kind,
+)
+
+_SHOWN: Final = 40
+"""Characters of a value that a sentence may quote."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_HEX: Final = re.compile(r"[0-9a-fA-F]{16}")
+_MAX_DIGITS: Final = 40
+"""Longest integer that is read as one. Every range ends far below; the parser must not be made to multiply."""
+
+
+class Event(NamedTuple):
+    """What one record says, by field name; absent fields are not in the mappings."""
+
+    words: Mapping[str, str]
+    identifiers: Mapping[str, bytes]
+    codes: Mapping[str, int]
+    integers: Mapping[str, int]
+    numbers: Mapping[str, float]
+    fingerprint: int
+    text: bytes | None
+
+
+def read(value: bytes, *, has_timestamp: bool, max_depth: int) -> Event:
+    """Decode and check one record.
+
+    Args:
+        value: the record's value.
+        has_timestamp: whether the record itself has a time.
+        max_depth: how deeply objects and arrays may be nested.
+
+    Raises:
+        Rejection: the record is not an acceptable event.
+    """
+    record = _parse(value, max_depth=max_depth)
+    if "v" not in record or record["v"] is None:
+        _missing("v")
+    _read_version(BY_NAME["v"], record["v"])  # first: another version may mean other things by the same names
+    seen: dict[str, Any] = {}
+    for name, raw in record.items():
+        field = BY_NAME.get(name)
+        if field is not None and raw is not None:
+            read_value = _READERS[field.kind](field, raw)
+            if read_value is not None:
+                seen[name] = read_value
+    for field in FIELDS:
+        if field.required and field.name not in seen:
+            _missing(field.name)
+    if "time" not in seen and not has_timestamp:
+        raise Rejection(Reason.no_time, "neither the event nor the record has a time")
+    if (
+        seen.get("score_semantics") == ScoreSemantics.label_confidence
+        and "score" in seen
+        and "verdict" not in seen
+    ):
+        raise Rejection(
+            Reason.missing_field, "verdict is missing: a score that is a label's confidence needs the label"
+        )
+    return Event(
+        words=_of(seen, Kind.word),
+        identifiers=_of(seen, Kind.identifier),
+        codes=_of(seen, Kind.choice, Kind.flag),
+        integers=_of(seen, Kind.time, Kind.integer, Kind.rules),
+        numbers=_of(seen, Kind.number),
+        fingerprint=seen.get("fingerprint", 0),
+        text=seen.get("text"),
+    )
+
+
+def _of(seen: Mapping[str, Any], *kinds: Kind) -> dict[str, Any]:
+    return {name: value for name, value in seen.items() if BY_NAME[name].kind in kinds}
+
+
+def _parse(value: bytes, *, max_depth: int) -> dict[str, Any]:
+    if nesting_depth(np.frombuffer(value, np.uint8)) > max_depth:
+        raise Rejection(Reason.too_deep, f"nested more than {max_depth} deep")
+    try:
+        record = _JSON.decode(value.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Rejection(Reason.invalid_json, f"not UTF-8 at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise Rejection(Reason.invalid_json, f"{error.msg} at character {error.pos}") from None
+    if not isinstance(record, dict):
+        raise Rejection(Reason.not_an_object, f"{_type_name(record)} instead of an object")
+    return record
+
+
+@njit(cache=True, nogil=True)
+def nesting_depth(value):  # type: ignore[no-untyped-def]
+    """Deepest nesting of brackets outside of strings, so that no parser has to recurse to find out."""
+    depth, deepest, i, in_string = 0, 0, 0, False
+    while i < value.size:
+        byte = value[i]
+        if in_string:
+            if byte == 0x5C:
+                i += 1
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in (0x5B, 0x7B):
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in (0x5D, 0x7D):
+            depth -= 1
+        i += 1
+    return deepest
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+
+
+def _constant(name: str) -> NoReturn:
+    raise Rejection(Reason.invalid_json, f"{name} is not JSON")
+
+
+_JSON: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
+
+
+def _missing(name: str) -> NoReturn:
+    raise Rejection(Reason.missing_field, f"{name} is required and missing")
+
+
+def _type_name(value: object) -> str:
+    names = {
+        dict: "an object",
+        list: "an array",
+        str: "a string",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+    }
+    return names.get(type(value), "null")
+
+
+def _wrong_type(field: Field, value: object, wanted: str) -> NoReturn:
+    raise Rejection(Reason.wrong_type, f"{field.name} must be {wanted}, not {_type_name(value)}")
+
+
+def _out_of_range(field: Field, shown: object, *, unit: str = "") -> NoReturn:
+    allowed = f"{field.minimum} to {field.maximum} {unit or field.unit}".rstrip()
+    raise Rejection(Reason.out_of_range, f"{field.name} is {str(shown)[:_SHOWN]}; allowed is {allowed}")
+
+
+def _utf8(field: Field, value: object) -> bytes:
+    """The string's bytes, within its limits."""
+    if not isinstance(value, str):
+        _wrong_type(field, value, "a string")
+    try:
+        text = value.encode()
+    except UnicodeEncodeError:
+        raise Rejection(
+            Reason.wrong_type, f"{field.name} holds half a surrogate pair; it must be Unicode"
+        ) from None
+    if not field.minimum <= len(text) <= field.maximum:
+        _out_of_range(field, f"{len(text)} bytes long", unit="bytes")
+    return text
+
+
+def _read_version(field: Field, value: object) -> int:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == VERSION:
+        return VERSION
+    shown = repr(value)[:_SHOWN] if isinstance(value, int | float | str) else _type_name(value)
+    raise Rejection(Reason.wrong_version, f"v is {shown}; this decoder reads {VERSION}")
+
+
+def _read_word(field: Field, value: object) -> str | None:
+    text = _utf8(field, value).decode()
+    if _CONTROL.search(text):
+        raise Rejection(Reason.out_of_range, f"{field.name} holds a control character")
+    return text or None
+
+
+def _read_identifier(field: Field, value: object) -> bytes | None:
+    return _utf8(field, value) or None
+
+
+def _read_choice(field: Field, value: object) -> int | None:
+    if not isinstance(value, str):
+        _wrong_type(field, value, "a string")
+    if not value:
+        return None
+    if value not in field.words:
+        raise Rejection(
+            Reason.unknown_value, f"{field.name} is {value[:_SHOWN]!a}; allowed is {', '.join(field.words)}"
+        )
+    return field.words.index(value)
+
+
+def _read_flag(field: Field, value: object) -> int:
+    if not isinstance(value, bool):
+        _wrong_type(field, value, "true or false")
+    return int(value)
+
+
+def _read_integer(field: Field, value: object) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        _wrong_type(field, value, "an integer")
+    if not field.minimum <= value <= field.maximum:
+        _out_of_range(field, value)
+    if not isinstance(value, int):
+        raise Rejection(Reason.wrong_type, f"{field.name} is {value!r}; it must be an integer")
+    return value
+
+
+def _read_number(field: Field, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        _wrong_type(field, value, "a number")
+    if not field.minimum <= value <= field.maximum:
+        _out_of_range(field, value)
+    return float(value)
+
+
+def _read_time(field: Field, value: object) -> int | None:
+    if not isinstance(value, str):
+        if isinstance(value, int | float):
+            return _read_integer(field, value)
+        _wrong_type(field, value, "integer epoch milliseconds or an RFC 3339 string")
+    if not value:
+        return None
+    milliseconds = rfc3339_ms(value)
+    if milliseconds is None:
+        raise Rejection(Reason.wrong_type, f"time is {value[:_SHOWN]!a}; a string must be RFC 3339 with an offset")
+    return _read_integer(field, milliseconds)
+
+
+def _read_fingerprint(field: Field, value: object) -> int | None:
+    if not isinstance(value, str):
+        _wrong_type(field, value, "a string")
+    if not value:
+        return None
+    if not _HEX.fullmatch(value):
+        raise Rejection(Reason.out_of_range, f"{field.name} is not 16 hexadecimal digits")
+    return int(value, 16)
+
+
+def _read_text(field: Field, value: object) -> bytes:
+    if not isinstance(value, str):
+        _wrong_type(field, value, "a string")
+    # half a surrogate pair must not be a way round the fingerprint
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _read_rules(field: Field, value: object) -> int:
+    if not isinstance(value, list):
+        _wrong_type(field, value, "an array of strings")
+    if len(value) > field.maximum:
+        _out_of_range(field, f"{len(value)} long", unit="strings")
+    for rule in value:
+        if not isinstance(rule, str):
+            raise Rejection(Reason.wrong_type, f"rules holds {_type_name(rule)}; it must hold strings")
+    return len(value)
+
+
+def _read_labels(field: Field, value: object) -> None:
+    if not isinstance(value, dict):
+        _wrong_type(field, value, "an object")
+    if len(value) > field.maximum:
+        _out_of_range(field, f"{len(value)} large", unit="labels")
+    for name, label in value.items():
+        if not isinstance(label, str):
+            raise Rejection(Reason.wrong_type, f"labels holds {_type_name(label)}; it must hold strings")
+        for part, limit in ((name, MAX_WORD_BYTES), (label, MAX_IDENTIFIER_BYTES)):
+            if len(part.encode("utf-8", "surrogatepass")) > limit:
+                raise Rejection(
+                    Reason.out_of_range,
+                    f"labels holds too long a string; allowed is {MAX_WORD_BYTES} bytes for a name and"
+                    f" {MAX_IDENTIFIER_BYTES} for a value",
+                )
+
+
+_READERS: Final[dict[Kind, Callable[[Field, Any], Any]]] = {
+    Kind.version: _read_version,
+    Kind.word: _read_word,
+    Kind.identifier: _read_identifier,
+    Kind.choice: _read_choice,
+    Kind.flag: _read_flag,
+    Kind.time: _read_time,
+    Kind.integer: _read_integer,
+    Kind.number: _read_number,
+    Kind.fingerprint: _read_fingerprint,
+    Kind.text: _read_text,
+    Kind.rules: _read_rules,
+    Kind.labels: _read_labels,
+}
