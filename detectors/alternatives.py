@@ -1,0 +1,224 @@
+"""Banks of alternatives: what a test bets on.
+
+    Bank(log_e (B, K), log_prior (K,), names)      frozen; .fingerprint identifies its content
+    material(values, level=m, direction="rise")    bets on a mean above (below) m; needs E[x | past] <= m, no more
+    boundary(q, values)                            bets on a larger mean of x under a declared law q of the bins
+    sparse(q, bump=0)                              bets on any single bin (or narrow bump) growing
+    mixture([(weight, bank), ...])                 one bank of them all
+    limit(level, margin=, floor=, direction=)      the m of `material`; raises Unavailable where there is none
+
+`log_e[b, k]` is the log e-value of one event in bin b under alternative k: its expectation under the null is
+exactly 1 (`q` declared) or at most 1 (every law whose mean keeps to the level).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from detectors.bins import unit_values
+
+Direction = Literal["rise", "fall"]
+
+# From a drift that only a large stream can show to a rate that is 35 times its level: below the first, the
+# margin is the better tool; above the last (rates of .3 % becoming 10 %), any alternative alarms within events.
+MATERIAL_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 7.0, 12.0, 20.0, 35.0)
+BOUNDARY_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 6.0)
+CONTAMINATIONS = (0.003, 0.01, 0.03, 0.1, 0.3)
+MAX_CELLS = 4_000_000  # bins x alternatives of one bank: 32 MB
+
+
+class Reason(StrEnum):
+    """Why a test cannot be set up."""
+
+    LEVEL_OUT_OF_RANGE = "the level with its margin lies outside (0, 1)"
+    FALL_BELOW_FLOOR = "a fall below the level minus its margin and floor would be below zero"
+    NOTHING_BEYOND_LEVEL = "no bin has a value beyond the level"
+
+
+class Unavailable(ValueError):  # noqa: N818 - a state of the signal, in the words of the design
+    """The test cannot work on these figures; `reason` is the rule that says so."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason.value}: {detail}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Alternatives of one test over B bins.
+
+    Parameters
+    ----------
+    log_e : (B, K) log e-values of one event, finite.
+    log_prior : (K,) log weights that sum to 1.
+    names : (K,) words for the alternatives, for evidence that a person reads; optional.
+
+    Raises ValueError on NaN, infinities, shapes that disagree, or weights that do not sum to 1.
+    """
+
+    log_e: NDArray[np.float64]
+    log_prior: NDArray[np.float64]
+    names: tuple[str, ...] = ()
+    fingerprint: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        log_e = np.array(self.log_e, dtype=np.float64, order="C")
+        log_prior = np.array(self.log_prior, dtype=np.float64)
+        if log_e.ndim != 2 or not log_e.size or log_e.size > MAX_CELLS:
+            raise ValueError(f"log_e must be (bins, alternatives) with 1 to {MAX_CELLS} cells, got {log_e.shape}")
+        if log_prior.shape != (log_e.shape[1],):
+            raise ValueError(f"log_prior must be ({log_e.shape[1]},), got {log_prior.shape}")
+        if not np.isfinite(log_e).all():
+            raise ValueError("log_e holds NaN or infinite values; every e-value must be positive and finite")
+        total = float(np.exp(log_prior).sum())
+        if not abs(total - 1) < 1e-9:  # also refuses NaN
+            raise ValueError(f"the alternatives' weights must sum to 1, got {total}")
+        if self.names and len(self.names) != len(log_prior):
+            raise ValueError(f"{len(log_prior)} alternatives need as many names, got {len(self.names)}")
+        log_e.setflags(write=False)
+        log_prior.setflags(write=False)
+        object.__setattr__(self, "log_e", log_e)
+        object.__setattr__(self, "log_prior", log_prior)
+        object.__setattr__(self, "fingerprint", fingerprint(log_e, log_prior))
+
+
+def fingerprint(log_e: NDArray[np.float64], log_prior: NDArray[np.float64]) -> int:
+    """A 63-bit identity of a bank's numbers, to 1e-9: the last bits of `log` differ between machines."""
+    digest = hashlib.blake2b(repr(log_e.shape).encode(), digest_size=8)
+    for array in (log_e, log_prior):
+        digest.update(np.round(array * 1e9).astype(np.int64).tobytes())
+    return int.from_bytes(digest.digest(), "big") >> 1  # fits a signed 64-bit database column
+
+
+def limit(level: float, *, margin: float, floor: float, direction: Direction = "rise") -> float:
+    """The bound m that a material test defends: `level` widened by a relative margin and an absolute floor.
+
+    Raises Unavailable where m would leave (0, 1): a rise that has no room, a fall that would end below zero.
+    """
+    if not (margin >= 0 and floor >= 0):
+        raise ValueError(f"margin and floor must not be negative, got {margin} and {floor}")
+    m = level * (1 + margin) + floor if direction == "rise" else level * (1 - margin) - floor
+    if not 0 < m < 1:
+        reason = Reason.FALL_BELOW_FLOOR if direction == "fall" and m <= 0 else Reason.LEVEL_OUT_OF_RANGE
+        raise Unavailable(reason, f"level {level:.6g}, margin {margin:.3g}, floor {floor:.3g} give m = {m:.6g}")
+    return m
+
+
+def material(
+    values: ArrayLike, *, level: float, direction: Direction = "rise", ratios: Sequence[float] = MATERIAL_RATIOS
+) -> Bank:
+    """Bets that the mean of x has left the level, `e = 1 + lam * (x - m)` (rise) or `1 - lam * (x - m)` (fall).
+
+    Parameters
+    ----------
+    values : (B,) x of each bin, in [0, 1].
+    level : m, margin included (see `limit`), in (0, 1).
+    ratios : factors > 1 on the *odds* of m that the bets are tuned to. On odds rather than on the rate, so no
+        bet can cross m or reach 1: each e-value stays positive, and a test for falls never profits from a rise.
+
+    The e-value's mean is exactly 1 when the mean of x is m and below 1 on the approved side, whatever else
+    the law of x is. Raises Unavailable. Source: betting on bounded means, Waudby-Smith and Ramdas 2024.
+    """
+    x = unit_values(values)
+    if not 0 < level < 1:
+        raise Unavailable(Reason.LEVEL_OUT_OF_RANGE, f"m = {level:.6g}")
+    if direction == "fall":
+        mirrored = material(1 - x, level=1 - level, direction="rise", ratios=ratios)
+        names = tuple(name.replace("up", "down") for name in mirrored.names)
+        return Bank(mirrored.log_e, mirrored.log_prior, names)
+    if x.max() <= level:
+        raise Unavailable(Reason.NOTHING_BEYOND_LEVEL, f"largest value {x.max():.6g}, m = {level:.6g}")
+    factor = _ratios(ratios)
+    odds = factor * level / (1 - level)
+    target = odds / (1 + odds)
+    lam = (target - level) / (level * (1 - level))
+    return _uniform(np.log1p(lam * (x[:, None] - level)), tuple(f"odds up {r:g}x" for r in factor))
+
+
+def boundary(q: ArrayLike, values: ArrayLike, *, ratios: Sequence[float] = BOUNDARY_RATIOS) -> Bank:
+    """Bets that the mean of x under the declared law q grows by each ratio: `e = 1 + lam * (x - q.x)`.
+
+    With two bins of value 0 and 1 this is the likelihood ratio. Ratios that would need a negative e-value
+    are held just short of it. Raises Unavailable when q gives x no room to grow.
+    """
+    law = probabilities(q)
+    x = unit_values(values, len(law))
+    mean = float(law @ x)
+    spread = float(law @ (x - mean) ** 2)
+    if not (spread > 0 and mean < x.max()):
+        raise Unavailable(Reason.NOTHING_BEYOND_LEVEL, f"mean {mean:.6g} of values up to {x.max():.6g}")
+    factor = _ratios(ratios)
+    # a tilt by lam moves the mean to mean + lam * spread; .98: the rarest event may cost a factor 50, not all
+    lam = np.minimum((factor - 1) * mean / spread, 0.98 / (mean - x.min()))
+    return _uniform(np.log1p(lam * (x[:, None] - mean)), tuple(f"near the threshold {r:g}x" for r in factor))
+
+
+def sparse(q: ArrayLike, *, contaminations: Sequence[float] = CONTAMINATIONS, bump: int = 0) -> Bank:
+    """Bets that a share c of the traffic moved into one bin: `e = 1 - c + c * g_b(bin) / q(bin)`.
+
+    Parameters
+    ----------
+    q : (B,) declared law of the bins, positive.
+    contaminations : shares c in (0, 1).
+    bump : spreads the mass over this many neighbours on each side, falling linearly; for ordered bins only.
+    """
+    law = probabilities(q)
+    share = np.asarray(contaminations, dtype=np.float64)
+    if not (share.size and ((share > 0) & (share < 1)).all()):
+        raise ValueError(f"contaminations must lie in (0, 1), got {contaminations}")
+    index = np.arange(len(law))
+    shape = np.clip(1 + bump - np.abs(index[:, None] - index[None, :]), 0, None).astype(np.float64)
+    shape /= shape.sum(axis=0)
+    gain = shape / law[:, None]  # (B events, B targets)
+    e = 1 - share + share * gain[:, :, None]
+    names = tuple(f"bin {b} +{c:.3g}" for b in index for c in share)
+    return _uniform(np.log(e).reshape(len(law), -1), names)
+
+
+def mixture(parts: Sequence[tuple[float, Bank]]) -> Bank:
+    """One bank of several over the same bins; weights are normalised. Halving a weight costs log 2 of evidence."""
+    if not parts:
+        raise ValueError("a mixture needs at least one bank")
+    sizes = {bank.log_e.shape[0] for _, bank in parts}
+    weights = np.array([weight for weight, _ in parts], dtype=np.float64)
+    if len(sizes) != 1:
+        raise ValueError(f"the banks of a mixture must share their bins, got {sorted(sizes)} bins")
+    if not (np.isfinite(weights).all() and (weights > 0).all()):
+        raise ValueError(f"weights of a mixture must be positive, got {weights.tolist()}")
+    log_weights = np.log(weights / weights.sum())
+    named = all(bank.names for _, bank in parts)
+    return Bank(
+        np.concatenate([bank.log_e for _, bank in parts], axis=1),
+        np.concatenate([w + bank.log_prior for w, (_, bank) in zip(log_weights, parts, strict=True)]),
+        tuple(name for _, bank in parts for name in bank.names) if named else (),
+    )
+
+
+def probabilities(q: ArrayLike) -> NDArray[np.float64]:
+    """A declared law of the bins, normalised. Raises ValueError unless all are positive and they sum to 1."""
+    law = np.array(q, dtype=np.float64)
+    if law.ndim != 1 or len(law) < 2:
+        raise ValueError(f"q must hold the probabilities of at least 2 bins, got shape {law.shape}")
+    if not ((law > 0).all() and abs(law.sum() - 1) < 1e-6):
+        raise ValueError("q must be positive and sum to 1 (smooth counts with recoupling.declared first)")
+    law /= law.sum()
+    return law
+
+
+def _ratios(ratios: Sequence[float]) -> NDArray[np.float64]:
+    factor = np.unique(np.asarray(ratios, dtype=np.float64))
+    if not (factor.size and np.isfinite(factor).all() and factor.min() > 1):
+        raise ValueError(f"ratios must be above 1, got {list(ratios)}")
+    return factor
+
+
+def _uniform(log_e: NDArray[np.float64], names: tuple[str, ...]) -> Bank:
+    k = log_e.shape[1]
+    return Bank(log_e, np.full(k, -np.log(k)), names)

@@ -1,0 +1,70 @@
+"""The promise in the team's own words, and what it lets each test spend.
+
+    budget = Budget(alarms=1, period_s=30 * 86400)
+    budget.per_tick(10.0)                    spend per tick of 10 s, over everything
+    budget.split(10.0, weights)              the same, split over the tests that are armed
+    poisson_upper_limit(count, .95)          what a count of false alarms says about their rate
+
+By the theorem in README.md the expected number of false alarms never exceeds the total of what is spent. A
+split may change at any time and must look only at the past: which tests are armed now, not what they say next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Budget:
+    """At most `alarms` false alarms per `period_s` seconds on average, over all tests that share the budget."""
+
+    alarms: float
+    period_s: float
+
+    def __post_init__(self) -> None:
+        for name in ("alarms", "period_s"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} of a budget must be a positive number, got {value}")
+
+    def per_tick(self, tick_s: float) -> float:
+        """Spend of one full tick over all tests, in alarms."""
+        if not (np.isfinite(tick_s) and 0 < tick_s <= self.period_s):
+            raise ValueError(f"a tick must last more than 0 and at most {self.period_s} s, got {tick_s}")
+        return self.alarms * tick_s / self.period_s
+
+    def split(self, tick_s: float, weights: ArrayLike) -> NDArray[np.float64]:
+        """Spend of a full tick of each armed test, in proportion to its weight; sums to `per_tick`."""
+        share = np.asarray(weights, dtype=np.float64)
+        if not (np.isfinite(share).all() and (share >= 0).all()):
+            raise ValueError(f"weights must be finite and not negative, got {share}")
+        total = share.sum()
+        return np.zeros_like(share) if total == 0 else self.per_tick(tick_s) * share / total
+
+    def parts(self, weights: ArrayLike) -> tuple[Budget, ...]:
+        """Budgets of the same period for groups of tests, such as a reserve for streams to come."""
+        share = np.asarray(weights, dtype=np.float64)
+        if not ((share > 0).all() and np.isfinite(share).all() and share.size):
+            raise ValueError(f"weights of parts must be positive, got {share}")
+        return tuple(Budget(float(self.alarms * s), self.period_s) for s in share / share.sum())
+
+
+def poisson_upper_limit(count: int, confidence: float = 0.95) -> float:
+    """Upper confidence limit of a Poisson mean after `count` events (Garwood 1936): 3.0 after none at 95 %."""
+    _check(count, confidence)
+    return float(stats.chi2.ppf(confidence, 2 * (count + 1)) / 2)
+
+
+def poisson_lower_limit(count: int, confidence: float = 0.95) -> float:
+    """Lower confidence limit of a Poisson mean after `count` events; 0 after none."""
+    _check(count, confidence)
+    return float(stats.chi2.ppf(1 - confidence, 2 * count) / 2) if count else 0.0
+
+
+def _check(count: int, confidence: float) -> None:
+    if count < 0 or not 0 < confidence < 1:
+        raise ValueError(f"need a count >= 0 and a confidence in (0, 1), got {count} and {confidence}")

@@ -1,0 +1,126 @@
+"""The inner loop of `evidence.Evidence`: compiled, one pass over the cells, touching only what the cells name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+TOP = 690.0  # exp(690) = 1e299; R before a tick is below 1e7, so that R * exp(TOP) stays finite
+ROUND = 1e9  # log M is compared after rounding to 1e-9: sums of floats are not byte-stable
+
+
+@njit(cache=True, nogil=True)
+def advance_ticks(  # noqa: PLR0917 - numba takes keywords slowly
+    ptr: Ints,
+    cells: tuple[Ints, Ints, Ints, Ints],
+    tests: NDArray[Any],
+    state: Floats,
+    totals: Floats,
+    banks: tuple[Ints, Ints, Floats],
+    priors: Floats,
+) -> tuple[int, NDArray[np.int32]]:
+    """Ticks consumed and tests that alarmed in the last of them. Cells are sorted by (test, stratum, bin)."""
+    test = cells[0]
+    alarmed = np.empty(16, dtype=np.int32)
+    found = 0
+    for t in range(len(ptr) - 1):
+        start = ptr[t]
+        while start < ptr[t + 1]:
+            end = start
+            while end < ptr[t + 1] and test[end] == test[start]:
+                end += 1
+            which = test[start]
+            if tests[which].armed and _update(start, end, cells, tests, which, state, totals, banks, priors):
+                tests[which].armed = False
+                if found == len(alarmed):
+                    alarmed = np.concatenate((alarmed, np.empty(found, dtype=np.int32)))
+                alarmed[found] = which
+                found += 1
+            start = end
+        if found:
+            return t + 1, alarmed[:found].copy()
+    return len(ptr) - 1, alarmed[:0].copy()
+
+
+@njit(cache=True, nogil=True)
+def _update(  # noqa: PLR0917
+    start: int,
+    end: int,
+    cells: tuple[Ints, Ints, Ints, Ints],
+    tests: NDArray[Any],
+    which: int,
+    state: Floats,
+    totals: Floats,
+    banks: tuple[Ints, Ints, Floats],
+    priors: Floats,
+) -> bool:
+    """One test, one tick: adds the spend, multiplies by the tick's e-values, says whether M reached 1."""
+    _, stratum, bin_, count = cells
+    bank_of, table_at, table = banks
+    row = tests[which]
+    strata, k = row.strata, row.alternatives
+    n = 0
+    seen = 0  # strata with events
+    last = -1
+    for i in range(start, end):
+        n += count[i]
+        if count[i] > 0 and stratum[i] != last:
+            seen += 1
+            last = stratum[i]
+    if n == 0:
+        return False
+    w = row.spend * min(float(n), row.n_ref) / row.n_ref
+    row.spent += w
+    # Slices carry 1/2 of M and hold 1/S of that each; what the silent ones would spend goes to those seen,
+    # so that w is spent in full and a thin stream spends per event what a thick one does.
+    w_slice = w * strata / seen
+    prior = priors[row.prior : row.prior + k]
+    pooled = np.zeros(k)
+    own = np.empty(k)
+    i = start
+    while i < end:
+        s = stratum[i]
+        own[:] = 0.0
+        some = False
+        base = table_at[bank_of[row.component + s]]
+        while i < end and stratum[i] == s:
+            if count[i] > 0:
+                some = True
+                c = float(count[i])
+                at = base + bin_[i] * k
+                for j in range(k):
+                    own[j] += c * table[at + j]
+            i += 1
+        if some:
+            here = row.state + s * k
+            totals[row.component + s] = _multiply(state[here : here + k], own, w_slice, prior)
+            for j in range(k):
+                pooled[j] += own[j]
+    if strata == 1:
+        m = totals[row.component]
+    else:
+        here = row.state + strata * k
+        totals[row.component + strata] = _multiply(state[here : here + k], pooled, w, prior)
+        m = 0.0
+        for s in range(strata):
+            m += totals[row.component + s]
+        m = 0.5 * (m / strata + totals[row.component + strata])
+    return bool(m > 0.0 and np.round(np.log(m) * ROUND) >= 0.0)
+
+
+@njit(cache=True, nogil=True)
+def _multiply(state: Floats, log_e: Floats, w: float, prior: Floats) -> float:
+    """`R <- (R + w) * e` in place for one component; returns its evidence, the prior's mean of R."""
+    top = log_e.max()
+    shift = top - TOP if top > TOP else 0.0  # keeps the order of alternatives where all would overflow
+    total = 0.0
+    for j in range(len(state)):
+        state[j] = (state[j] + w) * np.exp(log_e[j] - shift)
+        total += prior[j] * state[j]
+    return total

@@ -1,0 +1,197 @@
+"""The level that a team approves as normal: proposed from a baseline, defended by the material test.
+
+    propose(counts, values, direction="rise") -> Level       counts (B,), or (T, B) to let wander widen it
+    level.limit                                              the m that `alternatives.material` takes
+    minimum_detectable(limit, direction=, events_per_day=, spend_per_day=)
+
+The promise of the material test does not rest on the proposal: whatever level is approved, false alarms are
+those raised while the true mean keeps to it. The proposal decides how probable it is that it does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from detectors.alternatives import MATERIAL_RATIOS, Direction, Unavailable, limit
+from detectors.bins import unit_values
+
+# With 1,600 events and rates of .4-1.1 %, a plug-in level times 1.1-1.5 paged 3-22 times a stream-month where
+# .045 are promised; a 99 % limit x 1.25 + .005 paged 0-.08 times.
+CONFIDENCE = 0.99
+MARGIN = 0.25
+FLOOR = 0.005
+LEARNING_EVENTS = 1600
+LEARNING_MASS = 15.0  # of x summed over the baseline: rare events seen
+
+
+class LevelReason(StrEnum):
+    """How far a proposal can be trusted."""
+
+    PROPOSED = "proposed from the baseline"
+    WIDENED = "proposed from the baseline; the margin is widened because the baseline wanders"
+    LEARNING = "learning: the baseline has too few events, or too few in the rare bins"
+    UNAVAILABLE = "the margin and the floor leave no level that could be tested"
+
+
+@dataclass(frozen=True)
+class Level:
+    """An approved or proposed level.
+
+    Parameters
+    ----------
+    rate : mean of x in the baseline. level : its confidence limit on the side that is defended.
+    margin, floor : relative and absolute distance from the level that a drift must exceed to be material.
+    confidence : of the limit. direction : the side that pages. reason : see `LevelReason`.
+    minimum_detectable : nearest true mean that is expected to be found within a day, NaN where none or unknown.
+    events : size of the baseline. wander : sd of the tick means around the rate beyond chance, over the rate.
+    """
+
+    rate: float
+    level: float
+    margin: float
+    floor: float
+    confidence: float
+    direction: Direction
+    reason: LevelReason
+    minimum_detectable: float = np.nan
+    events: int = 0
+    wander: float = 0.0
+
+    @property
+    def limit(self) -> float:
+        """m, the bound the material test defends. Raises Unavailable where there is none."""
+        return limit(self.level, margin=self.margin, floor=self.floor, direction=self.direction)
+
+
+def propose(
+    counts: ArrayLike,
+    values: ArrayLike,
+    *,
+    direction: Direction = "rise",
+    confidence: float = CONFIDENCE,
+    margin: float = MARGIN,
+    floor: float = FLOOR,
+    events_per_day: float | None = None,
+    spend_per_day: float | None = None,
+) -> Level:
+    """A level from a baseline's counts.
+
+    Parameters
+    ----------
+    counts : (B,) totals, or (T, B) per tick: then traffic that wanders from tick to tick counts as fewer
+        independent events, and the margin is at least the wander (one sd of the level, relative).
+    values : (B,) x of each bin, in [0, 1].
+    events_per_day, spend_per_day : traffic and budget; with both, the smallest detectable mean is worked out.
+    """
+    x = unit_values(values)
+    table = np.atleast_2d(np.asarray(counts, dtype=np.float64))
+    if table.ndim != 2 or table.shape[1] != len(x) or not (np.isfinite(table).all() and (table >= 0).all()):
+        raise ValueError(f"counts must be (ticks, {len(x)}) numbers >= 0, got shape {table.shape}")
+    number = table.sum(axis=1)
+    total = float(number.sum())
+    mass = float(table.sum(axis=0) @ x)
+    if total == 0:
+        bound = 1.0 if direction == "rise" else 0.0
+        return Level(np.nan, bound, margin, floor, confidence, direction, LevelReason.LEARNING)
+    rate = mass / total
+    design, wander = dispersion(table, x)
+    bound = mean_limit(mass / design, total / design, confidence=confidence, upper=direction == "rise")
+    widened = max(margin, wander)
+    reason = LevelReason.WIDENED if widened > margin else LevelReason.PROPOSED
+    rare = min(mass, total - mass)
+    if total < LEARNING_EVENTS or rare < LEARNING_MASS:
+        reason = LevelReason.LEARNING
+    smallest = np.nan
+    try:
+        m = limit(bound, margin=widened, floor=floor, direction=direction)
+        if events_per_day is not None and spend_per_day is not None:
+            smallest = minimum_detectable(
+                m, direction=direction, events_per_day=events_per_day, spend_per_day=spend_per_day
+            )
+    except Unavailable:
+        reason = LevelReason.UNAVAILABLE
+    return Level(
+        rate, bound, widened, floor, confidence, direction, reason, smallest, events=int(total), wander=wander
+    )
+
+
+def mean_limit(mass: float, events: float, *, confidence: float, upper: bool) -> float:
+    """Confidence limit of the mean of x in [0, 1] from the sum of x, by Clopper-Pearson's beta quantile.
+
+    Exact (conservative) for x in {0, 1}. For graded x, imagine each replaced by a coin that shows 1 with
+    probability x: the coins are independent with the same mean, so the exact limit U(R) of their number R
+    covers. E[R | x] is the sum of x, and U is concave in it, so by Jensen the limit used here, U(sum of x), is
+    not below the average of that exact limit; nor is the sum of x more spread than R. This is an argument, not
+    a proof of coverage: that is simulated in tests/statistics.
+    """
+    if not (0 <= mass <= events and events > 0):
+        raise ValueError(f"need 0 <= mass <= events and events > 0, got {mass} and {events}")
+    if upper:
+        return 1.0 if mass == events else float(stats.beta.ppf(confidence, mass + 1, events - mass))
+    return 0.0 if mass == 0 else float(stats.beta.ppf(1 - confidence, mass, events - mass + 1))
+
+
+def dispersion(table: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[float, float]:
+    """(design effect >= 1, relative wander >= 0) of tick counts (T, B), by the method of moments.
+
+    The design effect is the variance of the rate that the ticks show over that of independent events; the
+    wander is the sd of the ticks' own levels, relative to the rate. Below 20 ticks with events: (1, 0).
+    """
+    number = table.sum(axis=1)
+    filled = number > 0
+    t = int(filled.sum())
+    if t < 20:
+        return 1.0, 0.0
+    n, sums = number[filled], table[filled] @ x
+    rate = sums.sum() / n.sum()
+    within = float(table.sum(axis=0) @ (x - rate) ** 2) / n.sum()
+    if within <= 0 or rate <= 0:
+        return 1.0, 0.0
+    residual = sums - rate * n
+    chi2 = float((residual**2 / n).sum()) / within
+    # wander is claimed only where chance alone would show as much in one baseline of a hundred
+    if chi2 < stats.chi2.ppf(0.99, t - 1):
+        return 1.0, 0.0
+    between = max(0.0, (chi2 - (t - 1)) * within / (n.sum() - (n**2).sum() / n.sum()))
+    design = float((residual**2).sum()) / (within * n.sum())
+    return max(1.0, design), float(np.sqrt(between) / rate)
+
+
+def minimum_detectable(
+    m: float,
+    *,
+    direction: Direction = "rise",
+    events_per_day: float,
+    spend_per_day: float,
+    alternatives: int = len(MATERIAL_RATIOS),
+) -> float:
+    """The mean nearest to m whose expected delay is at most a day; NaN if none is.
+
+    A drift to p adds at least g = KL(p || m) per event to the log evidence of the best bet, which starts from
+    spend / events / alternatives and needs about log(g alternatives events / spend) / g events. For graded x
+    the bet gains at least as much, so the figure is on the safe side.
+    """
+    if not (0 < m < 1 and events_per_day > 0 and spend_per_day > 0):
+        raise ValueError(f"need m in (0, 1), events and spend above 0, got {m}, {events_per_day}, {spend_per_day}")
+    if direction == "fall":
+        return 1 - minimum_detectable(
+            1 - m, events_per_day=events_per_day, spend_per_day=spend_per_day, alternatives=alternatives
+        )
+
+    def in_time(p: float) -> bool:
+        g = p * np.log(p / m) + (1 - p) * np.log((1 - p) / (1 - m))
+        start = np.log(g * alternatives * events_per_day / spend_per_day)
+        return bool(max(start, 1.0) <= g * events_per_day)
+
+    low, high = m, 1 - 1e-9
+    if not in_time(high):
+        return np.nan
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if middle > low and in_time(middle) else (middle, high)
+    return high

@@ -1,0 +1,106 @@
+"""When a drift began and how large it is, from the ticks of the current excursion.
+
+    onset(log_e (T,) or (T, K)) -> Onset(first, best, last)       from log e-values per tick
+    onset_of(counts (T, B), bank) -> Onset                        from counts
+    effect(events, mass, baseline=) -> Effect                     before, after, ratio, confidence interval
+
+An excursion runs from the tick after the evidence was last near zero (or from the last re-arming) to the
+alarm. A change before the excursion is not looked for: the evidence has forgotten it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from detectors.alternatives import Bank
+from detectors.level import mean_limit
+
+# A start that is 2 log units below the best is e^2 = 7.4 times less likely: about a 95 % interval, as for a
+# log-likelihood ratio (chi2 with one degree of freedom has its 95 % point at 2 x 1.92).
+LOG_UNITS = 2.0
+
+
+@dataclass(frozen=True)
+class Onset:
+    """Ticks (indices into the excursion) at which the drift may have begun; `first <= best <= last`."""
+
+    first: int
+    best: int
+    last: int
+    log_evidence: float  # of the best start
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Mean of x before (`baseline`) and since the onset (`current`), with an interval of the latter's."""
+
+    baseline: float
+    current: float
+    low: float
+    high: float
+    ratio: float
+    ratio_low: float
+    ratio_high: float
+    events: int
+
+
+def onset(log_e: ArrayLike, *, log_units: float = LOG_UNITS) -> Onset:
+    """Profile over start ticks: for each start, the evidence of the best alternative from there to the end.
+
+    Parameters
+    ----------
+    log_e : (T,) or (T, K) log e-values of the excursion's ticks, per alternative.
+    """
+    table = np.asarray(log_e, dtype=np.float64)
+    table = table[:, None] if table.ndim == 1 else table
+    if table.ndim != 2 or not table.size or not np.isfinite(table).all():
+        raise ValueError(f"log_e must be finite (ticks, alternatives) of at least one tick, got {table.shape}")
+    profile = table[::-1].cumsum(axis=0)[::-1].max(axis=1)
+    best = int(profile.argmax())
+    close = np.flatnonzero(profile >= profile[best] - log_units)
+    return Onset(int(close[0]), best, int(close[-1]), float(profile[best]))
+
+
+def onset_of(counts: ArrayLike, bank: Bank, *, log_units: float = LOG_UNITS) -> Onset:
+    """`onset` of counts (T, B) under a bank over the same bins."""
+    table = np.asarray(counts, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] != bank.log_e.shape[0]:
+        raise ValueError(f"counts must be (ticks, {bank.log_e.shape[0]}), got {table.shape}")
+    return onset(table @ bank.log_e, log_units=log_units)
+
+
+def effect(*, events: int, mass: float, baseline: float, confidence: float = 0.95) -> Effect:
+    """The size of a drift.
+
+    Parameters
+    ----------
+    events, mass : number of events since the onset and the sum of x over them.
+    baseline : approved mean of x, taken as known.
+    confidence : of the two-sided interval. The onset was chosen to make the drift look large, so on short
+        excursions the current mean leans away from the baseline; the interval does not correct for that.
+    """
+    if events < 1 or not 0 <= mass <= events or not 0 <= baseline <= 1:
+        raise ValueError(
+            f"need events >= 1, mass in [0, events], baseline in [0, 1]: {events}, {mass}, {baseline}"
+        )
+    side = (1 + confidence) / 2
+    low = mean_limit(mass, events, confidence=side, upper=False)
+    high = mean_limit(mass, events, confidence=side, upper=True)
+    current = mass / events
+    ratios = [v / baseline if baseline > 0 else np.inf for v in (current, low, high)]
+    return Effect(baseline, current, low, high, ratios[0], ratios[1], ratios[2], events)
+
+
+def excursion(log_evidence: ArrayLike, *, rest: float) -> int:
+    """First tick of the current excursion: the one after the last tick whose log M was at or below `rest`.
+
+    Parameters
+    ----------
+    log_evidence : (T,) log M after each tick. rest : where a test idles, about log of a few ticks' spend.
+    """
+    values: NDArray[np.float64] = np.asarray(log_evidence, dtype=np.float64)
+    idle = np.flatnonzero(values <= rest)
+    return int(idle[-1]) + 1 if len(idle) else 0

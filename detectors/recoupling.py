@@ -1,0 +1,303 @@
+"""Unknown baseline, exact null: counts to surrogate counts with a declared law.
+
+    r = Recoupler()
+    row = r.add(q, seed=..., bag=None)                     a row is one (stream, stratum, signal)
+    r.surrogates(row, counts, tick) -> (B,) int64          one row, one tick
+    ptr, rows, bins, counts = r.recouple(tick_ptr, ticks, row, bin, count)      many ticks and rows at once
+    r.retract(tick_ptr, ticks, row, bin, count, keep=done) takes back what was recoupled past tick `done`
+    r.fresh_bag(row)   r.remove(row)   r.bag(row)   r.snapshot() / Recoupler.restore(snapshot)
+    declared(counts)   q from a split that is kept out of the bag; seed_of(...) a row's seed from its name
+
+Under exchangeability of the history with the tick, the surrogates are independent Multinomial(n, q), although
+the true law is unknown. The bag (the history's counts) grows by every tick that is recoupled; it must, for a
+frozen history is a plug-in estimate again. README.md has the proof and the conditions.
+
+`recouple` returns cells that `Evidence.advance` takes after mapping rows to tests and strata. Where advance
+stops early, at an alarm, hand the same cells to `retract` with `keep` = ticks consumed, give the alarmed rows a
+`fresh_bag`, and go on with the rest: the randomness depends on (seed, bin, tick) alone, so nothing else changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from detectors import counts
+from detectors.alternatives import probabilities
+from detectors.arena import Arena, Slots, grown
+from detectors.counts import Ints
+from detectors.discrete import binomial_inverse, hypergeometric_pit
+
+FORMAT = 1  # of snapshots
+MAX_BAG = 1_000_000_000  # events; sums of counts stay exact and the tails accurate up to here
+NEVER = np.iinfo(np.int64).min
+
+_ROW = np.dtype(
+    [("alive", "?"), ("bins", "i8"), ("at", "i8"), ("seed", "u8"), ("last", "i8"), ("events", "i8")],
+    align=True,
+)
+
+
+def declared(split: ArrayLike, *, prior: float = 0.5) -> NDArray[np.float64]:
+    """q from the counts of a split that stays out of the bag, smoothed by a Dirichlet prior per bin.
+
+    q need not be true: any declared law keeps the guarantee. It should be near the truth, for power.
+    """
+    number = np.asarray(split, dtype=np.float64)
+    if number.ndim != 1 or len(number) < 2 or not (number >= 0).all() or not prior > 0:
+        raise ValueError(
+            f"split must hold counts >= 0 of at least 2 bins and prior must be > 0, got {number}, {prior}"
+        )
+    out: NDArray[np.float64] = (number + prior) / (number.sum() + prior * len(number))
+    return out
+
+
+def seed_of(*name: str | int) -> int:
+    """A 64-bit seed from the words that name a row: stream, stratum, signal, epoch. Rows must not share one."""
+    return int.from_bytes(hashlib.blake2b(repr(name).encode(), digest_size=8).digest(), "big")
+
+
+class Recoupler:
+    """Rows side by side, each with its bag, its declared q and its seed."""
+
+    def __init__(self) -> None:
+        self._slots = Slots()
+        self._rows = np.zeros(16, dtype=_ROW)
+        self._bag, self._law = Arena(np.int64), Arena(np.float64)
+
+    def add(self, q: ArrayLike, *, seed: int, bag: ArrayLike | None = None) -> int:
+        """Starts a row.
+
+        Parameters
+        ----------
+        q : (B,) declared law: chosen, or estimated from a split that is not in the bag.
+        seed : 64-bit, one per row (`seed_of`); strata must not share uniforms.
+        bag : (B,) counts of the history, without the split behind q; default none.
+        """
+        law = probabilities(q)
+        history = _history(bag, len(law))
+        row = self._slots.take()
+        self._rows = grown(self._rows, row + 1)
+        at = self._bag.put(history)
+        if self._law.put(law) != at:
+            raise AssertionError("arenas of the recoupler out of step")
+        self._rows[row] = (True, len(law), at, seed & (2**64 - 1), NEVER, history.sum())
+        return row
+
+    def surrogates(self, row: int, count: ArrayLike, tick: int) -> Ints:
+        """Surrogate counts (B,) of one tick; the bag grows by the real ones."""
+        number = np.asarray(count)
+        bins = np.flatnonzero(number)
+        if len(number) != self._row(row)["bins"]:
+            raise ValueError(f"row {row} has {self._row(row)['bins']} bins, got {len(number)} counts")
+        out = np.zeros(len(number), dtype=np.int64)
+        _, _, at, surrogate = self.recouple([0, len(bins)], [tick], np.full(len(bins), row), bins, number[bins])
+        out[at] = surrogate
+        return out
+
+    def recouple(
+        self, tick_ptr: ArrayLike, ticks: ArrayLike, row: ArrayLike, bin_: ArrayLike, count: ArrayLike
+    ) -> tuple[Ints, Ints, Ints, Ints]:
+        """Cells (row, bin, count) of T ticks to surrogate cells (tick_ptr, row, bin, count), tick by tick.
+
+        Parameters
+        ----------
+        ticks : (T,) the ticks' numbers; a row must see each number once, in rising order. A row's counts of one
+            tick must come together: merge partitions before, not after.
+
+        Raises ValueError on a tick number that a row has seen, and on a bag beyond 1e9 events.
+        """
+        ptr, number, rows, bins, events = self._cells(tick_ptr, ticks, row, bin_, count)
+        tick = np.repeat(np.arange(len(number)), np.diff(ptr))
+        if (number[tick] <= self._rows["last"][rows]).any():
+            raise ValueError("a row was given a tick that it has seen: its uniforms must not be used twice")
+        added = np.bincount(rows, weights=events, minlength=1) if len(rows) else np.zeros(1)
+        if (self._rows["events"][: len(added)] + added > MAX_BAG).any():
+            raise ValueError(f"a bag would exceed {MAX_BAG} events: start a fresh bag")
+        first = np.ones(len(rows), dtype=np.bool_)  # of its row and tick
+        first[1:] = (rows[1:] != rows[:-1]) | (tick[1:] != tick[:-1])
+        room = int(self._rows["bins"][rows[first]].sum())
+        out_ptr, out = _recouple(
+            ptr, number, (rows, bins, events), self._rows, self._bag.data, self._law.data, room
+        )
+        return out_ptr, out[0], out[1], out[2]
+
+    def retract(
+        self,
+        tick_ptr: ArrayLike,
+        ticks: ArrayLike,
+        row: ArrayLike,
+        bin_: ArrayLike,
+        count: ArrayLike,
+        *,
+        keep: int,
+    ) -> None:
+        """Takes the counts of ticks `keep`, `keep + 1`, ... of the last `recouple` back out of the bags."""
+        ptr, number, rows, bins, events = self._cells(tick_ptr, ticks, row, bin_, count)
+        start = ptr[keep]
+        np.subtract.at(self._bag.data, self._rows["at"][rows[start:]] + bins[start:], events[start:])
+        before = int(number[keep]) - 1 if keep < len(number) else NEVER
+        np.subtract.at(self._rows["events"], rows[start:], events[start:])
+        touched = np.unique(rows[start:])
+        self._rows["last"][touched] = np.minimum(self._rows["last"][touched], before)
+
+    def fresh_bag(self, row: int, bag: ArrayLike | None = None) -> None:
+        """Forgets the history, or replaces it: after an alarm, the bag starts with what comes after it."""
+        r = self._row(row)
+        history = _history(bag, int(r["bins"]))
+        self._bag.data[r["at"] : r["at"] + r["bins"]] = history
+        r["events"] = history.sum()
+
+    def bag(self, row: int) -> Ints:
+        """(B,) history counts of a row."""
+        r = self._row(row)
+        out: Ints = self._bag.data[r["at"] : r["at"] + r["bins"]].copy()
+        return out
+
+    def remove(self, row: int) -> None:
+        """Ends a row; its number may be handed out again."""
+        r = self._row(row)
+        self._bag.free(int(r["at"]), int(r["bins"]))
+        self._law.free(int(r["at"]), int(r["bins"]))
+        r["alive"] = False
+        self._slots.free(row)
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """A copy of everything, as arrays."""
+        alive = np.flatnonzero(self._rows["alive"][: self._slots.size])
+        rows = self._rows[alive]
+        where = [slice(int(r["at"]), int(r["at"] + r["bins"])) for r in rows]
+        return {
+            "format": np.array([FORMAT, self._slots.size], dtype=np.int64),
+            "id": alive.astype(np.int64),
+            "bins": rows["bins"].copy(),
+            "seed": rows["seed"].copy(),
+            "last": rows["last"].copy(),
+            "bag": np.concatenate([*(self._bag.data[w] for w in where), np.empty(0, np.int64)]),
+            "q": np.concatenate([*(self._law.data[w] for w in where), np.empty(0)]),
+        }
+
+    @classmethod
+    def restore(cls, snapshot: dict[str, NDArray[np.generic]]) -> Recoupler:
+        """A recoupler that continues exactly where the snapshot was taken."""
+        version, size = (int(v) for v in snapshot["format"])
+        if version != FORMAT:
+            raise ValueError(f"snapshot of format {version}, this code reads {FORMAT}: replay the counts")
+        out = cls()
+        ids = snapshot["id"].astype(np.int64)
+        out._slots.restore(size, ids)
+        out._rows = grown(out._rows, size)
+        bins = snapshot["bins"].astype(np.int64)
+        for row, size_, seed, last, end in zip(
+            ids, bins, snapshot["seed"], snapshot["last"], np.cumsum(bins), strict=True
+        ):
+            at = out._bag.put(snapshot["bag"][end - size_ : end])
+            out._law.put(snapshot["q"][end - size_ : end])
+            out._rows[row] = (True, size_, at, seed, last, snapshot["bag"][end - size_ : end].sum())
+        return out
+
+    def _row(self, row: int) -> np.void:
+        if not 0 <= row < self._slots.size or not self._rows[row]["alive"]:
+            raise ValueError(f"no such row: {row}")
+        out: np.void = self._rows[row]
+        return out
+
+    def _cells(
+        self, tick_ptr: ArrayLike, ticks: ArrayLike, row: ArrayLike, bin_: ArrayLike, count: ArrayLike
+    ) -> tuple[Ints, ...]:
+        ptr, rows, bins, events = counts.cells(tick_ptr, row, bin_, count)
+        number = np.asarray(ticks, dtype=np.int64)
+        if len(number) != len(ptr) - 1 or (np.diff(number) <= 0).any():
+            raise ValueError(f"ticks must hold {len(ptr) - 1} rising numbers")
+        if len(rows):
+            if rows.min() < 0 or rows.max() >= self._slots.size or not self._rows["alive"][rows].all():
+                raise ValueError("a cell names a row that does not exist")
+            if bins.min() < 0 or (bins >= self._rows["bins"][rows]).any():
+                raise ValueError("a cell names a bin that its row does not have (drop code -1 before counting)")
+        return ptr, number, rows, bins, events
+
+
+def _history(bag: ArrayLike | None, size: int) -> Ints:
+    history = np.zeros(size, dtype=np.int64) if bag is None else np.asarray(bag)
+    if history.shape != (size,) or history.dtype.kind not in "iu" or history.min() < 0 or history.sum() > MAX_BAG:
+        raise ValueError(f"a bag must hold {size} integer counts >= 0 of at most {MAX_BAG} events")
+    return history.astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _mix(z: np.uint64) -> np.uint64:
+    """The finaliser of splitmix64 (Steele, Lea, Flood 2014): every output bit depends on every input bit."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def uniform(seed: np.uint64, tick: int, bin_: int) -> float:
+    """A uniform in (0, 1) that is a function of (seed, tick, bin): the same on every machine and replay."""
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    z = _mix(np.uint64(seed) + golden)
+    z = _mix(z ^ (np.uint64(tick) * golden + np.uint64(1)))
+    z = _mix(z ^ (np.uint64(bin_) * golden + np.uint64(2)))
+    return (float(z >> np.uint64(11)) + 0.5) * 2.0**-53
+
+
+@njit(cache=True, nogil=True)
+def _recouple(  # noqa: PLR0917 - numba takes keywords slowly
+    ptr: Ints,
+    number: Ints,
+    cells: tuple[Ints, Ints, Ints],
+    rows: NDArray[Any],
+    bags: Ints,
+    laws: NDArray[np.float64],
+    room: int,
+) -> tuple[Ints, Ints]:
+    """Surrogate cells of all groups (tick, row); `cells` are sorted by (row, bin) inside each tick."""
+    row, bin_, count = cells
+    out = np.empty((3, room), dtype=np.int64)
+    out_ptr = np.zeros(len(ptr), dtype=np.int64)
+    made = 0
+    for t in range(len(ptr) - 1):
+        i = ptr[t]
+        while i < ptr[t + 1]:
+            which = row[i]
+            r = rows[which]
+            b = r.bins
+            bag = bags[r.at : r.at + b]
+            law = laws[r.at : r.at + b]
+            real = np.zeros(b, dtype=np.int64)
+            while i < ptr[t + 1] and row[i] == which:
+                real[bin_[i]] += count[i]
+                i += 1
+            left = real.sum()
+            if left == 0:
+                continue
+            r.last = number[t]
+            r.events += left
+            population = r.events
+            fake = left  # events still to be placed among the surrogates
+            mass = 1.0
+            for j in range(b):
+                surrogate = fake
+                if j < b - 1 and fake > 0:
+                    success = bag[j] + real[j]
+                    v = uniform(r.seed, number[t], j)
+                    tail, lower = hypergeometric_pit(real[j], success, population - success, left, v)
+                    surrogate = binomial_inverse(tail, lower, fake, min(law[j] / mass, 1.0))
+                    population -= success
+                    left -= real[j]
+                    mass -= law[j]
+                if surrogate > 0:
+                    out[0, made] = which
+                    out[1, made] = j
+                    out[2, made] = surrogate
+                    made += 1
+                fake -= surrogate
+            for j in range(b):
+                bag[j] += real[j]
+        out_ptr[t + 1] = made
+    return out_ptr, out[:, :made].copy()
