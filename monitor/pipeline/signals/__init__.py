@@ -1,0 +1,71 @@
+"""The registry of signals: a signal is a rule from an event to a bin, and the questions asked of the counts.
+
+To add a signal: write one file with a ``SIGNAL`` and add one line to :data:`SIGNALS`. Every bin of every signal gets
+a column of the count table; a cell of a tick's counts is ``slice id * COLUMNS + column``. Column 0 counts the events
+themselves, whatever they carry: volume, silence and strata shares come from it.
+
+New signals go to the end: the columns of the others then stay where they are, and stored counts stay readable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.events.batch import EventBatch
+from monitor.pipeline.signals import boundary_proximity, coverage, verdict_mix
+from monitor.pipeline.signals.signal import Question, Signal
+
+SIGNALS: Final[tuple[Signal, ...]] = (
+    boundary_proximity.SIGNAL,
+    verdict_mix.SIGNAL,
+    coverage.SIGNAL,
+)
+
+EVENTS_COLUMN: Final = 0
+"""Counts every event of the slice."""
+
+OFFSETS: Final[dict[str, int]] = {}
+"""First column of each signal."""
+
+_next = EVENTS_COLUMN + 1
+for _signal in SIGNALS:
+    OFFSETS[_signal.name] = _next
+    _next += len(_signal.bins)
+
+USED_COLUMNS: Final[int] = _next
+COLUMNS: Final = 256
+"""Columns reserved per slice: room to add signals without renumbering the cells stored before."""
+
+if USED_COLUMNS > COLUMNS:
+    raise ValueError(f"signals need {USED_COLUMNS} columns, the layout has {COLUMNS}")
+
+LAYOUT: Final = hashlib.sha256(
+    ";".join(f"{s.name}/{s.version}:{OFFSETS[s.name]}:{','.join(s.bins)}" for s in SIGNALS).encode()
+).hexdigest()[:16]
+"""Fingerprint of the columns: counts of another layout are not mixed with these."""
+
+
+def columns_of(batch: EventBatch) -> NDArray[np.int32]:
+    """Per event and signal the column to count it in, int32 (signals, n); -1 where the signal does not apply."""
+    columns = np.empty((len(SIGNALS), len(batch)), np.int32)
+    for row, signal in enumerate(SIGNALS):
+        codes = signal.code(batch)
+        columns[row] = np.where(codes >= 0, codes + OFFSETS[signal.name], -1)
+    return columns
+
+
+__all__ = [
+    "COLUMNS",
+    "EVENTS_COLUMN",
+    "LAYOUT",
+    "OFFSETS",
+    "SIGNALS",
+    "USED_COLUMNS",
+    "Question",
+    "Signal",
+    "columns_of",
+]
