@@ -1,0 +1,184 @@
+"""The counting side: partitions, slices, and the commit that moves a position together with its counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, update
+
+from monitor.errors import Fenced, StoreRefused
+from monitor.pipeline.ports import Commit, CountStore, Position, Slice
+from monitor.storage import cells, slices
+from monitor.storage.session import Database, insert_into
+from monitor.storage.tables import partitions, tick_counts, tick_ledger
+
+
+class SqlCountStore(CountStore):
+    """A :class:`CountStore` in a database; any number of workers, threads and machines may use it at once.
+
+    One rule for offsets: ``Commit.from_offset`` is the ``Position.next_offset`` that :meth:`claim` returned or the
+    ``to_offset`` of the commit before, -1 at the very beginning included. A commit may read nothing
+    (``to_offset == from_offset``): an idle mark.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def register(self, source: str, partitions: Sequence[str]) -> None:
+        """Make these partitions known and active; one that came from another source changes over to this."""
+        rows = [_new_partition(source, name) for name in sorted(set(partitions))]
+        if rows:
+            with self._database.writing() as connection:
+                _register(connection, rows)
+
+    def retire_sources_except(self, sources: Sequence[str]) -> None:
+        """Partitions of other sources hold no tick open any more, until they are registered again."""
+        foreign = partitions.c.source.not_in(list(sources)) & partitions.c.active
+        with self._database.writing() as connection:
+            connection.execute(update(partitions).where(foreign).values(active=False))
+
+    def claim(self, partition: str, *, owner: str, now_ms: int) -> Position:
+        """Take the partition over.
+
+        Raises:
+            StoreRefused: nobody has registered it.
+        """
+        statement = (
+            update(partitions)
+            .where(partitions.c.partition == partition)
+            .values(generation=partitions.c.generation + 1, owner=owner, claimed_at_ms=int(now_ms))
+            .returning(*_POSITION)
+        )
+        with self._database.writing() as connection:
+            row = connection.execute(statement).one_or_none()
+        if row is None:
+            raise StoreRefused(f"partition {partition!r} is not registered; register it with its source first")
+        return Position(**row._mapping)
+
+    def slice_ids(self, slices: Sequence[Slice]) -> Sequence[int]:
+        """The ids in the order asked for; equal slices get equal ids."""
+        return _slice_ids(self._database, slices)
+
+    def commit(self, commit: Commit, *, now_ms: int) -> None:
+        """Store counts and ledger row and move the position, all or nothing.
+
+        Raises:
+            Fenced: the position has moved or belongs to another generation; nothing was written.
+            StoreUnavailable: nothing was written, or the answer was lost; claim again before going on.
+        """
+        rows = _count_rows(commit)
+        expected = (
+            (partitions.c.partition == commit.partition)
+            & (partitions.c.next_offset == int(commit.from_offset))
+            & (partitions.c.generation == int(commit.generation))
+        )
+        move = (
+            update(partitions)
+            .where(expected)
+            .values(
+                next_offset=int(commit.to_offset),
+                closed_before=_int_or_none(commit.closed_before),
+                state=commit.state,
+                committed_at_ms=int(now_ms),
+            )
+        )
+        with self._database.writing() as connection:
+            # First, for it locks the row: a rival waits here and then finds the position moved.
+            if connection.execute(move).rowcount != 1:
+                raise Fenced(
+                    f"partition {commit.partition!r} is not at offset {commit.from_offset} "
+                    f"in generation {commit.generation} any more; another worker has it"
+                )
+            connection.execute(insert(tick_ledger), _ledger_row(commit, now_ms=now_ms))
+            if rows:
+                connection.execute(insert(tick_counts), rows)
+
+
+_POSITION = (
+    partitions.c.partition,
+    partitions.c.next_offset,
+    partitions.c.closed_before,
+    partitions.c.generation,
+    partitions.c.state,
+)
+
+
+def _new_partition(source: str, name: str) -> dict[str, Any]:
+    return {
+        "partition": name,
+        "source": source,
+        "active": True,
+        "next_offset": -1,
+        "closed_before": None,
+        "generation": 0,
+        "owner": "",
+        "state": b"",
+    }
+
+
+def _register(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    statement = insert_into(connection, partitions)
+    source = statement.excluded.source
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[partitions.c.partition],
+            set_={"source": source, "active": True},
+            # Without a change there is no write, and no waiting for the worker that is committing to the row.
+            where=(partitions.c.source != source) | ~partitions.c.active,
+        ),
+        rows,
+    )
+
+
+def _slice_ids(database: Database, wanted: Sequence[Slice]) -> list[int]:
+    digests = [slices.digest(whole) for whole in wanted]
+    by_digest = dict(zip(digests, wanted, strict=True))
+    with database.reading() as connection:
+        ids = slices.known_ids(connection, list(by_digest))
+    new = {key: whole for key, whole in by_digest.items() if key not in ids}
+    if new:
+        with database.writing() as connection:
+            ids |= slices.add(connection, new)
+    return [ids[key] for key in digests]
+
+
+def _count_rows(commit: Commit) -> list[dict[str, Any]]:
+    blobs = cells.encode([(each.cells, each.counts) for each in commit.counts])
+    return [
+        {
+            "partition": commit.partition,
+            "tick": int(each.tick),
+            "from_offset": int(commit.from_offset),
+            "to_offset": int(commit.to_offset),
+            "layout": commit.layout,
+            "cells": blob,
+        }
+        for each, blob in zip(commit.counts, blobs, strict=True)
+    ]
+
+
+def _ledger_row(commit: Commit, *, now_ms: int) -> dict[str, Any]:
+    tally = commit.tally
+    return {
+        "partition": commit.partition,
+        "from_offset": int(commit.from_offset),
+        "to_offset": int(commit.to_offset),
+        "closed_before": _int_or_none(commit.closed_before),
+        "mark": commit.mark,
+        "clock_ms": _int_or_none(commit.clock_ms),
+        "layout": commit.layout,
+        "events": int(tally.events),
+        "duplicates": int(tally.duplicates),
+        "late": int(tally.late),
+        "future": int(tally.future),
+        "gap": int(tally.gap),
+        "rejected": msgspec.json.encode({str(key): int(n) for key, n in tally.rejected.items()}).decode(),
+        "committed_at_ms": int(now_ms),
+    }
+
+
+def _int_or_none(value: int | None) -> int | None:
+    # int() because the drivers do not take numpy's integers.
+    return None if value is None else int(value)

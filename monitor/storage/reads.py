@@ -1,0 +1,77 @@
+"""Questions that the command line asks: totals over the ledger and where every partition stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import func, select
+
+from monitor.storage.session import Database
+from monitor.storage.tables import partitions, tick_ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The tallies of all commits, added up; each field means what it means in :class:`Tally`."""
+
+    commits: int
+    events: int
+    duplicates: int
+    late: int
+    future: int
+    gap: int
+    rejected: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionView:
+    """Where a partition stands and who reads it."""
+
+    partition: str
+    source: str
+    active: bool
+    next_offset: int
+    closed_before: int | None
+    generation: int
+    owner: str
+    claimed_at_ms: int | None
+    committed_at_ms: int | None
+
+
+class Reads:
+    """Read-only views of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def totals(self) -> Totals:
+        """All that was ever counted, of retired sources too."""
+        names = ("events", "duplicates", "late", "future", "gap")
+        sums = [func.coalesce(func.sum(tick_ledger.c[name]), 0) for name in names]
+        # Few commits reject anything, and many of them the same: grouping keeps the answer small.
+        rejections = (
+            select(tick_ledger.c.rejected, func.count())
+            .where(tick_ledger.c.rejected != "{}")
+            .group_by(tick_ledger.c.rejected)
+        )
+        with self._database.reading() as connection:
+            commits, *numbers = connection.execute(select(func.count(), *sums).select_from(tick_ledger)).one()
+            rejected: Counter[str] = Counter()
+            for document, times in connection.execute(rejections):
+                for reason, number in msgspec.json.decode(document, type=dict[str, int]).items():
+                    rejected[reason] += number * times
+        return Totals(
+            commits=commits,
+            rejected=dict(sorted(rejected.items())),
+            **{name: int(number) for name, number in zip(names, numbers, strict=True)},
+        )
+
+    def partitions(self) -> Sequence[PartitionView]:
+        """All partitions, by name."""
+        columns = [column for column in partitions.c if column.name != "state"]
+        with self._database.reading() as connection:
+            rows = connection.execute(select(*columns).order_by(partitions.c.partition)).mappings()
+            return [PartitionView(**row) for row in rows]

@@ -1,0 +1,181 @@
+"""The response record inside one transaction: findings, incidents, timelines, and the outbox beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+
+from monitor.alerting.ports import Alerts, AlertStore, Notification
+from monitor.errors import StoreRefused
+from monitor.incidents.model import Entry, Finding, Incident, Severity, Status
+from monitor.storage.session import Database, insert_into
+from monitor.storage.tables import findings, incidents, outbox, timeline
+
+
+class SqlAlerts(Alerts):
+    """Opens transactions on the response record."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def transaction(self) -> Iterator[AlertStore]:
+        """Commit on leaving, roll back on an exception."""
+        with self._database.writing() as connection:
+            yield ResponseTransaction(connection)
+
+
+class ResponseTransaction(AlertStore):
+    """The response record, for as long as the transaction of this connection lasts."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def save_finding(self, finding: Finding) -> None:
+        """Insert it, or replace the stored version with the same id."""
+        values = {
+            "guardrail": finding.guardrail,
+            "signal": finding.signal,
+            "kind": finding.kind,
+            "onset_low_ms": finding.onset_low_ms,
+            "detected_at_ms": finding.detected_at_ms,
+            "ended_at_ms": finding.ended_at_ms,
+            "incident_id": finding.incident_id,
+            "document": msgspec.json.encode(finding).decode(),
+        }
+        statement = insert_into(self._connection, findings).values(id=finding.id, **values)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=[findings.c.id], set_=values))
+
+    def finding(self, finding_id: str) -> Finding | None:
+        """The stored version."""
+        row = self._connection.execute(select(findings.c.document).where(findings.c.id == finding_id)).one_or_none()
+        return None if row is None else _finding(row)
+
+    def findings(
+        self, *, incident_id: int | None = None, kind: str | None = None, limit: int = 1000
+    ) -> Sequence[Finding]:
+        """Newest first by detection, all or of one incident or kind."""
+        query = select(findings.c.document).order_by(findings.c.detected_at_ms.desc(), findings.c.id).limit(limit)
+        if incident_id is not None:
+            query = query.where(findings.c.incident_id == incident_id)
+        if kind is not None:
+            query = query.where(findings.c.kind == kind)
+        return [_finding(row) for row in self._connection.execute(query)]
+
+    def new_incident(
+        self,
+        *,
+        key: str,
+        guardrail: str,
+        severity: Severity,
+        title: str,
+        opened_at_ms: int,
+        onset_low_ms: int,
+        last_found_ms: int,
+    ) -> Incident:
+        """Store a new open incident with the next id.
+
+        Not a sequence: a transaction that is rolled back and run again must find the same number, and people ask
+        where INC-7 went.
+
+        Raises:
+            StoreUnavailable: another writer took the number; run the transaction again.
+        """
+        highest = self._connection.execute(select(func.coalesce(func.max(incidents.c.id), 0))).scalar_one()
+        incident = Incident(
+            id=highest + 1,
+            key=key,
+            guardrail=guardrail,
+            status=Status.open,
+            severity=severity,
+            title=title,
+            opened_at_ms=opened_at_ms,
+            onset_low_ms=onset_low_ms,
+            last_found_ms=last_found_ms,
+        )
+        self._connection.execute(insert(incidents).values(msgspec.structs.asdict(incident)))
+        return incident
+
+    def update_incident(self, incident: Incident, *, expected: Status) -> bool:
+        """Replace the stored incident if its status still is ``expected``; False if somebody was faster."""
+        values = msgspec.structs.asdict(incident)
+        statement = update(incidents).where(incidents.c.id == values.pop("id"), incidents.c.status == expected)
+        return self._connection.execute(statement.values(values)).rowcount == 1
+
+    def incident(self, incident_id: int) -> Incident | None:
+        """One incident."""
+        return next(iter(self._incidents(select(incidents).where(incidents.c.id == incident_id))), None)
+
+    def incidents(
+        self, *, guardrail: str | None = None, status: Sequence[Status] | None = None, limit: int = 1000
+    ) -> Sequence[Incident]:
+        """Newest first."""
+        query = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
+        if guardrail is not None:
+            query = query.where(incidents.c.guardrail == guardrail)
+        if status is not None:
+            query = query.where(incidents.c.status.in_(status))
+        return self._incidents(query)
+
+    def append_entry(self, entry: Entry) -> None:
+        """Append to the timeline.
+
+        Raises:
+            StoreUnavailable: another writer took this seq; run the transaction again.
+        """
+        values = msgspec.structs.asdict(entry) | {"data": msgspec.json.encode(entry.data).decode()}
+        self._connection.execute(insert(timeline).values(values))
+
+    def last_entry(self, incident_id: int) -> Entry | None:
+        """The newest entry; on PostgreSQL the incident stays locked against other writers of its timeline."""
+        # The incident's row, not the entry's: a query that waited for a locked entry would come back with the one
+        # that was newest before the wait. FOR NO KEY UPDATE leaves foreign keys to the incident alone.
+        lock = select(incidents.c.id).where(incidents.c.id == incident_id).with_for_update(key_share=True)
+        self._connection.execute(lock)
+        newest = _ENTRIES.where(timeline.c.incident_id == incident_id).order_by(timeline.c.seq.desc()).limit(1)
+        row = self._connection.execute(newest).one_or_none()
+        return None if row is None else _entry(row)
+
+    def timeline(self, incident_id: int) -> Sequence[Entry]:
+        """All entries by seq."""
+        query = _ENTRIES.where(timeline.c.incident_id == incident_id).order_by(timeline.c.seq)
+        return [_entry(row) for row in self._connection.execute(query)]
+
+    def enqueue(self, notification: Notification) -> None:
+        """Put it into the outbox; a second one with the same (incident, seq, channel) is ignored."""
+        statement = insert_into(self._connection, outbox).values(
+            incident_id=notification.incident_id,
+            seq=notification.seq,
+            channel=notification.channel,
+            deed=notification.deed,
+            dedup_key=notification.dedup_key,
+            body=msgspec.json.encode(notification.body).decode(),
+            state="waiting",
+            attempts=0,
+            due_at_ms=0,
+        )
+        message = [outbox.c.incident_id, outbox.c.channel, outbox.c.seq]
+        self._connection.execute(statement.on_conflict_do_nothing(index_elements=message))
+
+    def _incidents(self, query: Select[Any]) -> list[Incident]:
+        rows = self._connection.execute(query).mappings()
+        return [msgspec.convert(dict(row), Incident) for row in rows]
+
+
+_ENTRIES: Final = select(timeline)
+
+
+def _finding(row: Row[Any]) -> Finding:
+    try:
+        return msgspec.json.decode(row.document, type=Finding)
+    except msgspec.ValidationError as error:
+        raise StoreRefused(f"a stored finding is not of this version of Driftline: {error}") from error
+
+
+def _entry(row: Row[Any]) -> Entry:
+    values = dict(row._mapping)
+    return Entry(**(values | {"data": msgspec.json.decode(values["data"])}))

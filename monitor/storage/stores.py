@@ -1,0 +1,68 @@
+"""All stores of one database, opened together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from monitor.alerting.ports import Alerts, Outbox
+from monitor.pipeline.ports import CountStore, JudgeStore
+from monitor.storage.counts import SqlCountStore
+from monitor.storage.judging import SqlJudgeStore
+from monitor.storage.migrate import require_current, upgrade_database
+from monitor.storage.outbox import SqlOutbox
+from monitor.storage.reads import Reads
+from monitor.storage.response import SqlAlerts
+from monitor.storage.session import Database, Limits, open_database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """One object per port, all on the same database."""
+
+    database: Database
+    counts: CountStore
+    judge: JudgeStore
+    alerts: Alerts
+    outbox: Outbox
+    reads: Reads
+
+
+@contextmanager
+def open_stores(url: str, *, layout: str | None = None, limits: Limits | None = None) -> Iterator[Stores]:
+    """Open a database whose schema fits; leaving closes its connections.
+
+    A SQLite database is ours alone and is upgraded here; PostgreSQL is shared, so only ``driftline db upgrade``
+    changes it.
+
+    Args:
+        url: as for :func:`open_database`.
+        layout: the column layout of the counts to judge, see :class:`SqlJudgeStore`.
+        limits: how long anything may take.
+
+    Raises:
+        StoreRefused: the schema is not this version's (the text names the command), or the URL is wrong.
+        StoreUnavailable: the database cannot be reached.
+    """
+    database = open_database(url, limits=limits)
+    try:
+        if database.is_postgresql:
+            require_current(database)
+        else:
+            upgrade_database(database)
+        yield stores_on(database, layout=layout)
+    finally:
+        database.close()
+
+
+def stores_on(database: Database, *, layout: str | None = None) -> Stores:
+    """The stores of an open database that is up to date."""
+    return Stores(
+        database=database,
+        counts=SqlCountStore(database),
+        judge=SqlJudgeStore(database, layout=layout),
+        alerts=SqlAlerts(database),
+        outbox=SqlOutbox(database),
+        reads=Reads(database),
+    )
