@@ -70,7 +70,8 @@ class KernelBins:
 
     def codes(self, distance: NDArray[np.float64]) -> NDArray[np.int16]:
         """Bin codes of signed distances (score - threshold); NaN gives -1, an infinity is far."""
-        step = np.floor(np.asarray(distance, dtype=np.float64) * (self.levels / self.bandwidth))
+        within = np.clip(np.asarray(distance, dtype=np.float64), -2 * self.bandwidth, 2 * self.bandwidth)
+        step = np.floor(within * (self.levels / self.bandwidth))
         known = ~np.isnan(step)
         step = np.clip(np.where(known, step, 0), -self.levels - 1, self.levels)
         return np.where(known, step + self.levels + 1, MISSING).astype(np.int16)

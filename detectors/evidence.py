@@ -353,9 +353,7 @@ def _stored_banks(snapshot: dict[str, NDArray[np.generic]]) -> dict[int, Bank]:
     columns = (snapshot[name].tolist() for name in ("bank_id", "bank_bins", "bank_alternatives"))
     for key, bins, k in zip(*columns, strict=True):
         log_e = snapshot["bank_log_e"][at : at + bins * k].reshape(bins, k)
-        bank = Bank(
-            log_e.astype(np.float64), snapshot["bank_log_prior"][at_prior : at_prior + k].astype(np.float64)
-        )
+        bank = Bank(log_e.astype(np.float64), snapshot["bank_log_prior"][at_prior : at_prior + k].astype(np.float64))
         if bank.fingerprint != key:
             raise ValueError("a bank in the snapshot does not have its own fingerprint: the snapshot is damaged")
         out[key] = bank

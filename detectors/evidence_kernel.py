@@ -16,7 +16,7 @@ ROUND = 1e9  # log M is compared after rounding to 1e-9: sums of floats are not 
 
 
 @njit(cache=True, nogil=True)
-def advance_ticks(  # noqa: PLR0917 - numba takes keywords slowly
+def advance_ticks(
     ptr: Ints,
     cells: tuple[Ints, Ints, Ints, Ints],
     tests: NDArray[Any],
@@ -49,7 +49,7 @@ def advance_ticks(  # noqa: PLR0917 - numba takes keywords slowly
 
 
 @njit(cache=True, nogil=True)
-def _update(  # noqa: PLR0917
+def _update(
     start: int,
     end: int,
     cells: tuple[Ints, Ints, Ints, Ints],

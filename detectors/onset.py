@@ -83,9 +83,7 @@ def effect(*, events: int, mass: float, baseline: float, confidence: float = 0.9
         excursions the current mean leans away from the baseline; the interval does not correct for that.
     """
     if events < 1 or not 0 <= mass <= events or not 0 <= baseline <= 1:
-        raise ValueError(
-            f"need events >= 1, mass in [0, events], baseline in [0, 1]: {events}, {mass}, {baseline}"
-        )
+        raise ValueError(f"need events >= 1, mass in [0, events], baseline in [0, 1]: {events}, {mass}, {baseline}")
     side = (1 + confidence) / 2
     low = mean_limit(mass, events, confidence=side, upper=False)
     high = mean_limit(mass, events, confidence=side, upper=True)

@@ -53,9 +53,7 @@ class Watch:
         """Feeds one tick: (B,) counts, or (S, B) with one row per stratum (padded with zeros)."""
         table = np.atleast_2d(np.asarray(counts))
         if table.dtype.kind not in "iu" or len(table) != len(self.banks):
-            raise ValueError(
-                f"counts must be integers with {len(self.banks)} rows, got {table.dtype} {table.shape}"
-            )
+            raise ValueError(f"counts must be integers with {len(self.banks)} rows, got {table.dtype} {table.shape}")
         stratum, bins = np.nonzero(table)
         if not self._engine.armed()[self._test]:
             return self.reading()

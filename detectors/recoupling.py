@@ -121,9 +121,7 @@ class Recoupler:
         first = np.ones(len(rows), dtype=np.bool_)  # of its row and tick
         first[1:] = (rows[1:] != rows[:-1]) | (tick[1:] != tick[:-1])
         room = int(self._rows["bins"][rows[first]].sum())
-        out_ptr, out = _recouple(
-            ptr, number, (rows, bins, events), self._rows, self._bag.data, self._law.data, room
-        )
+        out_ptr, out = _recouple(ptr, number, (rows, bins, events), self._rows, self._bag.data, self._law.data, room)
         return out_ptr, out[0], out[1], out[2]
 
     def retract(
@@ -247,7 +245,7 @@ def uniform(seed: np.uint64, tick: int, bin_: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _recouple(  # noqa: PLR0917 - numba takes keywords slowly
+def _recouple(
     ptr: Ints,
     number: Ints,
     cells: tuple[Ints, Ints, Ints],

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.alternatives import (
+    Bank,
+    Reason,
+    Unavailable,
+    boundary,
+    limit,
+    material,
+    mixture,
+    sparse,
+)
+from detectors.bins import KernelBins
+
+KERNEL = KernelBins(bandwidth=0.1, levels=6)
+levels = st.floats(1e-4, 1 - 1e-4)
+laws = st.lists(st.floats(1e-4, 1), min_size=14, max_size=14).map(lambda p: np.array(p) / sum(p))
+
+
+@given(levels, st.sampled_from(["rise", "fall"]))
+def test_the_material_e_value_has_mean_one_at_the_level(level, direction):
+    e = np.exp(material([0, 1], level=level, direction=direction).log_e)
+    assert np.allclose((1 - level) * e[0] + level * e[1], 1, atol=1e-9)
+
+
+@given(levels, laws, st.sampled_from(["rise", "fall"]))
+def test_the_material_e_value_is_fair_for_every_law_on_the_approved_side(level, law, direction):
+    mean = law @ KERNEL.values
+    if direction == "rise" and level >= KERNEL.values.max():
+        with pytest.raises(Unavailable, match="beyond"):
+            material(KERNEL.values, level=level, direction=direction)
+        return
+    e = np.exp(material(KERNEL.values, level=level, direction=direction).log_e)
+    approved = mean <= level if direction == "rise" else mean >= level
+    assert approved == bool((law @ e <= 1 + 1e-9).all()) or np.isclose(mean, level)
+
+
+@given(levels)
+def test_a_test_for_falls_loses_on_every_rise(level):
+    log_e = material([0, 1], level=level, direction="fall").log_e
+    assert (log_e[1] < 0).all()
+    assert (log_e[0] > 0).all()
+
+
+@given(laws)
+def test_known_law_banks_have_mean_one_under_it(law):
+    for bank in (boundary(law, KERNEL.values), sparse(law), sparse(law, bump=2)):
+        assert np.allclose(law @ np.exp(bank.log_e), 1, atol=1e-9)
+
+
+def test_a_mixture_keeps_the_parts_weights_and_names():
+    law = np.full(14, 1 / 14)
+    parts = boundary(law, KERNEL.values), sparse(law)
+    bank = mixture([(3, parts[0]), (1, parts[1])])
+    k = len(parts[0].log_prior)
+    assert np.exp(bank.log_prior[:k]).sum() == pytest.approx(0.75)
+    assert bank.names == parts[0].names + parts[1].names
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, -0.1, 1.2, np.nan])
+def test_a_level_outside_the_unit_interval_is_named_not_tested(level):
+    with pytest.raises(Unavailable) as refused:
+        material([0, 1], level=level)
+    assert refused.value.reason == Reason.LEVEL_OUT_OF_RANGE
+
+
+def test_a_fall_that_would_end_below_zero_is_named_not_tested():
+    with pytest.raises(Unavailable) as refused:
+        limit(0.006, margin=0.25, floor=0.005, direction="fall")
+    assert refused.value.reason == Reason.FALL_BELOW_FLOOR
+
+
+def test_values_that_cannot_exceed_the_level_are_named_not_tested():
+    with pytest.raises(Unavailable) as refused:
+        material([0, 0.1], level=0.2)
+    assert refused.value.reason == Reason.NOTHING_BEYOND_LEVEL
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_bank_refuses_numbers_that_are_not_evidence(bad):
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        Bank(np.array([[0.0], [bad]]), np.zeros(1))
+
+
+def test_a_bank_refuses_weights_that_do_not_sum_to_one():
+    with pytest.raises(ValueError, match="sum to 1"):
+        Bank(np.zeros((2, 2)), np.log([0.5, 0.6]))
+
+
+def test_a_fingerprint_changes_with_the_content_and_only_with_it():
+    bank = material([0, 1], level=0.1)
+    assert bank.fingerprint == material([0, 1], level=0.1 + 1e-13).fingerprint
+    assert bank.fingerprint != material([0, 1], level=0.1001).fingerprint
+    assert 0 <= bank.fingerprint < 2**63

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from detectors.alternatives import Unavailable
+from detectors.level import LevelReason, dispersion, mean_limit, minimum_detectable, propose
+
+
+def test_the_limit_of_a_share_is_clopper_pearsons():
+    interval = stats.binomtest(7, 1600).proportion_ci(confidence_level=0.98, method="exact")
+    assert mean_limit(7, 1600, confidence=0.99, upper=True) == pytest.approx(interval.high)
+    assert mean_limit(7, 1600, confidence=0.99, upper=False) == pytest.approx(interval.low)
+
+
+def test_a_rise_is_defended_above_the_limit_and_a_fall_below_it():
+    rise = propose([1500, 100], [0, 1])
+    fall = propose([1500, 100], [0, 1], direction="fall")
+    assert fall.limit < fall.level < rise.rate == fall.rate < rise.level < rise.limit
+    assert rise.limit == pytest.approx(rise.level * 1.25 + 0.005)
+    assert rise.reason == LevelReason.PROPOSED
+
+
+@pytest.mark.parametrize("counts", [[800, 80], [1590, 10], [0, 0]])
+def test_a_small_baseline_says_that_it_is_learning(counts):
+    assert propose(counts, [0, 1]).reason == LevelReason.LEARNING
+
+
+def test_a_fall_from_almost_nothing_says_that_it_cannot_be_tested():
+    level = propose([9980, 20], [0, 1], direction="fall")
+    assert level.reason == LevelReason.UNAVAILABLE
+    with pytest.raises(Unavailable):
+        _ = level.limit
+
+
+def test_wander_widens_the_margin_and_chance_does_not():
+    rng = np.random.default_rng(0)
+    still = rng.binomial(100, 0.1, 200)
+    rates = 0.1 * rng.lognormal(0, 0.4, 200)
+    wandering = rng.binomial(100, rates)
+    calm = propose(np.stack([100 - still, still], axis=1), [0, 1])
+    wild = propose(np.stack([100 - wandering, wandering], axis=1), [0, 1])
+    assert calm.margin == 0.25
+    assert calm.wander == 0
+    assert wild.reason == LevelReason.WIDENED
+    assert wild.margin == pytest.approx(0.4, abs=0.1)
+    assert wild.level > calm.level
+
+
+def test_dispersion_of_independent_events_is_one_in_99_of_100_baselines():
+    rng = np.random.default_rng(1)
+    x = np.array([0.0, 0.5, 1.0])
+    designs = [dispersion(rng.multinomial(80, [0.7, 0.2, 0.1], 60).astype(float), x)[0] for _ in range(1000)]
+    assert np.mean(np.array(designs) > 1) < 0.02
+
+
+def test_a_busier_stream_detects_less_and_a_larger_budget_too():
+    def smallest(events, spend):
+        return minimum_detectable(0.01, events_per_day=events, spend_per_day=spend)
+
+    assert 0.01 < smallest(1e6, 1 / 30) < smallest(1e4, 1 / 30) < smallest(1e3, 1 / 30)
+    assert smallest(1e4, 1) < smallest(1e4, 1 / 30)
+    assert np.isnan(smallest(1, 1e-6))
+
+
+def test_detectable_falls_mirror_rises():
+    rise = minimum_detectable(0.2, events_per_day=1e4, spend_per_day=0.1)
+    fall = minimum_detectable(0.8, direction="fall", events_per_day=1e4, spend_per_day=0.1)
+    assert fall == pytest.approx(1 - rise)
+
+
+@pytest.mark.parametrize("counts", [[1, np.nan], [1, -1], [1, 2, 3]])
+def test_counts_that_make_no_sense_are_refused(counts):
+    with pytest.raises(ValueError, match="counts"):
+        propose(counts, [0, 1])
