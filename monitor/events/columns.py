@@ -6,8 +6,7 @@ says, and defaults, score semantics and interning happen once, for whole columns
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +27,10 @@ DECLARED_FINGERPRINT: Final = FINGERPRINTS.index("fingerprint")
 TEXT_FINGERPRINT: Final = FINGERPRINTS.index("text_fingerprint")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Columns:
+class Columns(NamedTuple):
     """n rows, one array per type; the first index is the field's slot in the tuple of names above.
+
+    A tuple, because compiled code takes tuples of arrays but no dataclasses.
 
     Attributes:
         word: uint64 (8, n), keyed hash of a vocabulary string; 0 missing.
@@ -152,9 +152,7 @@ def _default(column: NDArray[np.int8], value: int, *, where: NDArray[np.bool_]) 
     return np.where(where, np.int8(value), column)
 
 
-def _length(
-    declared: NDArray[np.int64], text: NDArray[np.int64], *, judged: NDArray[np.bool_]
-) -> NDArray[np.int32]:
+def _length(declared: NDArray[np.int64], text: NDArray[np.int64], *, judged: NDArray[np.bool_]) -> NDArray[np.int32]:
     return np.where((declared == MISSING) & judged, text, declared).astype(np.int32)
 
 

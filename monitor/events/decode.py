@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,16 @@ from monitor.events.columns import (
     Columns,
     to_batch,
 )
-from monitor.events.fingerprint import characters, fingerprint
+from monitor.events.fingerprint import fingerprint
 from monitor.events.general import Event, read
 from monitor.events.interning import Interner
 from monitor.events.keyed import SubKey, keyed_hash
+from monitor.events.lookup import build_lookup
 from monitor.events.reasons import Reason, Rejected, Rejection
 from monitor.events.records import RecordBlock
+from monitor.events.scanner import scan
 from monitor.events.schema import LAST_TIME_MS
+from monitor.events.utf8 import characters
 
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 32
@@ -76,6 +79,7 @@ class Decoder:
         self._max_bytes = max_bytes
         self._max_depth = max_depth
         self._interner = Interner(vocabulary)
+        self._lookup = build_lookup()
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode every record of the block.
@@ -83,22 +87,38 @@ class Decoder:
         Raises:
             ValueError: a span of the block points outside of its buffer (a fault of the source, not of the data).
         """
-        return self._decode(block, scan=True)
+        return self._decode(block, scan_first=True)
 
     def decode_general(self, block: RecordBlock) -> Decoded:
         """As :meth:`decode`, with the general decoder alone: same result, slower. The yardstick of the scanner."""
-        return self._decode(block, scan=False)
+        return self._decode(block, scan_first=False)
 
-    def _decode(self, block: RecordBlock, *, scan: bool) -> Decoded:
+    def _decode(self, block: RecordBlock, *, scan_first: bool) -> Decoded:
         _check_spans(block)
         columns = Columns.empty(len(block))
         aside: dict[int, str] = {}
         keep = np.zeros(len(block), np.bool_)
+        has_timestamp = (block.timestamp_ms >= 0) & (block.timestamp_ms <= LAST_TIME_MS)
+        if scan_first:
+            length = block.value_end - block.value_start
+            scan(
+                _read_only(block.buffer),
+                _read_only(block.value_start),
+                _read_only(block.value_end),
+                (block.value_start >= 0) & (length <= self._max_bytes),
+                has_timestamp,
+                columns,
+                keep,
+                self._lookup,
+                self._string_key.words(),
+                self._text_key.words(),
+                self._max_depth,
+            )
         rejected: list[Rejected] = []
         for row in np.flatnonzero(~keep).tolist():
             columns.clear(row)
             try:
-                self._fill(columns, row, self._read(block, row), aside)
+                self._fill(columns, row, self._read(block, row, has_timestamp=bool(has_timestamp[row])), aside)
                 keep[row] = True
             except Rejection as why:
                 rejected.append(Rejected(row, int(block.offset[row]), why.reason, why.sentence))
@@ -106,14 +126,13 @@ class Decoder:
         batch = to_batch(block=block, columns=columns, words=words, keep=keep, vocabulary=self._vocabulary)
         return Decoded(batch, rejected)
 
-    def _read(self, block: RecordBlock, row: int) -> Event:
+    def _read(self, block: RecordBlock, row: int, *, has_timestamp: bool) -> Event:
         length = int(block.value_end[row] - block.value_start[row])
         if block.value_start[row] < 0:
             raise Rejection(Reason.null_value, "the record has no value")
         if length > self._max_bytes:
             raise Rejection(Reason.too_large, f"{length} bytes; at most {self._max_bytes} are read")
         value = block.buffer[block.value_start[row] : block.value_end[row]].tobytes()
-        has_timestamp = 0 <= int(block.timestamp_ms[row]) <= LAST_TIME_MS
         return read(value, has_timestamp=has_timestamp, max_depth=self._max_depth)
 
     def _fill(self, columns: Columns, row: int, event: Event, aside: dict[int, str]) -> None:
@@ -140,6 +159,13 @@ class Decoder:
     def _hash(self, text: bytes) -> int:
         key = self._string_key
         return int(keyed_hash(np.frombuffer(text, np.uint8), 0, len(text), key.first, key.second))
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """A contiguous read-only view: compiled code has one version per kind of array, and this one fits all."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def _check_spans(block: RecordBlock) -> None:

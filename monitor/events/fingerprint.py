@@ -136,12 +136,3 @@ def fingerprint(buffer, start, end, first, second):  # type: ignore[no-untyped-d
         return _ZERO
     value = _majority(planes, features)
     return value if value != _ZERO else _ONE
-
-
-@njit(cache=True, nogil=True)
-def characters(buffer, start, end):  # type: ignore[no-untyped-def]
-    """Unicode code points of UTF-8 text: the bytes that are not continuation bytes."""
-    count = 0
-    for i in range(start, end):
-        count += (buffer[i] & 0xC0) != 0x80
-    return count

@@ -29,7 +29,7 @@ from monitor.events.schema import (
 
 _SHOWN: Final = 40
 """Characters of a value that a sentence may quote."""
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _HEX: Final = re.compile(r"[0-9a-fA-F]{16}")
 _MAX_DIGITS: Final = 40
 """Longest integer that is read as one. Every range ends far below; the parser must not be made to multiply."""
@@ -74,11 +74,7 @@ def read(value: bytes, *, has_timestamp: bool, max_depth: int) -> Event:
             _missing(field.name)
     if "time" not in seen and not has_timestamp:
         raise Rejection(Reason.no_time, "neither the event nor the record has a time")
-    if (
-        seen.get("score_semantics") == ScoreSemantics.label_confidence
-        and "score" in seen
-        and "verdict" not in seen
-    ):
+    if seen.get("score_semantics") == ScoreSemantics.label_confidence and "score" in seen and "verdict" not in seen:
         raise Rejection(
             Reason.missing_field, "verdict is missing: a score that is a label's confidence needs the label"
         )
@@ -176,9 +172,7 @@ def _utf8(field: Field, value: object) -> bytes:
     try:
         text = value.encode()
     except UnicodeEncodeError:
-        raise Rejection(
-            Reason.wrong_type, f"{field.name} holds half a surrogate pair; it must be Unicode"
-        ) from None
+        raise Rejection(Reason.wrong_type, f"{field.name} holds half a surrogate pair; it must be Unicode") from None
     if not field.minimum <= len(text) <= field.maximum:
         _out_of_range(field, f"{len(text)} bytes long", unit="bytes")
     return text

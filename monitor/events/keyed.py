@@ -1,8 +1,8 @@
 """Keyed 64-bit hashes of byte strings: SipHash-1-3.
 
 Identifiers and vocabulary strings are kept and looked up by hash. Producers choose these strings, so the hash
-must be one whose collisions cannot be crafted without the key. SipHash-1-3 is the reduced-round member of the family that
-CPython (from 3.11) and Rust use in their hash tables for this very purpose.
+must be one whose collisions cannot be crafted without the key. SipHash-1-3 is the reduced-round member of the
+family that CPython (from 3.11) and Rust use in their hash tables for this very purpose.
 
 Source: Aumasson, Bernstein, *SipHash: a fast short-input PRF* (INDOCRYPT 2012).
 """
@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from monitor.events.words import TOP_BYTE, partial_word, word
 
@@ -46,6 +47,10 @@ class SubKey:
         material = hashlib.blake2b(purpose.encode(), key=hashlib.blake2b(key).digest(), digest_size=16).digest()
         first, second = np.frombuffer(material, "<u8")
         return cls(np.uint64(first), np.uint64(second))
+
+    def words(self) -> NDArray[np.uint64]:
+        """uint64 (2,), for compiled code."""
+        return np.array([self.first, self.second], np.uint64)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -1,8 +1,8 @@
 """The canonical event, version 1, declared once: both decoders, the JSON Schema and the README follow this table.
 
-Reading is strict about known fields and lenient about unknown ones: a known field with a value of the wrong
-type or out of range rejects the record; a field that is not in the table is ignored. ``null`` in an optional field is the
-same as leaving it out, since most serialisers write it so; the same holds for an empty string.
+Reading is strict about known fields and lenient about unknown ones: a known field with a value of the wrong type
+or out of range rejects the record; a field that is not in the table is ignored. ``null`` in an optional field is
+the same as leaving it out, since most serialisers write it so; the same holds for an empty string.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def _characters(name: str, meaning: str, absent: str) -> Field:
 
 
 FIELDS: Final[tuple[Field, ...]] = (
-    Field(
-        "v", Kind.version, "version of this format", "rejected", required=True, minimum=VERSION, maximum=VERSION
-    ),
+    Field("v", Kind.version, "version of this format", "rejected", required=True, minimum=VERSION, maximum=VERSION),
     _identifier("event_id", "unique per event; de-duplicates re-deliveries", "not de-duplicated"),
     Field(
         "time",
@@ -223,9 +221,7 @@ def _value(field: Field) -> dict[str, Any]:  # noqa: PLR0911 - one line per kind
         case Kind.flag:
             return {"type": "boolean"}
         case Kind.time:
-            return {
-                "anyOf": [{"type": "integer"} | number, {"type": "string", "format": "date-time"}, {"const": ""}]
-            }
+            return {"anyOf": [{"type": "integer"} | number, {"type": "string", "format": "date-time"}, {"const": ""}]}
         case Kind.integer:
             return {"type": "integer"} | number
         case Kind.number:
