@@ -1,0 +1,219 @@
+"""What people do with an incident, and when it is allowed.
+
+    open --acknowledge--> acknowledged --resolve--> resolved --close--> closed
+      \\----------------------resolve----------------/   |
+      ^----------------------- reopen (a page) ----------/
+
+Every function runs inside the caller's transaction, writes the incident and its timeline together and returns what
+changed; alerting turns that into notifications. Two people at once: the second one's transaction finds the first
+one's result, so it is either refused by name or run again (StoreUnavailable).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from monitor.errors import NotFound, Refused, StoreUnavailable
+from monitor.incidents import timeline
+from monitor.incidents.model import Entry, Incident, Status
+from monitor.incidents.ports import ResponseStore
+from monitor.incidents.timeline import What
+from monitor.incidents.words import incident_name, plain
+
+DRIFTLINE: Final = "driftline"
+"""The actor of whatever no person did."""
+LONGEST_TEXT: Final = 4000
+"""Characters of a note, reason or summary."""
+
+
+class Act(StrEnum):
+    """What can be done to an incident."""
+
+    acknowledge = "acknowledge"
+    resolve = "resolve"
+    close = "close"
+    reopen = "reopen"
+    note = "note"
+
+
+ALLOWED: Final[dict[Act, frozenset[Status]]] = {
+    Act.acknowledge: frozenset({Status.open}),
+    Act.resolve: frozenset({Status.open, Status.acknowledged}),
+    Act.close: frozenset({Status.resolved}),
+    Act.reopen: frozenset({Status.resolved}),
+    Act.note: frozenset(Status),
+}
+"""The status that each act needs."""
+OF_PEOPLE: Final = (Act.acknowledge, Act.resolve, Act.close, Act.note)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was written: the incident as it is now, and its timeline entry."""
+
+    incident: Incident
+    entry: Entry
+
+
+def possible(status: Status) -> tuple[Act, ...]:
+    """What a person can do to an incident in this status."""
+    return tuple(act for act in OF_PEOPLE if status in ALLOWED[act])
+
+
+def acknowledge(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str = "") -> Change:
+    """Somebody has it. An optional text says what they will do.
+
+    Raises:
+        NotFound, Refused: no such incident; or not allowed now, with what is.
+        StoreUnavailable: somebody was faster; run the transaction again.
+    """
+    said = _said(text, needed=None)
+    incident = _allowed(locked(store, incident_id), Act.acknowledge)
+    after = msgspec.structs.replace(
+        incident, status=Status.acknowledged, acknowledged_by=_name(actor), acknowledged_at_ms=now_ms
+    )
+    return _write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.acknowledged, data=said)
+
+
+def resolve(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
+    """It is over, for this reason.
+
+    Raises:
+        NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; a reason is needed.
+    """
+    said = _said(text, needed="a reason: what was it, and why is it over?")
+    incident = _allowed(locked(store, incident_id), Act.resolve)
+    after = msgspec.structs.replace(incident, status=Status.resolved, resolved_at_ms=now_ms)
+    return _write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.resolved, data=said)
+
+
+def close(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
+    """The last word: what was learned (NIST SP 800-61r2, 3.4.1).
+
+    Raises:
+        NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; what was learned is needed.
+    """
+    said = _said(text, needed="what was learned: what happened, what went well, what will be done differently?")
+    incident = _allowed(locked(store, incident_id), Act.close)
+    after = msgspec.structs.replace(incident, status=Status.closed, closed_at_ms=now_ms)
+    return _write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.closed, data=said)
+
+
+def note(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
+    """Write something down; possible in every status.
+
+    Raises:
+        NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; a text is needed.
+    """
+    said = _said(text, needed="a text")
+    incident = _allowed(locked(store, incident_id), Act.note)
+    entry = timeline.append(
+        store, incident_id=incident.id, at_ms=now_ms, actor=_name(actor), kind=What.note, data=said
+    )
+    return Change(incident, entry)
+
+
+def reopened(incident: Incident) -> Incident:
+    """The incident as a page re-opens it: nobody has it any more.
+
+    Raises:
+        Refused: it is not resolved.
+    """
+    return msgspec.structs.replace(
+        _allowed(incident, Act.reopen),
+        status=Status.open,
+        acknowledged_by=None,
+        acknowledged_at_ms=None,
+        resolved_at_ms=None,
+    )
+
+
+def locked(store: ResponseStore, incident_id: int) -> Incident:
+    """The incident as it is, safe from other writers until the transaction ends.
+
+    The newest timeline entry is read first: it is what all writers of an incident lock, or collide on.
+
+    Raises:
+        NotFound: there is none with this number.
+    """
+    store.last_entry(incident_id)
+    incident = store.incident(incident_id)
+    if incident is None:
+        raise NotFound(f"there is no {incident_name(incident_id)}; `driftline incidents list` shows all")
+    return incident
+
+
+def replace_stored(store: ResponseStore, before: Incident, after: Incident) -> None:
+    """Compare-and-set on the status.
+
+    Raises:
+        StoreUnavailable: somebody changed it in between; run the transaction again.
+    """
+    if before != after and not store.update_incident(after, expected=before.status):
+        raise StoreUnavailable(f"{incident_name(before.id)} was changed by somebody else at this moment; try again")
+
+
+def person(name: str) -> str:
+    """A person's name as it may stand in a timeline.
+
+    Raises:
+        Refused: it is empty, or the one that Driftline signs with.
+    """
+    name = plain(name)
+    if not name:
+        raise Refused("an actor needs a name, got an empty one; say --as NAME")
+    if name.casefold() == DRIFTLINE:
+        raise Refused(f"{name!r} is how the service itself signs; say --as with a person's name")
+    return name
+
+
+def _allowed(incident: Incident, act: Act) -> Incident:
+    if incident.status in ALLOWED[act]:
+        return incident
+    who = f" by {incident.acknowledged_by}" if incident.status is Status.acknowledged else ""
+    needs = " or ".join(status.value for status in Status if status in ALLOWED[act])
+    now = ", ".join(possible(incident.status))
+    raise Refused(
+        f"{incident_name(incident.id)} is {incident.status.value}{who}: {act.value} needs it {needs}; "
+        f"possible now: {now}"
+    )
+
+
+def _write(
+    store: ResponseStore,
+    before: Incident,
+    after: Incident,
+    *,
+    actor: str,
+    now_ms: int,
+    kind: What,
+    data: dict[str, object],
+) -> Change:
+    replace_stored(store, before, after)
+    entry = timeline.append(
+        store,
+        incident_id=after.id,
+        at_ms=now_ms,
+        actor=_name(actor),
+        kind=kind,
+        data={**data, "from": before.status.value},
+    )
+    return Change(after, entry)
+
+
+def _name(actor: str) -> str:
+    return DRIFTLINE if actor == DRIFTLINE else person(actor)
+
+
+def _said(text: str, *, needed: str | None) -> dict[str, object]:
+    lines = [plain(line, longest=LONGEST_TEXT) for line in text[: 4 * LONGEST_TEXT].splitlines()]
+    clean = "\n".join(lines).strip()
+    if len(clean) > LONGEST_TEXT or len(text) > 4 * LONGEST_TEXT:
+        raise Refused(f"the text has {len(text):,} characters, {LONGEST_TEXT:,} are allowed: link to the rest")
+    if not clean and needed is not None:
+        raise Refused(f"the text is empty; this needs {needed}")
+    return {"text": clean} if clean else {}

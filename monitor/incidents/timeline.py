@@ -1,0 +1,222 @@
+"""The timeline: append-only entries, chained by SHA-256.
+
+The hash of an entry covers the canonical JSON of all its other fields, the hash of the entry before it among them.
+Changing, inserting, removing or reordering entries breaks the chain at the first place touched. Cutting off the
+newest entries does not: that is caught by the head (seq and hash) that every notification carried outside.
+
+Source: the linked time-stamps of Haber and Stornetta, "How to Time-Stamp a Digital Document", J. Cryptology 3 (1991).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from monitor.incidents.model import Entry
+from monitor.incidents.ports import ResponseStore
+
+ZERO_HASH: Final = "0" * 64
+"""What the first entry names as the hash before it."""
+MOST_BYTES: Final = 64 * 1024
+"""Of one entry's canonical JSON. A note has at most 4,000 characters, 16 kB in UTF-8, 24 kB with JSON escapes."""
+_DEEPEST: Final = 8
+_LARGEST_INT: Final = 2**53
+"""Integers beyond it are rounded by readers that know doubles only (JavaScript, jq)."""
+
+
+class What(StrEnum):
+    """The kinds of entries."""
+
+    opened = "opened"
+    finding_added = "finding_added"
+    finding_ended = "finding_ended"
+    finding_continued = "finding_continued"
+    notice_added = "notice_added"
+    found_by_backfill = "found_by_backfill"
+    all_ended = "all_ended"
+    acknowledged = "acknowledged"
+    resolved = "resolved"
+    reopened = "reopened"
+    closed = "closed"
+    note = "note"
+
+
+class Flaw(StrEnum):
+    """Why an entry does not fit into its chain."""
+
+    other_incident = "belongs to another incident"
+    wrong_seq = "its number is not the next one: an entry is missing, doubled or out of order"
+    wrong_link = "does not name the hash of the entry before it"
+    wrong_hash = "its content does not give its hash: it was changed after it was written"
+    not_canonical = "holds what no entry can hold: it was changed after it was written"
+    missing = "is not there, but a notification named it: the newest entries were cut off"
+    other_head = "has another hash than the notification named: the record was rewritten"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest entry at some moment, as a notification carried it."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first entry that does not fit, and why."""
+
+    seq: int
+    why: Flaw
+
+
+def canonical(value: object) -> bytes:
+    """JSON in the one form that is hashed: sorted keys, no whitespace, UTF-8 unescaped, shortest round-trip floats.
+
+    Raises:
+        ValueError: the value holds what does not read back as it was written (NaN, infinity, integers beyond 2^53,
+            keys that are no strings, lone surrogates, other types), is nested deeper than 8 or longer than 64 KiB.
+    """
+    _check(value, depth=0)
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    data = text.encode("utf-8")
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"an entry may have {MOST_BYTES} bytes of canonical JSON, this one has {len(data)}")
+    return data
+
+
+def hashed_content(entry: Entry) -> bytes:
+    """The exact bytes that ``entry.hash`` is the SHA-256 of."""
+    return canonical(
+        {
+            "actor": entry.actor,
+            "at_ms": entry.at_ms,
+            "data": entry.data,
+            "incident_id": entry.incident_id,
+            "kind": entry.kind,
+            "previous_hash": entry.previous_hash,
+            "seq": entry.seq,
+        }
+    )
+
+
+def entry_after(
+    last: Entry | None, *, incident_id: int, at_ms: int, actor: str, kind: str, data: Mapping[str, object]
+) -> Entry:
+    """The entry that continues a timeline after ``last`` (None: begins it).
+
+    Raises:
+        ValueError: ``last`` is of another incident, or ``data`` has no canonical form.
+    """
+    if last is not None and last.incident_id != incident_id:
+        raise ValueError(f"entry of incident {incident_id} cannot follow one of incident {last.incident_id}")
+    unsigned = Entry(
+        incident_id=incident_id,
+        seq=1 if last is None else last.seq + 1,
+        at_ms=at_ms,
+        actor=actor,
+        kind=str(kind),
+        data=dict(data),
+        previous_hash=ZERO_HASH if last is None else last.hash,
+        hash="",
+    )
+    return _signed(unsigned)
+
+
+def append(
+    store: ResponseStore, *, incident_id: int, at_ms: int, actor: str, kind: str, data: Mapping[str, object]
+) -> Entry:
+    """Write the next entry of an incident's timeline.
+
+    Raises:
+        StoreUnavailable: another writer took this seq; run the transaction again.
+    """
+    last = store.last_entry(incident_id)
+    entry = entry_after(last, incident_id=incident_id, at_ms=at_ms, actor=actor, kind=kind, data=data)
+    store.append_entry(entry)
+    return entry
+
+
+def verify(entries: Iterable[Entry], *, heads: Iterable[Head] = ()) -> Broken | None:
+    """Whether a whole timeline, by seq, is as it was written; None if it is.
+
+    Args:
+        entries: from seq 1 on.
+        heads: what notifications carried; proves that nothing after them was cut off or rewritten.
+    """
+    last: Entry | None = None
+    hashes: dict[int, str] = {}
+    for entry in entries:
+        why = _flaw(last, entry)
+        if why is not None:
+            return Broken(seq=entry.seq if why is not Flaw.wrong_seq else _next_seq(last), why=why)
+        hashes[entry.seq] = entry.hash
+        last = entry
+    for head in sorted(heads, key=lambda head: head.seq):
+        if head.seq not in hashes:
+            return Broken(seq=head.seq, why=Flaw.missing)
+        if hashes[head.seq] != head.hash:
+            return Broken(seq=head.seq, why=Flaw.other_head)
+    return None
+
+
+def _flaw(last: Entry | None, entry: Entry) -> Flaw | None:
+    if last is not None and entry.incident_id != last.incident_id:
+        return Flaw.other_incident
+    if entry.seq != _next_seq(last):
+        return Flaw.wrong_seq
+    if entry.previous_hash != (ZERO_HASH if last is None else last.hash):
+        return Flaw.wrong_link
+    try:
+        right = hashlib.sha256(hashed_content(entry)).hexdigest()
+    except ValueError:
+        return Flaw.not_canonical
+    return None if entry.hash == right else Flaw.wrong_hash
+
+
+def _next_seq(last: Entry | None) -> int:
+    return 1 if last is None else last.seq + 1
+
+
+def _signed(unsigned: Entry) -> Entry:
+    digest = hashlib.sha256(hashed_content(unsigned)).hexdigest()
+    return Entry(
+        incident_id=unsigned.incident_id,
+        seq=unsigned.seq,
+        at_ms=unsigned.at_ms,
+        actor=unsigned.actor,
+        kind=unsigned.kind,
+        data=unsigned.data,
+        previous_hash=unsigned.previous_hash,
+        hash=digest,
+    )
+
+
+def _check(value: object, *, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise ValueError(f"an entry may be nested {_DEEPEST} deep")
+    match value:
+        case None | bool():
+            pass
+        case str():
+            value.encode("utf-8")  # UnicodeEncodeError, a ValueError, for lone surrogates
+        case int() if abs(value) > _LARGEST_INT:
+            raise ValueError(f"integers beyond 2^53 do not read back everywhere, got {value}")
+        case float() if not math.isfinite(value):
+            raise ValueError(f"JSON has no {value}")
+        case int() | float():
+            pass
+        case list() | tuple():
+            for item in value:
+                _check(item, depth=depth + 1)
+        case dict():
+            if not all(isinstance(key, str) for key in value):
+                raise ValueError(f"keys must be strings, got {list(value)!r}")
+            for item in (*value.keys(), *value.values()):
+                _check(item, depth=depth + 1)
+        case _:
+            raise ValueError(f"an entry cannot hold a {type(value).__name__}")
