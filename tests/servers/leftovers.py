@@ -1,7 +1,7 @@
 """Ends what a test run left behind: `python -m tests.servers.leftovers DIRECTORY`.
 
-Every server of a run keeps its files below the run's own temporary directory, so a process is the run's if its command
-line or its TMPDIR names that directory. PostgreSQL detaches itself from its parent; asking for children would miss it.
+Every server of a run keeps its files below the run's own temporary directory, so a process is the run's if its
+command line or its TMPDIR names that directory. PostgreSQL detaches itself; asking for children would miss it.
 """
 
 from __future__ import annotations
