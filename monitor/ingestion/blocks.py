@@ -1,0 +1,73 @@
+"""Building record blocks: from separate Python records, and from several neighbouring blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.events.records import RecordBlock
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+def join_records(
+    *,
+    partition: str,
+    offsets: Sequence[int],
+    timestamps: Sequence[int],
+    keys: Sequence[bytes | None],
+    values: Sequence[bytes | None],
+    next_offset: int,
+) -> RecordBlock:
+    """One block of records that arrive as separate byte strings; all sequences have the same length."""
+    value_start, value_end, key_from = _spans(values, 0)
+    key_start, key_end, _ = _spans(keys, key_from)
+    joined = b"".join([piece for pieces in (values, keys) for piece in pieces if piece is not None])
+    return RecordBlock(
+        partition=partition,
+        buffer=np.frombuffer(joined, np.uint8),
+        offset=np.array(offsets, np.int64),
+        timestamp_ms=np.array([min(max(t, INT64_MIN), INT64_MAX) for t in timestamps], np.int64),
+        value_start=value_start,
+        value_end=value_end,
+        key_start=key_start,
+        key_end=key_end,
+        next_offset=next_offset,
+    )
+
+
+def concatenate(blocks: Sequence[RecordBlock]) -> RecordBlock:
+    """One block of neighbouring blocks of one partition, in offset order; copies the buffers unless there is one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    base = np.cumsum([0] + [len(block.buffer) for block in blocks[:-1]])
+    shifted = list(zip(base, blocks, strict=True))
+    return RecordBlock(
+        partition=blocks[0].partition,
+        buffer=np.concatenate([block.buffer for block in blocks]),
+        offset=np.concatenate([block.offset for block in blocks]),
+        timestamp_ms=np.concatenate([block.timestamp_ms for block in blocks]),
+        value_start=np.concatenate([_shift(block.value_start, by) for by, block in shifted]),
+        value_end=np.concatenate([_shift(block.value_end, by) for by, block in shifted]),
+        key_start=np.concatenate([_shift(block.key_start, by) for by, block in shifted]),
+        key_end=np.concatenate([_shift(block.key_end, by) for by, block in shifted]),
+        next_offset=blocks[-1].next_offset,
+    )
+
+
+def _spans(pieces: Sequence[bytes | None], origin: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Start and end of every piece when the non-null ones lie end to end from ``origin``; and where they end."""
+    length = np.array([-1 if piece is None else len(piece) for piece in pieces], np.int64)
+    end = origin + np.cumsum(np.maximum(length, 0))
+    last = int(end[-1]) if len(end) else origin
+    start = end - length
+    start[length < 0] = -1
+    end[length < 0] = -1
+    return start, end, last
+
+
+def _shift(spans: NDArray[np.int64], by: int) -> NDArray[np.int64]:
+    """Spans moved by so many bytes; -1 (nothing there) stays."""
+    return np.where(spans < 0, spans, spans + by)
