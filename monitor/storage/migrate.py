@@ -93,6 +93,8 @@ def current_of(database: Database) -> Revision:
     head = ScriptDirectory(str(scripts_folder())).get_current_head()
     if head is None:
         raise StoreRefused(f"no migration in {scripts_folder()}; install driftline again")
+    if not database.exists:
+        return Revision(current=None, head=head)
     with database.reading() as connection:
         return Revision(current=MigrationContext.configure(connection).get_current_revision(), head=head)
 

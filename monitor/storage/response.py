@@ -162,8 +162,7 @@ class ResponseTransaction(AlertStore):
         self._connection.execute(statement.on_conflict_do_nothing(index_elements=message))
 
     def _incidents(self, query: Select[Any]) -> list[Incident]:
-        rows = self._connection.execute(query).mappings()
-        return [msgspec.convert(dict(row), Incident) for row in rows]
+        return [_incident(row) for row in self._connection.execute(query)]
 
 
 _ENTRIES: Final = select(timeline)
@@ -174,6 +173,12 @@ def _finding(row: Row[Any]) -> Finding:
         return msgspec.json.decode(row.document, type=Finding)
     except msgspec.ValidationError as error:
         raise StoreRefused(f"a stored finding is not of this version of Driftline: {error}") from error
+
+
+def _incident(row: Row[Any]) -> Incident:
+    values = dict(row._mapping)
+    named = {"status": Status(values["status"]), "severity": Severity(values["severity"])}
+    return Incident(**(values | named))
 
 
 def _entry(row: Row[Any]) -> Entry:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
@@ -56,6 +57,12 @@ class Database:
     def is_postgresql(self) -> bool:
         """Whether several machines can share it."""
         return self._engine.dialect.name == "postgresql"
+
+    @property
+    def exists(self) -> bool:
+        """False for an SQLite file that nobody has made yet; opening a transaction would make an empty one."""
+        file = self._engine.url.database
+        return self.is_postgresql or _in_memory(self._engine.url) or file is None or Path(file).exists()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -169,8 +176,12 @@ def _postgresql(url: URL, limits: Limits) -> Engine:
     return engine
 
 
+def _in_memory(url: URL) -> bool:
+    return url.database in (None, "", ":memory:")
+
+
 def _sqlite(url: URL, limits: Limits) -> Engine:
-    in_memory = url.database in (None, "", ":memory:")
+    in_memory = _in_memory(url)
     arguments = {"timeout": limits.lock_ms / 1000, "check_same_thread": False}
     engine = create_engine(
         url,
