@@ -1,4 +1,4 @@
-"""What the test harness itself promises: nothing that needs a server is left out in silence, nothing is left behind."""
+"""What the test harness promises: nothing that needs a server is left out in silence, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def run_pytest(directory: Path, source: str, **environment: str) -> tuple[int, s
     test_file = directory / "test_sample.py"
     test_file.write_text(source, encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if name not in {"CI", "PYTEST_ADDOPTS"}}
+    settings = ("-c", str(ROOT / "pyproject.toml"), "--rootdir", str(directory))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(directory)]
-        + ["-p", "tests.conftest", "-p", "no:cacheprovider", str(test_file)],
+        [sys.executable, "-m", "pytest", *settings, "-p", "tests.conftest", "-p", "no:cacheprovider", str(test_file)],
         cwd=ROOT,
         env=clean | environment,
         capture_output=True,
