@@ -1,0 +1,134 @@
+"""What an alarm sets off: armed -> alarmed -> ended -> re-armed, a notice upgraded in place, a finding continued."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from detectors.alternatives import Unavailable, material
+from monitor.incidents.model import Direction, Finding
+from monitor.pipeline import describe
+from monitor.pipeline.epoch import arrange
+from monitor.pipeline.fleet import Fleet
+from monitor.pipeline.panel import NONE
+from monitor.pipeline.signals import SIGNALS
+from monitor.pipeline.state import Epoch, NoticeWatch, Watch
+
+DAY_MS: Final = 86_400_000
+
+
+class Alarms:
+    """Turns tests over their threshold into findings and moves the watches on."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._rule = fleet.rule
+
+    def handle(self, test: int, tick: int) -> Finding | None:
+        """One test's alarm in ``tick``; None where an open page of the signal says it all."""
+        number, watch = self._fleet.tests[test]
+        epoch = self._fleet.state.units[number].epoch
+        if epoch is None:
+            raise AssertionError(f"test {test} belongs to a unit without an epoch")
+        if isinstance(watch, NoticeWatch):
+            return self._notice(number, epoch, watch, tick)
+        if test == watch.end_test:
+            return self._ended(number, epoch, watch, tick)
+        return self._page(number, epoch, watch, tick)
+
+    def _alarm(self, number: int, epoch: Epoch, watch: Watch | NoticeWatch, tick: int) -> describe.Alarm:
+        start = max(watch.armed_tick, tick + 1 - self._rule.lookback_ticks)
+        counts = self._fleet.counts_of(number, start, tick + 1)
+        return describe.Alarm(
+            unit=self._fleet.state.units[number].unit,
+            epoch=epoch,
+            tick=tick,
+            log_evidence=self._fleet.panel.evidence.log_evidence_of(watch.test),
+            leading=self._fleet.panel.evidence.leading(watch.test),
+            excursion=arrange(counts, self._fleet.slices_of(number), epoch.strata),
+        )
+
+    def _notice(self, number: int, epoch: Epoch, watch: NoticeWatch, tick: int) -> Finding | None:
+        if self._fleet.paging(epoch, watch.signal):
+            return None
+        found = describe.notice(self._alarm(number, epoch, watch, tick), watch, self._rule)
+        watch.finding = found
+        self._rearm_notice(watch, tick)
+        return found
+
+    def _rearm_notice(self, watch: NoticeWatch, tick: int) -> None:
+        """M = 0 and a fresh bag: history starts after the alarm, so a second change is seen."""
+        for row in watch.rows:
+            self._fleet.panel.recoupler.fresh_bag(row)
+        self._fleet.panel.evidence.reset(watch.test)
+        watch.armed_tick = tick + 1
+
+    def _page(self, number: int, epoch: Epoch, watch: Watch, tick: int) -> Finding:
+        found = describe.page(self._alarm(number, epoch, watch, tick), watch, self._rule)
+        found = self._continued(watch, found) or self._upgraded(epoch, watch, found) or found
+        watch.finding = found
+        self._look_for_end(number, watch, found)
+        for notice in epoch.notices:
+            if notice.signal == watch.signal:
+                # The drifted period is kept out of the bag, and only "ended" is said while the page is open.
+                self._fleet.panel.place_rows(number, notice.signal, [], notice.test)
+                self._fleet.panel.evidence.disarm(notice.test)
+        self._fleet.respend()
+        return found
+
+    def _continued(self, watch: Watch, found: Finding) -> Finding | None:
+        """A re-opening soon after the end continues the finding: lulls would split one attack into many."""
+        last = watch.last
+        if last is None or last.ended_at_ms is None or found.detected_at_ms - last.ended_at_ms > self._rule.reopen_ms:
+            return None
+        return msgspec.structs.replace(
+            last, ended_at_ms=None, effect=found.effect, evidence=found.evidence, attribution=found.attribution
+        )
+
+    def _upgraded(self, epoch: Epoch, watch: Watch, found: Finding) -> Finding | None:
+        """A notice of the same change becomes the page, under its own id."""
+        for notice in epoch.notices:
+            seen = notice.finding
+            if notice.signal == watch.signal and seen is not None:
+                recent = found.detected_at_ms - seen.detected_at_ms <= self._rule.reopen_ms
+                if recent or seen.detected_at_ms > found.onset_low_ms:
+                    notice.finding = None
+                    return msgspec.structs.replace(found, id=seen.id, detected_at_ms=seen.detected_at_ms)
+        return None
+
+    def _look_for_end(self, number: int, watch: Watch, found: Finding) -> None:
+        question = SIGNALS[watch.signal].questions[watch.question]
+        epoch = self._fleet.state.units[number].epoch
+        strata = [] if epoch is None else epoch.strata
+        slice_leads = bool(found.stratum) and len(strata) > 1
+        limit = watch.limits[strata.index(found.stratum)] if slice_leads else watch.limit
+        level = min(max(describe.end_level(found, limit), 1e-6), 1 - 1e-6)
+        try:
+            bank = material(
+                question.values, level=level, direction="rise" if question.direction is Direction.fall else "fall"
+            )
+        except Unavailable:
+            return  # the drifted level leaves no room for a test; a person ends it with a new baseline
+        spend = self._rule.ends_per_day * self._rule.tick_ms / DAY_MS
+        watch.end_test = self._fleet.panel.evidence.add([bank], spend=spend, n_ref=watch.n_ref)
+        watch.end_stratum = strata.index(found.stratum) if slice_leads else NONE
+        self._fleet.tests[watch.end_test] = (number, watch)
+        self._fleet.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
+
+    def _ended(self, number: int, epoch: Epoch, watch: Watch, tick: int) -> Finding:
+        if watch.finding is None:
+            raise AssertionError("an end without a finding")
+        ended = msgspec.structs.replace(watch.finding, ended_at_ms=(tick + 1) * self._rule.tick_ms)
+        self._fleet.panel.place_end(number, watch.signal, watch.question, NONE, NONE)
+        self._fleet.drop(watch.end_test)
+        watch.end_test, watch.end_stratum = NONE, NONE
+        watch.finding, watch.last, watch.armed_tick = None, ended, tick + 1
+        self._fleet.panel.evidence.reset(watch.test)
+        if not self._fleet.paging(epoch, watch.signal):
+            for notice in epoch.notices:
+                if notice.signal == watch.signal:
+                    self._rearm_notice(notice, tick)
+                    self._fleet.panel.place_rows(number, notice.signal, notice.rows, notice.test)
+        self._fleet.respend()
+        return ended

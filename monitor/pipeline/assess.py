@@ -1,0 +1,140 @@
+"""The judge's arithmetic: closed ticks in, findings and learned baselines out. No clock and no storage of its own.
+
+The same counts and the same approvals give the same findings, however the ticks are grouped into calls. Structure
+(which unit is watched against what) changes only between ticks; inside a stretch without such a change the panel runs
+at full speed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from monitor.incidents.model import Finding
+from monitor.pipeline.alarms import Alarms
+from monitor.pipeline.fleet import Fleet, History
+from monitor.pipeline.learning import NEVER, Learning
+from monitor.pipeline.loaded import between, events_only, of_slices
+from monitor.pipeline.panel import Panel
+from monitor.pipeline.ports import Baseline, LoadedCounts, Slice
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.rules import advance_rules
+from monitor.pipeline.state import JudgeState
+
+
+@dataclass(slots=True)
+class Assessment:
+    """What a stretch of ticks brought."""
+
+    findings: list[Finding] = field(default_factory=list)
+    """New versions of findings, in order of event time; one finding may come several times."""
+    baselines: list[Baseline] = field(default_factory=list)
+    """Approved by the policy."""
+
+
+class Assessor:
+    """Judges every unit, tick by tick."""
+
+    def __init__(
+        self,
+        rule: JudgeRule,
+        history: History,
+        *,
+        state: JudgeState,
+        panel: Panel | None = None,
+        approved: Sequence[Baseline] = (),
+    ) -> None:
+        """Args:
+        rule: how to judge.
+        history: reads counts back.
+        state, panel: where to go on from; without a panel, the state must be empty.
+        approved: baselines with an effective tick from ``state.judged_before`` on, to be applied when it comes.
+        """
+        self.fleet = Fleet(rule, history, state, panel or Panel(strata=rule.strata + 1))
+        self._learning = Learning(self.fleet)
+        self._alarms = Alarms(self.fleet)
+        self._approved: list[Baseline] = []
+        for baseline in approved:
+            self._schedule(baseline)
+
+    @property
+    def judged_before(self) -> int:
+        """Ticks below this are judged."""
+        return self.fleet.state.judged_before
+
+    def learn_slices(self, slices: Mapping[int, Slice]) -> None:
+        """Make slices known that the counts refer to."""
+        self.fleet.learn_slices(slices)
+
+    def approve(self, baseline: Baseline) -> Baseline:
+        """An approval takes effect with the next tick to be judged."""
+        effective = dataclasses.replace(baseline, effective_tick=self.judged_before)
+        self._schedule(effective)
+        return effective
+
+    def _schedule(self, baseline: Baseline) -> None:
+        unit = self.fleet.state.units[self.fleet.number_of(baseline.unit)]
+        unit.by_hand = True
+        self._approved.append(baseline)
+        self._approved.sort(key=lambda b: (b.effective_tick or 0, b.id))
+
+    def advance(self, counts: LoadedCounts, to_tick: int) -> Assessment:
+        """Judge the ticks from :attr:`judged_before` to ``to_tick``; ``counts`` holds exactly theirs."""
+        outcome = Assessment()
+        position = self.judged_before
+        while position < to_tick:
+            self._take_effect(position)
+            rest = between(counts, position, to_tick)
+            stop = min(to_tick, self._next_approval(), self._learning.ends(rest))
+            alarm_tick, tests = self.fleet.panel.advance(between(rest, position, stop))
+            done = stop if alarm_tick is None else alarm_tick + 1
+            consumed = between(rest, position, done)
+            self._learning.learn(consumed)
+            outcome.findings += self._follow_rules(consumed, done)
+            found = [self._alarms.handle(test, done - 1) for test in tests]
+            outcome.findings += [finding for finding in found if finding is not None]
+            outcome.baselines += self._learning.complete(done)
+            position = self.fleet.state.judged_before = done
+        return outcome
+
+    def _next_approval(self) -> int:
+        return min((b.effective_tick for b in self._approved if b.effective_tick is not None), default=NEVER)
+
+    def _take_effect(self, position: int) -> None:
+        while self._approved and (self._approved[0].effective_tick or 0) <= position:
+            baseline = self._approved.pop(0)
+            number = self.fleet.number_of(baseline.unit)
+            epoch = self.fleet.state.units[number].epoch
+            span = (baseline.from_tick, baseline.to_tick)
+            if epoch is not None and (epoch.effective_tick, epoch.window) == (baseline.effective_tick, span):
+                continue  # the snapshot that we go on from has it
+            counts = self.fleet.counts_of(number, baseline.from_tick, baseline.to_tick)
+            if len(counts.tick) == 0:
+                counts = of_slices(_kept(baseline), self.fleet.slices_of(number))
+            if len(counts.tick):
+                self.fleet.activate(number, counts, span=span, tick=position)
+
+    def _follow_rules(self, counts: LoadedCounts, to_tick: int) -> list[Finding]:
+        names = sorted(self.fleet.state.guardrails)
+        column = {name: i for i, name in enumerate(names)}
+        events = events_only(counts)
+        ticks, row = np.unique(events.tick, return_inverse=True)
+        table = np.zeros((len(ticks), len(names)), np.int64)
+        at = np.array([column[self.fleet.slices[i].guardrail] for i in events.cell.tolist()], np.int64)
+        np.add.at(table, (row, at), events.count)
+        return advance_rules(
+            self.fleet.state, self.fleet.rule, ticks=ticks, guardrails=names, events=table, to_tick=to_tick
+        )
+
+
+def _kept(baseline: Baseline) -> LoadedCounts:
+    """The counts kept with a baseline, as one tick: for when those of its ticks are gone by retention."""
+    cells = np.array(sorted(baseline.counts), np.int64)
+    return LoadedCounts(
+        np.full(len(cells), baseline.from_tick, np.int64),
+        cells,
+        np.array([baseline.counts[int(cell)] for cell in cells], np.int64),
+    )

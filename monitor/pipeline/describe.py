@@ -1,0 +1,207 @@
+"""From an alarm to a finding: when it began, how large it is, what carries it.
+
+An alarm is rare, so here the counts of the excursion are read back from storage and looked at closely.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import astuple, dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.alternatives import Bank, Unavailable, material
+from detectors.attribution import Part, decompose
+from detectors.onset import onset
+from detectors.recoupling import declared
+from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.pipeline.epoch import Window, notice_bank
+from monitor.pipeline.ports import Slice
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.signals import SIGNALS
+from monitor.pipeline.state import Epoch, NoticeWatch, Watch
+
+ANY_CHANGE: Final = "any_change"
+TOP: Final = 5
+"""Strata and bins named in an attribution."""
+
+
+def finding_id(unit: Slice, signal: str, question: str, tick: int) -> str:
+    """Derived from what was found, so that a replay finds the same id."""
+    name = json.dumps([*astuple(unit), signal, question, tick])
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alarm:
+    """A test over its threshold, with the counts of its excursion (ticks up to and including the alarm's)."""
+
+    unit: Slice
+    epoch: Epoch
+    tick: int
+    log_evidence: float
+    leading: tuple[int, int]
+    """(component, alternative) that carries the evidence."""
+    excursion: Window
+
+
+def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
+    """The finding of a material test."""
+    signal = SIGNALS[watch.signal]
+    question = signal.questions[watch.question]
+    values = np.asarray(question.values)
+    way: Literal["rise", "fall"] = "fall" if question.direction is Direction.fall else "rise"
+    banks = [_material(question.values, m, way) for m in watch.limits]
+    chosen = _strata(alarm)
+    table, baseline = alarm.excursion.signal(signal), np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
+    start = _onset(table, banks, chosen)
+    after = table[start[1] :].sum(axis=0)
+    before, now = _mean(baseline[chosen], values), _mean(after[chosen], values)
+    limit = watch.limit if len(chosen) > 1 else watch.limits[chosen[0]]
+    ticks = alarm.excursion.ticks
+    return Finding(
+        id=finding_id(alarm.unit, signal.name, question.name, alarm.tick),
+        guardrail=alarm.unit.guardrail,
+        guardrail_version=alarm.unit.guardrail_version,
+        category=alarm.unit.category,
+        signal=signal.name,
+        question=question.name,
+        stratum=_leading_stratum(alarm),
+        kind=Kind.page,
+        direction=question.direction,
+        promise=Promise.proved,
+        onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
+        onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
+        detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
+        paged_at_ms=(alarm.tick + 1) * rule.tick_ms,
+        effect=_effect(before, now),
+        evidence=Evidence(
+            log_evidence=alarm.log_evidence,
+            events=int(after[chosen].sum()),
+            level=limit,
+            detail=(
+                f"{question.phrase}: {now:.4g} on average since the onset, "
+                f"where at {'most' if way == 'rise' else 'least'} {limit:.4g} is approved"
+            ),
+        ),
+        attribution=_attribution(baseline, after, values, alarm.epoch.strata, signal.bins),
+    )
+
+
+def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
+    """The finding of an any-change test. Its onset and effect are those of the bin that moved most."""
+    signal = SIGNALS[watch.signal]
+    values = np.asarray(signal.questions[0].values)
+    baseline = np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
+    laws = [declared(row if row.sum() else baseline.sum(axis=0)) for row in baseline]
+    banks = [notice_bank(q, values) for q in laws]
+    chosen = _strata(alarm)
+    table = alarm.excursion.signal(signal)
+    start = _onset(table, banks, chosen)
+    after = table[start[1] :].sum(axis=0)
+    old, new = baseline[chosen].sum(axis=0), after[chosen].sum(axis=0)
+    moved = int(np.argmax(np.abs(new / max(new.sum(), 1) - old / max(old.sum(), 1))))
+    before, now = float(old[moved] / max(old.sum(), 1)), float(new[moved] / max(new.sum(), 1))
+    ticks = alarm.excursion.ticks
+    return Finding(
+        id=finding_id(alarm.unit, signal.name, ANY_CHANGE, alarm.tick),
+        guardrail=alarm.unit.guardrail,
+        guardrail_version=alarm.unit.guardrail_version,
+        category=alarm.unit.category,
+        signal=signal.name,
+        question=ANY_CHANGE,
+        stratum=_leading_stratum(alarm),
+        kind=Kind.notice,
+        direction=Direction.change,
+        promise=Promise.proved,
+        onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
+        onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
+        detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
+        effect=_effect(before, now),
+        evidence=Evidence(
+            log_evidence=alarm.log_evidence,
+            events=int(new.sum()),
+            level=None,
+            detail=f"not exchangeable with its own history; the share of {signal.bins[moved]!r} moved most",
+        ),
+        attribution=_attribution(baseline, after, values, alarm.epoch.strata, signal.bins),
+    )
+
+
+def end_level(finding: Finding, limit: float) -> float:
+    """The drifted level that a test for the end must reject: halfway, on a log scale, from the bound to the drift."""
+    if finding.direction is Direction.fall:
+        return float(1.0 - np.sqrt(max(1e-12, (1.0 - limit) * (1.0 - finding.effect.current))))
+    return float(np.sqrt(max(1e-12, limit * finding.effect.current)))
+
+
+def _strata(alarm: Alarm) -> list[int]:
+    """The strata that the leading component looks at: one slice, or all of them."""
+    strata, component = len(alarm.epoch.strata), alarm.leading[0]
+    return [component] if component < strata else list(range(strata))
+
+
+def _leading_stratum(alarm: Alarm) -> str:
+    component = alarm.leading[0]
+    return alarm.epoch.strata[component] if component < len(alarm.epoch.strata) else ""
+
+
+def _material(values: tuple[float, ...], limit: float, way: Literal["rise", "fall"]) -> Bank | None:
+    try:
+        return material(values, level=limit, direction=way)
+    except Unavailable:
+        return None
+
+
+def _onset(
+    table: NDArray[np.int64], banks: list[Bank | None] | list[Bank], chosen: list[int]
+) -> tuple[int, int, int]:
+    """(first, best, last) index into the excursion's ticks."""
+    log_e: NDArray[np.float64] | None = None
+    for stratum in chosen:
+        bank = banks[stratum]
+        if bank is not None:
+            part = table[:, stratum] @ bank.log_e
+            log_e = part if log_e is None else log_e + part
+    if log_e is None:
+        raise AssertionError("an alarm of a test without bets")
+    found = onset(log_e)
+    return found.first, found.best, found.last
+
+
+def _mean(table: NDArray[np.int64], values: NDArray[np.float64]) -> float:
+    total = int(table.sum())
+    return float(table.sum(axis=0) @ values / total) if total else 0.0
+
+
+def _effect(before: float, now: float) -> Effect:
+    return Effect(baseline=before, current=now, ratio=now / before if before > 0 else None)
+
+
+def _attribution(
+    before: NDArray[np.int64],
+    after: NDArray[np.int64],
+    values: NDArray[np.float64],
+    strata: list[str],
+    bins: tuple[str, ...],
+) -> tuple[Share, ...]:
+    if before.sum() == 0 or after.sum() == 0:
+        return ()
+    parts = decompose(before, after, values)
+    whole = abs(parts.mix) + abs(parts.behaviour)
+    shares = []
+    if whole > 0:
+        shares = [
+            Share(what="mix", name="who asks", share=abs(parts.mix) / whole),
+            Share(what="behaviour", name="how it is judged", share=abs(parts.behaviour) / whole),
+        ]
+    if len(strata) > 1:
+        shares += _named("stratum", parts.strata_behaviour, strata)
+    return (*shares, *_named("bin", parts.bins, bins))
+
+
+def _named(what: str, parts: tuple[Part, ...], names: list[str] | tuple[str, ...]) -> list[Share]:
+    return [Share(what=what, name=names[part.index], share=part.share) for part in parts[:TOP] if part.share > 0]

@@ -1,0 +1,230 @@
+"""From a baseline to the tests of a unit: strata, levels, banks.
+
+Strata with enough baseline stand on their own; the rest, and whatever is never seen in the baseline, is pooled
+and tested against the level of the whole unit where its own is lower, so that a new slice alone pages nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.alternatives import Bank, Unavailable, boundary, material, mixture, sparse
+from detectors.level import Level, propose
+from detectors.recoupling import declared
+from monitor.incidents.model import Direction
+from monitor.pipeline.ports import LoadedCounts, Slice
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS, USED_COLUMNS, Question, Signal
+from monitor.pipeline.units import REST, stratum_of
+
+SPLIT = 0.25
+"""Share of the baseline's events that declares q; it stays out of the bag, as recoupling demands."""
+BOUNDARY_WEIGHT, SPARSE_WEIGHT = 0.5, 0.5
+HOMOGENEITY_SD = 5.0
+"""Halves of a baseline whose means differ by more than 5 standard errors (2 in 3 million) do not agree."""
+
+
+class NotTested(Exception):  # noqa: N818 - an answer, not a failure
+    """A signal or question cannot be asked of this unit; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """A baseline's counts of one unit: int64 (ticks, strata, columns), ticks without events left out."""
+
+    ticks: NDArray[np.int64]
+    strata: tuple[str, ...]
+    counts: NDArray[np.int64]
+
+    def signal(self, signal: Signal) -> NDArray[np.int64]:
+        """(ticks, strata, bins) of one signal."""
+        first = OFFSETS[signal.name]
+        return self.counts[:, :, first : first + len(signal.bins)]
+
+    @property
+    def events(self) -> int:
+        """Events of the window."""
+        return int(self.counts[:, :, EVENTS_COLUMN].sum())
+
+
+def window_of(loaded: LoadedCounts, slices: Mapping[int, Slice], rule: JudgeRule) -> Window:
+    """Arrange the counts of one unit's slices; which strata stand alone is decided here.
+
+    Args:
+        loaded: counts of the window, of this unit's slices only.
+        slices: the unit's slices by id.
+    """
+    names = {i: stratum_of(piece) for i, piece in slices.items()}
+    size: dict[str, int] = {}
+    is_events = loaded.cell % COLUMNS == EVENTS_COLUMN
+    ids = loaded.cell[is_events] // COLUMNS
+    for i, n in zip(ids.tolist(), loaded.count[is_events].tolist(), strict=True):
+        size[names[i]] = size.get(names[i], 0) + n
+    large = sorted((name for name, n in size.items() if n >= rule.stratum_events), key=lambda s: (-size[s], s))
+    strata = (*large[: rule.strata], REST) if len(large) > 1 else ("",)
+    return arrange(loaded, slices, strata)
+
+
+def place_of(piece: Slice, strata: Sequence[str]) -> int:
+    """Which of the tested strata a slice counts in."""
+    name = stratum_of(piece)
+    return strata.index(name) if name in strata else len(strata) - 1
+
+
+def arrange(loaded: LoadedCounts, slices: Mapping[int, Slice], strata: Sequence[str]) -> Window:
+    """Counts of one unit's slices by tick, tested stratum and column."""
+    place = {i: place_of(piece, strata) for i, piece in slices.items()}
+    ticks, row = np.unique(loaded.tick, return_inverse=True)
+    table = np.zeros((len(ticks), len(strata), USED_COLUMNS), np.int64)
+    stratum = np.array([place[i] for i in (loaded.cell // COLUMNS).tolist()], np.int64)
+    np.add.at(table, (row, stratum, loaded.cell % COLUMNS), loaded.count)
+    return Window(ticks, tuple(strata), table)
+
+
+def agrees_with_itself(window: Window) -> bool:
+    """Whether the two halves of the window show the same means in every question (homogeneity check)."""
+    half = len(window.ticks) // 2
+    if half < 1:
+        return True
+    for signal in SIGNALS:
+        table = window.signal(signal).sum(axis=1)
+        for question in signal.questions:
+            x = np.asarray(question.values)
+            first, second = table[:half].sum(axis=0), table[half:].sum(axis=0)
+            n1, n2 = first.sum(), second.sum()
+            if n1 == 0 or n2 == 0:
+                continue
+            pooled = (first + second) / (n1 + n2)
+            variance = float(pooled @ x**2 - (pooled @ x) ** 2) * (1 / n1 + 1 / n2)
+            # Plus one event's worth of variance, so that the first rare events of a half are no contradiction.
+            variance += float((1 / n1 + 1 / n2) ** 2)
+            if abs(first @ x / n1 - second @ x / n2) > HOMOGENEITY_SD * np.sqrt(variance):
+                return False
+    return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaterialTest:
+    """One question, ready for the evidence engine."""
+
+    signal: int
+    question: int
+    banks: Sequence[Bank]
+    """Per stratum; one without bets where the stratum cannot be tested."""
+    limits: list[float]
+    whole: Level
+    limit: float
+    n_ref: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoticeTest:
+    """The any-change test of one signal: per stratum a bank, the declared law q, and the first bag."""
+
+    signal: int
+    banks: Sequence[Bank]
+    laws: Sequence[NDArray[np.float64]]
+    bags: Sequence[NDArray[np.int64]]
+    n_ref: float
+
+
+def material_test(window: Window, signal: int, question: int) -> MaterialTest:
+    """The test of one question against the baseline.
+
+    Raises:
+        NotTested: when the baseline holds nothing of the signal, or leaves the level no room.
+    """
+    kind, asked = SIGNALS[signal], SIGNALS[signal].questions[question]
+    table = window.signal(kind)
+    events = int(table.sum())
+    if events == 0:
+        raise NotTested(kind.unavailable)
+    whole = propose(table.sum(axis=1), asked.values, direction=_way(asked))
+    try:
+        limit = whole.limit
+    except Unavailable as error:
+        raise NotTested(str(error)) from error
+    banks: list[Bank | None] = []
+    limits: list[float] = []
+    for stratum in range(len(window.strata)):
+        bound = limit
+        if len(window.strata) > 1:
+            rest = stratum == len(window.strata) - 1
+            bound = _stratum_limit(table[:, stratum], asked, limit=limit, rest=rest)
+        try:
+            bank = material(asked.values, level=bound, direction=_way(asked))
+        except Unavailable:
+            bank, bound = None, float("nan")
+        banks.append(bank)
+        limits.append(bound)
+    real = next((bank for bank in banks if bank is not None), None)
+    if real is None:
+        raise NotTested("no stratum's level leaves room for the test")
+    silent = Bank(np.zeros_like(real.log_e), real.log_prior, real.names)
+    return MaterialTest(
+        signal=signal,
+        question=question,
+        banks=[silent if bank is None else bank for bank in banks],
+        limits=limits,
+        whole=whole,
+        limit=limit,
+        n_ref=max(1.0, events / _span(window)),
+    )
+
+
+def notice_test(window: Window, signal: int) -> NoticeTest:
+    """The any-change test of one signal.
+
+    Raises:
+        NotTested: when the baseline holds nothing of the signal.
+    """
+    kind = SIGNALS[signal]
+    table = window.signal(kind)
+    if table.sum() == 0:
+        raise NotTested(kind.unavailable)
+    running = table.sum(axis=(1, 2)).cumsum()
+    cut = int(np.searchsorted(running, SPLIT * running[-1])) + 1
+    values = np.asarray(kind.questions[0].values)
+    laws = []
+    for stratum in range(len(window.strata)):
+        split = table[:cut, stratum].sum(axis=0)
+        laws.append(declared(split if split.sum() else table[:cut].sum(axis=(0, 1))))
+    return NoticeTest(
+        signal=signal,
+        banks=[notice_bank(q, values) for q in laws],
+        laws=laws,
+        bags=[table[cut:, stratum].sum(axis=0) for stratum in range(len(window.strata))],
+        n_ref=max(1.0, float(table.sum()) / _span(window)),
+    )
+
+
+def notice_bank(q: NDArray[np.float64], values: NDArray[np.float64]) -> Bank:
+    """What the any-change test bets on: crowding of the question's bins, and growth of any single bin."""
+    return mixture([(BOUNDARY_WEIGHT, boundary(q, values)), (SPARSE_WEIGHT, sparse(q))])
+
+
+def _span(window: Window) -> int:
+    """Ticks from the first to the last event of the window."""
+    return int(window.ticks[-1] - window.ticks[0]) + 1
+
+
+def _stratum_limit(per_tick: NDArray[np.int64], question: Question, *, limit: float, rest: bool) -> float:
+    """m of one stratum; the pooled rest is held to the whole unit's where its own is stricter."""
+    if per_tick.sum() == 0:
+        return limit
+    try:
+        own = propose(per_tick, question.values, direction=_way(question)).limit
+    except Unavailable:
+        return float("nan")
+    if not rest:
+        return own
+    return max(own, limit) if question.direction is Direction.rise else min(own, limit)
+
+
+def _way(question: Question) -> Literal["rise", "fall"]:
+    return "fall" if question.direction is Direction.fall else "rise"

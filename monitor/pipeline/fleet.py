@@ -1,0 +1,226 @@
+"""Every unit with its tests: who is watched against what, and what each test may spend.
+
+The structure (units, epochs, tests) lives here as plain structs beside the panel's arrays; it changes only between
+ticks. Counts of the past come through ``history``, which reads them back from storage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from detectors.budget import Budget
+from detectors.recoupling import seed_of
+from monitor.pipeline.epoch import NotTested, Window, material_test, notice_test, place_of, window_of
+from monitor.pipeline.loaded import events_only, of_slices
+from monitor.pipeline.panel import NONE, Panel
+from monitor.pipeline.ports import LoadedCounts, Slice
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.signals import SIGNALS
+from monitor.pipeline.state import Epoch, GuardrailState, JudgeState, NoticeWatch, UnitState, Watch
+from monitor.pipeline.units import unit_of
+
+History = Callable[[int, int], LoadedCounts]
+"""Counts of the ticks in [from, to), all of them judged or being judged."""
+
+
+class Fleet:
+    """Units, their epochs and tests."""
+
+    def __init__(self, rule: JudgeRule, history: History, state: JudgeState, panel: Panel) -> None:
+        self.rule = rule
+        self.history = history
+        self.state = state
+        self.panel = panel
+        self.slices: dict[int, Slice] = {}
+        self.tests: dict[int, tuple[int, Watch | NoticeWatch]] = {}
+        """Test id -> unit number and the watch it serves (as its test or as its test for the end)."""
+        self._index = {unit.unit: number for number, unit in enumerate(state.units)}
+        self._slices_of: dict[int, dict[int, Slice]] = {}
+        for number, unit in enumerate(state.units):
+            if unit.epoch is not None:
+                self._place_tests(number, unit.epoch)
+
+    def learn_slices(self, slices: Mapping[int, Slice]) -> None:
+        """Make slices known that the counts refer to."""
+        for slice_id, piece in sorted(slices.items()):
+            self.slices[slice_id] = piece
+            number = self.number_of(unit_of(piece))
+            self._slices_of.setdefault(number, {})[slice_id] = piece
+            self.state.guardrails.setdefault(piece.guardrail, GuardrailState())
+            self._place_slice(slice_id, number)
+
+    def number_of(self, unit: Slice) -> int:
+        """The unit's number; a new unit gets the next."""
+        if unit not in self._index:
+            self._index[unit] = len(self.state.units)
+            self.state.units.append(UnitState(unit=unit, learning_from=-1))
+        return self._index[unit]
+
+    def slices_of(self, number: int) -> dict[int, Slice]:
+        """The unit's slices by id."""
+        return self._slices_of.get(number, {})
+
+    def counts_of(self, number: int, from_tick: int, to_tick: int) -> LoadedCounts:
+        """The unit's counts of ticks in [from_tick, to_tick)."""
+        return of_slices(self.history(from_tick, to_tick), self.slices_of(number))
+
+    def window(self, number: int, counts: LoadedCounts) -> Window:
+        """The unit's counts as the window of a baseline."""
+        return window_of(counts, self.slices_of(number), self.rule)
+
+    def activate(self, number: int, counts: LoadedCounts, *, span: tuple[int, int], tick: int) -> None:
+        """From ``tick`` on the unit is watched against these counts of the ticks in ``span``: a new epoch."""
+        window = self.window(number, counts)
+        unit = self.state.units[number]
+        if unit.epoch is not None:
+            self._retire(number, unit.epoch)
+        epoch = Epoch(
+            effective_tick=tick,
+            window=span,
+            events=window.events,
+            strata=list(window.strata),
+            baseline=[window.signal(signal).sum(axis=0).tolist() for signal in SIGNALS],
+            watches=[],
+            notices=[],
+            unavailable={},
+        )
+        unit.epoch = epoch
+        for slice_id in self.slices_of(number):
+            self._place_slice(slice_id, number)
+        for signal in range(len(SIGNALS)):
+            self._add_notice(number, epoch, window, signal)
+            for question in range(len(SIGNALS[signal].questions)):
+                self._add_watch(epoch, window, signal, question)
+        self._place_tests(number, epoch)
+        self._share_of_traffic(number, window)
+        self.respend()
+
+    def paging(self, epoch: Epoch, signal: int) -> bool:
+        """Whether a page of this signal is open: nothing else is said about it then."""
+        return any(watch.finding is not None for watch in epoch.watches if watch.signal == signal)
+
+    def respend(self) -> None:
+        """Split both budgets over what is armed now: units alike, then their signals, then the questions."""
+        pages: list[tuple[int, float]] = []
+        notices: list[tuple[int, float]] = []
+        for unit in self.state.units:
+            if unit.epoch is None:
+                continue
+            asked = np.bincount([watch.signal for watch in unit.epoch.watches] or [0], minlength=len(SIGNALS))
+            signals = int((asked > 0).sum())
+            pages += [
+                (watch.test, 1 / (signals * float(asked[watch.signal])))
+                for watch in unit.epoch.watches
+                if watch.finding is None
+            ]
+            notices += [
+                (notice.test, 1 / len(unit.epoch.notices))
+                for notice in unit.epoch.notices
+                if not self.paging(unit.epoch, notice.signal)
+            ]
+        rule = self.rule
+        self._split(pages, Budget(rule.pages, rule.page_period_ms / 1000))
+        self._split(notices, Budget(rule.notices, rule.notice_period_ms / 1000))
+
+    def drop(self, test: int) -> None:
+        """End a test for good."""
+        self.panel.evidence.remove(test)
+        del self.tests[test]
+
+    def _split(self, tests: list[tuple[int, float]], budget: Budget) -> None:
+        shares = budget.split(self.rule.tick_ms / 1000, [weight for _, weight in tests])
+        for (test, _), share in zip(tests, shares.tolist(), strict=True):
+            self.panel.evidence.set_spend(test, share)
+
+    def _place_slice(self, slice_id: int, number: int) -> None:
+        epoch = self.state.units[number].epoch
+        stratum = 0 if epoch is None else place_of(self.slices[slice_id], epoch.strata)
+        self.panel.place_slice(slice_id, unit=number, stratum=stratum)
+
+    def _place_tests(self, number: int, epoch: Epoch) -> None:
+        """Wire the panel to the epoch's tests, as built or as restored."""
+        for watch in epoch.watches:
+            self.tests[watch.test] = (number, watch)
+            self.panel.place_material(number, watch.signal, watch.question, watch.test)
+            if watch.end_test != NONE:
+                self.tests[watch.end_test] = (number, watch)
+                self.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
+        for notice in epoch.notices:
+            self.tests[notice.test] = (number, notice)
+            rows = [] if self.paging(epoch, notice.signal) else notice.rows
+            self.panel.place_rows(number, notice.signal, rows, notice.test)
+
+    def _add_watch(self, epoch: Epoch, window: Window, signal: int, question: int) -> None:
+        try:
+            test = material_test(window, signal, question)
+        except NotTested as error:
+            epoch.unavailable[f"{SIGNALS[signal].name}/{SIGNALS[signal].questions[question].name}"] = str(error)
+            return
+        epoch.watches.append(
+            Watch(
+                signal=signal,
+                question=question,
+                test=self.panel.evidence.add(test.banks, spend=0.0, n_ref=test.n_ref),
+                limits=test.limits,
+                rate=test.whole.rate,
+                level=test.whole.level,
+                limit=test.limit,
+                n_ref=test.n_ref,
+                armed_tick=epoch.effective_tick,
+            )
+        )
+
+    def _add_notice(self, number: int, epoch: Epoch, window: Window, signal: int) -> None:
+        try:
+            test = notice_test(window, signal)
+        except NotTested as error:
+            epoch.unavailable[SIGNALS[signal].name] = str(error)
+            return
+        key = dataclasses.astuple(self.state.units[number].unit)
+        rows = [
+            self.panel.recoupler.add(
+                law, seed=seed_of(*key, stratum, SIGNALS[signal].name, epoch.effective_tick), bag=bag
+            )
+            for stratum, law, bag in zip(epoch.strata, test.laws, test.bags, strict=True)
+        ]
+        epoch.notices.append(
+            NoticeWatch(
+                signal=signal,
+                test=self.panel.evidence.add(test.banks, spend=0.0, n_ref=test.n_ref),
+                rows=rows,
+                armed_tick=epoch.effective_tick,
+            )
+        )
+
+    def _retire(self, number: int, epoch: Epoch) -> None:
+        """A new baseline is a new epoch: the tests of the old one end with it."""
+        for watch in epoch.watches:
+            self.panel.place_material(number, watch.signal, watch.question, NONE)
+            self.drop(watch.test)
+            if watch.end_test != NONE:
+                self.panel.place_end(number, watch.signal, watch.question, NONE, NONE)
+                self.drop(watch.end_test)
+        for notice in epoch.notices:
+            self.panel.place_rows(number, notice.signal, [], NONE)
+            for row in notice.rows:
+                self.panel.recoupler.remove(row)
+            self.drop(notice.test)
+
+    def _share_of_traffic(self, number: int, window: Window) -> None:
+        """The guardrail's events per sibling event during the window: what silence is measured against."""
+        name = self.state.units[number].unit.guardrail
+        if not len(window.ticks):
+            return
+        total = events_only(self.history(int(window.ticks[0]), int(window.ticks[-1]) + 1))
+        own = of_slices_named(total, self.slices, name)
+        others = int(total.count.sum()) - own
+        self.state.guardrails[name].share = own / others if others else 0.0
+
+
+def of_slices_named(events: LoadedCounts, slices: Mapping[int, Slice], guardrail: str) -> int:
+    """Events of one guardrail among event counts (cell = slice id)."""
+    ids = np.array([i for i, piece in slices.items() if piece.guardrail == guardrail], np.int64)
+    return int(events.count[np.isin(events.cell, ids)].sum())

@@ -1,0 +1,181 @@
+"""The judge: one lease holder that turns closed ticks into findings, in one fenced transaction at a time.
+
+A step reads what is closed, lets the :class:`~monitor.pipeline.assess.Assessor` work it out in memory, and commits
+findings, incidents, outbox rows and the judged position together under the fencing token. If the commit fails, the
+memory is thrown away and rebuilt from the newest snapshot and the counts since: nothing is ever half done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+from monitor.alerting.ports import AlertStore
+from monitor.errors import DriftlineError, Fenced
+from monitor.incidents.model import Finding
+from monitor.pipeline import snapshot
+from monitor.pipeline.assess import Assessment, Assessor
+from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.state import JudgeState
+
+LEASE_MS: Final = 10_000
+MAX_TICKS: Final = 8_640
+"""Ticks judged in one step when catching up: a day of 10 s ticks bounds memory and the length of a transaction."""
+
+Respond = Callable[[AlertStore, Finding, int], Finding]
+"""Saves a finding's new version and opens, extends or ends its incident; (store, finding, now_ms)."""
+
+
+class Step(StrEnum):
+    """What a step came to."""
+
+    judged = "judged"
+    """Ticks were judged; call again at once, there may be more."""
+    waiting = "no closed tick to judge"
+    standby = "another judge holds the lease"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeReport:
+    """One step, for metrics and the terminal."""
+
+    step: Step
+    judged_before: int | None = None
+    assessment: Assessment | None = None
+
+
+class Judge:
+    """Holds the lease, judges, rebuilds itself after trouble."""
+
+    def __init__(
+        self, store: JudgeStore, rule: JudgeRule, respond: Respond, *, holder: str, snapshot_ticks: int = 360
+    ) -> None:
+        """Args:
+        store: the judging side of storage.
+        rule: how to judge.
+        respond: what a finding sets off.
+        holder: name of this process in the lease.
+        snapshot_ticks: a snapshot is taken every so many ticks; a restart replays at most these.
+        """
+        self._store = store
+        self._rule = rule
+        self._respond = respond
+        self._holder = holder
+        self._snapshot_ticks = snapshot_ticks
+        self._assessor: Assessor | None = None
+        self._token: int | None = None
+        self._newest_slice = 0
+        self._snapshot_at = 0
+
+    @property
+    def assessor(self) -> Assessor | None:
+        """The state in memory, for gauges; None before the first step and after trouble."""
+        return self._assessor
+
+    def step(self, now_ms: int) -> JudgeReport:
+        """Judge what is closed.
+
+        Raises:
+            StoreUnavailable: nothing was committed; call again later.
+        """
+        token = self._store.acquire(holder=self._holder, now_ms=now_ms, ttl_ms=LEASE_MS)
+        if token is None or token != self._token:
+            self._assessor = None
+            self._token = token
+        if token is None:
+            return JudgeReport(Step.standby)
+        try:
+            return self._judge(token, now_ms)
+        except Fenced:
+            self._assessor = None
+            return JudgeReport(Step.standby)
+        except DriftlineError:
+            self._assessor = None
+            raise
+
+    def close(self) -> None:
+        """Write a snapshot and give the lease back."""
+        assessor, token = self._assessor, self._token
+        if assessor is not None and token is not None:
+            with self._store.judgement(token) as store:
+                store.save_snapshot(snapshot.dump(assessor.fleet))
+        self._assessor = None
+        self._store.release(holder=self._holder)
+
+    def _judge(self, token: int, now_ms: int) -> JudgeReport:
+        closed = self._store.closed_before()
+        if self._assessor is None:
+            self._assessor = self._rebuild()
+        assessor = self._assessor
+        if assessor is None or closed is None or closed <= assessor.judged_before:
+            return JudgeReport(Step.waiting, None if assessor is None else assessor.judged_before)
+        start, end = assessor.judged_before, min(closed, assessor.judged_before + MAX_TICKS)
+        counts = self._store.counts(start, end)
+        if len(counts.tick) == 0:
+            end = closed  # a long quiet stretch costs nothing
+            counts = self._store.counts(start, end)
+            if len(counts.tick):
+                end = min(closed, int(counts.tick[0]) + MAX_TICKS)
+                counts = self._store.counts(start, end)
+        self._learn_slices(assessor)
+        approved = [assessor.approve(baseline) for baseline in self._pending()]
+        assessment = assessor.advance(counts, end)
+        assessment.findings = [self._with_offsets(finding) for finding in assessment.findings]
+        with self._store.judgement(token) as store:
+            for baseline in [*approved, *assessment.baselines]:
+                store.save_baseline(baseline)
+            for finding in assessment.findings:
+                self._respond(store, finding, now_ms)
+            store.advance(end)
+            if end - self._snapshot_at >= self._snapshot_ticks:
+                store.save_snapshot(snapshot.dump(assessor.fleet))
+                self._snapshot_at = end
+        return JudgeReport(Step.judged, end, assessment)
+
+    def _with_offsets(self, finding: Finding) -> Finding:
+        """Ties the evidence to the log: the offsets from the onset estimate to the alarm."""
+        first = finding.onset_low_ms // self._rule.tick_ms
+        last = max(finding.detected_at_ms, finding.paged_at_ms or 0) // self._rule.tick_ms
+        return msgspec.structs.replace(finding, offsets=dict(self._store.offsets(first, last)))
+
+    def _pending(self) -> list[Baseline]:
+        """Approvals that have not taken effect yet."""
+        approved = self._store.baselines(state=BaselineState.approved)
+        return [baseline for baseline in approved if baseline.effective_tick is None]
+
+    def _learn_slices(self, assessor: Assessor) -> None:
+        new = self._store.slices(after_id=self._newest_slice)
+        if new:
+            self._newest_slice = max(new)
+            assessor.learn_slices(new)
+
+    def _rebuild(self) -> Assessor | None:
+        """From the newest snapshot, or from the first counts, to the judged position; None without any counts."""
+        judged = self._store.judged_before()
+        stored = self._store.snapshot(snapshot.fingerprint(self._rule))
+        if stored is not None and judged is not None and stored.tick <= judged:
+            state, panel = snapshot.load(stored, self._rule)
+        else:
+            first = self._store.first_tick()
+            if first is None:
+                return None
+            state, panel = JudgeState(judged_before=first, units=[], guardrails={}), None
+        start = state.judged_before
+        effective = [
+            baseline
+            for baseline in self._store.baselines()
+            if baseline.effective_tick is not None and baseline.effective_tick >= start
+        ]
+        assessor = Assessor(self._rule, self._store.counts, state=state, panel=panel, approved=effective)
+        assessor.fleet.respend()
+        self._newest_slice, self._snapshot_at = 0, start
+        self._learn_slices(assessor)
+        while judged is not None and assessor.judged_before < judged:
+            end = min(judged, assessor.judged_before + MAX_TICKS)
+            assessor.advance(self._store.counts(assessor.judged_before, end), end)  # said before: not said again
+        return assessor

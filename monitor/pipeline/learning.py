@@ -1,0 +1,98 @@
+"""Baselines that the stated policy approves: as soon as a unit has enough events that agree with themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.pipeline.epoch import agrees_with_itself
+from monitor.pipeline.fleet import Fleet
+from monitor.pipeline.loaded import events_only
+from monitor.pipeline.ports import Baseline, BaselineState, LoadedCounts
+from monitor.pipeline.signals import EVENTS_COLUMN, LAYOUT
+
+POLICY: Final = "policy: automatic"
+MAX_RESTARTS: Final = 4
+"""How often a window whose halves disagree is moved on before it is taken as it is; its level is wide then, since
+wander widens the margin."""
+NEVER: Final = 2**62
+
+
+class Learning:
+    """Watches the units that have no baseline yet."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def ends(self, counts: LoadedCounts) -> int:
+        """The tick after the first in which some unit has learned enough; :data:`NEVER` if none does."""
+        earliest = NEVER
+        for number, ticks, events in self._learners(counts):
+            missing = self._fleet.rule.baseline_events - self._fleet.state.units[number].learned
+            enough = np.flatnonzero(events.cumsum() >= missing)
+            if len(enough):
+                earliest = min(earliest, int(ticks[enough[0]]) + 1)
+        return earliest
+
+    def learn(self, counts: LoadedCounts) -> None:
+        """Count the ticks just judged."""
+        for number, ticks, events in self._learners(counts):
+            unit = self._fleet.state.units[number]
+            if unit.learning_from < 0:
+                unit.learning_from = int(ticks[0])
+            unit.learned += int(events.sum())
+
+    def complete(self, tick: int) -> list[Baseline]:
+        """Approve what is large enough, from ``tick`` on; a window whose halves disagree moves on."""
+        approved = []
+        for number, unit in enumerate(self._fleet.state.units):
+            if unit.epoch is not None or unit.learned < self._fleet.rule.baseline_events or unit.by_hand:
+                continue
+            counts = self._fleet.counts_of(number, unit.learning_from, tick)
+            window = self._fleet.window(number, counts)
+            if unit.restarts < MAX_RESTARTS and not agrees_with_itself(window):
+                half = len(window.ticks) // 2
+                unit.restarts += 1
+                unit.learning_from = int(window.ticks[half])
+                unit.learned = int(window.counts[half:, :, EVENTS_COLUMN].sum())
+                continue
+            approved.append(self._baseline(number, counts, tick))
+            self._fleet.activate(number, counts, span=(unit.learning_from, tick), tick=tick)
+        return approved
+
+    def _learners(self, counts: LoadedCounts) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+        """(unit, ticks, events per tick) of the units that learn and have events here."""
+        units = self._fleet.state.units
+        waiting = [n for n, unit in enumerate(units) if unit.epoch is None and not unit.by_hand]
+        if not (self._fleet.rule.automatic and waiting and len(counts.tick)):
+            return
+        events = events_only(counts)
+        of_unit = self._fleet.panel.units_of(events.cell)
+        for number in waiting:
+            mine = of_unit == number
+            if mine.any():
+                yield number, events.tick[mine], events.count[mine]
+
+    def _baseline(self, number: int, counts: LoadedCounts, tick: int) -> Baseline:
+        unit = self._fleet.state.units[number]
+        cells, at = np.unique(counts.cell, return_inverse=True)
+        sums = np.zeros(len(cells), np.int64)
+        np.add.at(sums, at, counts.count)
+        return Baseline(
+            id=0,
+            unit=unit.unit,
+            state=BaselineState.approved,
+            from_tick=unit.learning_from,
+            to_tick=tick,
+            effective_tick=tick,
+            counts=dict(zip(cells.tolist(), sums.tolist(), strict=True)),
+            layout=LAYOUT,
+            approved_by=POLICY,
+            reason=f"{unit.learned} events whose halves agree"
+            if unit.restarts < MAX_RESTARTS
+            else f"{unit.learned} events; no window whose halves agree was found, the margin is widened",
+            created_at_ms=tick * self._fleet.rule.tick_ms,
+        )

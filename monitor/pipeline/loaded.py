@@ -1,0 +1,29 @@
+"""Cuts of loaded counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from monitor.pipeline.ports import LoadedCounts
+from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN
+
+
+def between(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
+    """The ticks in [from_tick, to_tick)."""
+    a, b = np.searchsorted(counts.tick, (from_tick, to_tick))
+    return LoadedCounts(counts.tick[a:b], counts.cell[a:b], counts.count[a:b])
+
+
+def of_slices(counts: LoadedCounts, slice_ids: Collection[int]) -> LoadedCounts:
+    """The cells of these slices."""
+    wanted = np.fromiter(slice_ids, np.int64, len(slice_ids))
+    use = np.isin(counts.cell // COLUMNS, wanted)
+    return LoadedCounts(counts.tick[use], counts.cell[use], counts.count[use])
+
+
+def events_only(counts: LoadedCounts) -> LoadedCounts:
+    """The cells that count events, with the slice's id in place of the cell."""
+    use = counts.cell % COLUMNS == EVENTS_COLUMN
+    return LoadedCounts(counts.tick[use], counts.cell[use] // COLUMNS, counts.count[use])

@@ -1,0 +1,48 @@
+"""How the judge judges: the settings that its decisions depend on, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeRule:
+    """Lengths are in milliseconds or events; defaults are those of the settings.
+
+    Attributes:
+        tick_ms: length of a tick.
+        pages, page_period_ms: at most so many false pages per period, on average, over everything.
+        notices, notice_period_ms: the same for notices.
+        ends_per_day: false ends that the tests for "it ended" may say per day and open finding, on average.
+        automatic: whether the stated policy approves a baseline as soon as it is large enough and agrees with
+            itself; otherwise a person does.
+        baseline_events: size of an automatic baseline. 1,600 events are the fewest for which the proposed level
+            (99 % limit x 1.25 + .005) held its promise at base rates down to .4 %.
+        stratum_events: baseline events that let a stratum stand on its own.
+        strata: how many strata of a unit may; the rest is pooled.
+        reopen_ms: a page this soon after an end continues the finding.
+        lookback_ticks: how far back an onset is looked for.
+        silence, volume: what the rules say.
+        silent_ms: a guardrail is not silent before that.
+        source_silent_ms: nor is the whole source.
+        volume_window_ms: length of the windows of the volume rule.
+    """
+
+    tick_ms: int = 10_000
+    pages: float = 1.0
+    page_period_ms: int = 30 * 86_400_000
+    notices: float = 1.0
+    notice_period_ms: int = 86_400_000
+    ends_per_day: float = 1.0
+    automatic: bool = True
+    baseline_events: int = 1_600
+    stratum_events: int = 200
+    strata: int = 15
+    reopen_ms: int = 15 * 60_000
+    lookback_ticks: int = 8_640
+    silence: Literal["page", "notice", "off"] = "page"
+    volume: Literal["notice", "off"] = "notice"
+    silent_ms: int = 5 * 60_000
+    source_silent_ms: int = 15 * 60_000
+    volume_window_ms: int = 5 * 60_000

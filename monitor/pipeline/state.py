@@ -1,0 +1,117 @@
+"""What the judge remembers between ticks: plain structs that a snapshot writes down and reads back."""
+
+from __future__ import annotations
+
+import msgspec
+
+from monitor.incidents.model import Finding
+from monitor.pipeline.ports import Slice
+
+
+class Watch(msgspec.Struct, kw_only=True):
+    """One material question of one unit, with the level that it defends.
+
+    It is *armed* while ``finding`` is None, *alarmed* while a finding is open (then ``end_test`` looks for the
+    end), and re-armed with evidence 0 when that has ended.
+    """
+
+    signal: int
+    """Index into the registry of signals."""
+    question: int
+    """Index into the signal's questions."""
+    test: int
+    """Id in the evidence engine."""
+    limits: list[float]
+    """Per stratum the bound m that the mean must leave; NaN where the stratum cannot be tested."""
+    rate: float
+    """Baseline mean, all strata."""
+    level: float
+    """Approved level, all strata."""
+    limit: float
+    """Bound m, all strata: what a person is told."""
+    n_ref: float
+    """Events of a full tick."""
+    end_test: int = -1
+    end_stratum: int = -1
+    """Stratum that the end is looked for in; -1 for all of them."""
+    finding: Finding | None = None
+    ended_tick: int | None = None
+    last: Finding | None = None
+    """The last one that ended: a re-opening soon after continues it."""
+    armed_tick: int = 0
+    """Evidence began at 0 with this tick; no onset is looked for before it."""
+
+
+class NoticeWatch(msgspec.Struct, kw_only=True):
+    """The any-change test of one signal of one unit."""
+
+    signal: int
+    test: int
+    rows: list[int]
+    """Per stratum the row of the recoupler."""
+    finding: Finding | None = None
+    """The last notice; a page soon after upgrades it in place."""
+    armed_tick: int = 0
+
+
+class Epoch(msgspec.Struct, kw_only=True):
+    """A unit against its approved baseline."""
+
+    effective_tick: int
+    window: tuple[int, int]
+    """Ticks of the baseline, half-open."""
+    events: int
+    """Of the baseline."""
+    strata: list[str]
+    """Names of the tested strata; the last one pools the rest if there are several."""
+    baseline: list[list[list[int]]]
+    """Counts of the baseline: signal x stratum x bin."""
+    watches: list[Watch]
+    notices: list[NoticeWatch]
+    unavailable: dict[str, str]
+    """Signal or question -> why it is not tested."""
+
+
+class UnitState(msgspec.Struct, kw_only=True):
+    """One stream in one epoch of its guardrail: learning, then watched."""
+
+    unit: Slice
+    learning_from: int
+    """First tick of the baseline window."""
+    learned: int = 0
+    """Events in the window so far."""
+    restarts: int = 0
+    """How often the window was moved because its halves did not agree."""
+    by_hand: bool = False
+    """A person has approved a baseline for it: the policy does not."""
+    epoch: Epoch | None = None
+
+
+class GuardrailState(msgspec.Struct, kw_only=True):
+    """What the rules remember of one guardrail."""
+
+    share: float = 0.0
+    """Baseline events per sibling event; 0 before a baseline."""
+    last_tick: int = 0
+    """Tick of its newest event."""
+    siblings: int = 0
+    """Events of the other guardrails since then."""
+    silent: Finding | None = None
+    window: int | None = None
+    """Number of the volume window being filled."""
+    in_window: int = 0
+    windows: list[int] = []
+    """Counts of the past windows, newest last."""
+    unusual: bool = False
+    """The last window was reported; its neighbours are not reported again."""
+
+
+class JudgeState(msgspec.Struct, kw_only=True):
+    """Everything but the evidence and the bags, which are arrays."""
+
+    judged_before: int
+    units: list[UnitState]
+    guardrails: dict[str, GuardrailState]
+    last_tick: int | None = None
+    """Newest tick with any event."""
+    source_silent: bool = False
