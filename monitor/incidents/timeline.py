@@ -34,6 +34,7 @@ class What(StrEnum):
 
     opened = "opened"
     finding_added = "finding_added"
+    finding_upgraded = "finding_upgraded"
     finding_ended = "finding_ended"
     finding_continued = "finding_continued"
     notice_added = "notice_added"

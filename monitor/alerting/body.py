@@ -1,0 +1,101 @@
+"""The body of a notification: one versioned, plain document that every channel understands or translates.
+
+There cannot be any text of a prompt in it: it is made of names, numbers and times of a finding, and what people wrote
+into the timeline stays there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from monitor.alerting.ports import Deed
+from monitor.incidents.model import Entry, Finding, Incident
+from monitor.incidents.timeline import What
+from monitor.incidents.words import Phrases, incident_name, plain, rfc3339, sentence
+
+VERSION: Final = 1
+MOST_SHARES: Final = 10
+LONGEST_DETAIL: Final = 500
+_SUGGESTIONS: Final[Mapping[str, str]] = {
+    What.all_ended: "all findings of this incident have ended: resolve it if you agree that it is over",
+}
+
+
+def body(
+    *,
+    deed: Deed,
+    incident: Incident,
+    entry: Entry,
+    finding: Finding | None,
+    address: str | None,
+    phrases: Phrases,
+) -> dict[str, object]:
+    """What the receiver gets; ``finding`` is the one that caused it, None where a person did."""
+    return {
+        "version": VERSION,
+        "event_action": deed.value,
+        "dedup_key": incident.key,
+        "incident": {
+            "id": incident.id,
+            "name": incident_name(incident.id),
+            "key": incident.key,
+            "title": incident.title,
+            "guardrail": plain(incident.guardrail),
+            "severity": incident.severity.value,
+            "status": incident.status.value,
+            "opened_at": rfc3339(incident.opened_at_ms),
+            "onset_at": rfc3339(incident.onset_low_ms),
+            "acknowledged_by": incident.acknowledged_by,
+            "acknowledged_at": _time(incident.acknowledged_at_ms),
+            "resolved_at": _time(incident.resolved_at_ms),
+        },
+        "finding": None if finding is None else _finding(finding, phrases),
+        "timeline": {
+            "seq": entry.seq,
+            "hash": entry.hash,
+            "kind": entry.kind,
+            "actor": entry.actor,
+            "at": rfc3339(entry.at_ms),
+        },
+        "suggestion": _SUGGESTIONS.get(entry.kind),
+        "address": address,
+    }
+
+
+def _finding(finding: Finding, phrases: Phrases) -> dict[str, object]:
+    return {
+        "id": plain(finding.id),
+        "sentence": sentence(finding, phrases),
+        "kind": finding.kind.value,
+        "guardrail_version": plain(finding.guardrail_version),
+        "category": plain(finding.category),
+        "stratum": plain(finding.stratum),
+        "signal": plain(finding.signal),
+        "question": plain(finding.question),
+        "direction": finding.direction.value,
+        "promise": finding.promise.value,
+        "onset": {"from": rfc3339(finding.onset_low_ms), "to": rfc3339(finding.onset_high_ms)},
+        "detected_at": rfc3339(finding.detected_at_ms),
+        "paged_at": _time(finding.paged_at_ms),
+        "ended_at": _time(finding.ended_at_ms),
+        "effect": {
+            "baseline": finding.effect.baseline,
+            "current": finding.effect.current,
+            "ratio": finding.effect.ratio,
+        },
+        "evidence": {
+            "log_evidence": finding.evidence.log_evidence,
+            "events": finding.evidence.events,
+            "level": finding.evidence.level,
+            "detail": plain(finding.evidence.detail, longest=LONGEST_DETAIL),
+        },
+        "attribution": [
+            {"what": plain(share.what), "name": plain(share.name), "share": share.share}
+            for share in finding.attribution[:MOST_SHARES]
+        ],
+    }
+
+
+def _time(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)

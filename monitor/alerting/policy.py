@@ -1,0 +1,67 @@
+"""What a team decides about alerting, as values; the settings build it, the response follows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from monitor.incidents.words import Phrases
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One channel that hears of incidents."""
+
+    channel: str
+    """Its name in the settings."""
+    notices: bool = False
+    """Whether it also hears of notices that belong to an incident; they are quiet by default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPolicy:
+    """The rules of the response.
+
+    Attributes:
+        routes: who hears of incidents; none: they are recorded only.
+        group_window_ms: how long after the last trouble of a guardrail the next one still is the same incident.
+        group_span_ms: how long one incident collects pages at most, counted from its first page, so that trouble
+            that never ends does not swallow everything that comes later.
+        notify_within_ms: what was detected longer ago is history found by a backfill: recorded, never notified.
+        auto_resolve: resolve an incident when all its findings have ended. Off: people resolve.
+        address: where a person finds the incident, ``{id}`` stands for its number; empty where there is no web page.
+        phrases: what the questions of the signals are called.
+    """
+
+    routes: tuple[Route, ...] = ()
+    group_window_ms: int = 30 * MINUTE_MS
+    group_span_ms: int = 24 * HOUR_MS
+    notify_within_ms: int = HOUR_MS
+    auto_resolve: bool = False
+    address: str = ""
+    phrases: Phrases = field(default_factory=lambda: _NO_PHRASES)
+
+    def __post_init__(self) -> None:
+        for name in ("group_window_ms", "group_span_ms", "notify_within_ms"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.address and not self.address.startswith(("https://", "http://")):
+            raise ValueError(f"address must begin with https:// or http://, got {self.address!r}")
+        names = [route.channel for route in self.routes]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a channel may have one route, got {names}")
+
+    def address_of(self, incident_id: int) -> str | None:
+        """Where a person finds this incident."""
+        return self.address.replace("{id}", str(incident_id)) or None
+
+    def channels(self, *, notices: bool = False) -> tuple[str, ...]:
+        """Who hears of pages, or of notices."""
+        return tuple(route.channel for route in self.routes if route.notices or not notices)
+
+
+_NO_PHRASES: Mapping[tuple[str, str], str] = MappingProxyType({})

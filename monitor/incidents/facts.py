@@ -1,0 +1,50 @@
+"""What a timeline entry keeps of a finding: what was known at that moment, whatever the finding becomes later."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from monitor.incidents.model import Finding
+from monitor.incidents.words import Phrases, plain, sentence, subject
+
+MOST_PARTITIONS: Final = 64
+MOST_SHARES: Final = 10
+LONGEST_DETAIL: Final = 500
+LONGEST_ID: Final = 200
+
+
+def facts(finding: Finding, phrases: Phrases) -> dict[str, object]:
+    """Names, times, sizes and log offsets, bounded; numbers to six significant digits."""
+    offsets = sorted(finding.offsets.items())
+    return {
+        "finding": plain(finding.id, longest=LONGEST_ID),
+        "sentence": f"{subject(finding)}: {sentence(finding, phrases)}",
+        "kind": finding.kind.value,
+        "signal": plain(finding.signal),
+        "question": plain(finding.question),
+        "onset_low_ms": finding.onset_low_ms,
+        "onset_high_ms": finding.onset_high_ms,
+        "detected_at_ms": finding.detected_at_ms,
+        "paged_at_ms": finding.paged_at_ms,
+        "ended_at_ms": finding.ended_at_ms,
+        "baseline": _number(finding.effect.baseline),
+        "current": _number(finding.effect.current),
+        "ratio": _number(finding.effect.ratio),
+        "log_evidence": _number(finding.evidence.log_evidence),
+        "events": finding.evidence.events,
+        "level": _number(finding.evidence.level),
+        "test": plain(finding.evidence.detail, longest=LONGEST_DETAIL),
+        "promise": finding.promise.value,
+        "attribution": [
+            {"what": plain(share.what), "name": plain(share.name), "share": _number(share.share)}
+            for share in finding.attribution[:MOST_SHARES]
+        ],
+        "partitions": len(offsets),
+        "offsets": {plain(name): list(span) for name, span in offsets[:MOST_PARTITIONS]},
+    }
+
+
+def _number(value: float | None) -> float | None:
+    """Six significant digits; None for what JSON cannot hold."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
