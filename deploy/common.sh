@@ -6,7 +6,7 @@ VENV_PYTHON=$ROOT/.venv/bin/python
 
 heading() { printf '\n== %s\n' "$*"; }
 note() { printf '%s\n' "$*" >&2; }
-die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+die() { printf 'deploy/%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 in_ci() { [ "${CI:-}" = true ]; }
 

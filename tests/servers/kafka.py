@@ -22,7 +22,7 @@ STOP_WITHIN_SECONDS = 20.0
 FORMAT_WITHIN_SECONDS = 60.0
 
 # Only C1 and the serial collector: a test broker lives for seconds, and its start is mostly class loading.
-JVM_FLAGS = ("-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+JVM_FLAGS = ("-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
 
 # broker.session.timeout.ms: after a kill the controller refuses the new incarnation until the old one's session is
 # over, so Kafka's 9 s would be the restart time; 2 s is eight missed heartbeats of 250 ms.
@@ -173,8 +173,11 @@ class KafkaNode:
         return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 
     def _command(self) -> list[str]:
-        logging = f"-Dlog4j2.configurationFile={self._logging}"
-        return [self._java, *JVM_FLAGS, logging, "-cp", self._classpath]
+        own_files = (  # a killed JVM leaves unpacked libraries behind: they go with the directory
+            f"-Djava.io.tmpdir={self._properties.parent}",
+            f"-Dlog4j2.configurationFile={self._logging}",
+        )
+        return [self._java, *JVM_FLAGS, *own_files, "-cp", self._classpath]
 
     def _format(self) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
