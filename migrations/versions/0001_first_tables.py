@@ -35,6 +35,9 @@ def binary(name: str) -> sa.Column[bytes]:
     return sa.Column(name, sa.LargeBinary(), nullable=False)
 
 
+# Names of CHECK constraints are wrapped in op.f: final, not to be put through the naming convention once more.
+
+
 def upgrade() -> None:
     """From nothing."""
     counting()
@@ -57,7 +60,7 @@ def counting() -> None:
         big("claimed_at_ms", nullable=True),
         big("committed_at_ms", nullable=True),
         sa.PrimaryKeyConstraint("partition", name="pk_partitions"),
-        sa.CheckConstraint("next_offset >= -1", name="ck_partitions_next_offset"),
+        sa.CheckConstraint("next_offset >= -1", name=op.f("ck_partitions_next_offset")),
     )
     op.create_table(
         "tick_ledger",
@@ -77,7 +80,7 @@ def counting() -> None:
         words("rejected"),
         big("committed_at_ms"),
         sa.PrimaryKeyConstraint("id", name="pk_tick_ledger"),
-        sa.CheckConstraint("to_offset >= from_offset", name="ck_tick_ledger_offsets"),
+        sa.CheckConstraint("to_offset >= from_offset", name=op.f("ck_tick_ledger_offsets")),
     )
     op.create_table(
         "tick_counts",
@@ -110,7 +113,7 @@ def judging() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         big("judged_before"),
         sa.PrimaryKeyConstraint("id", name="pk_judge"),
-        sa.CheckConstraint("id = 1", name="ck_judge_single_row"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_judge_single_row")),
     )
     op.create_table(
         "leases",

@@ -74,7 +74,7 @@ def upgrade_database(database: Database) -> Revision:
     if before.up_to_date:
         return before
     with database.writing() as connection:
-        command.upgrade(_config(connection), "head")
+        command.upgrade(alembic_config(connection), "head")
     return current_of(database)
 
 
@@ -143,7 +143,8 @@ def _opened(url: str) -> Iterator[Database]:
         database.close()
 
 
-def _config(connection: Connection) -> Config:
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's settings for running the migrations inside the transaction of this connection."""
     config = Config()
     # Alembic interpolates its options: a percent sign in the path has to be doubled.
     config.set_main_option("script_location", str(scripts_folder()).replace("%", "%%"))
