@@ -143,7 +143,10 @@ def _directory() -> Iterator[Path]:
 
 @contextmanager
 def _failing_where_unavailable() -> Iterator[None]:
+    missing = None
     try:
         yield
-    except ServerUnavailable as missing:
-        pytest.fail(str(missing), pytrace=False)
+    except ServerUnavailable as error:
+        missing = str(error)
+    if missing is not None:  # here, out of the handler, so that the reason is printed once
+        pytest.fail(missing, pytrace=False)
