@@ -1,0 +1,55 @@
+"""The command line. Commands are loaded when they are run, so that ``--help`` and completion stay quick."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+from monitor import __version__
+
+COMMANDS: Final = {
+    "run": ("monitor.cli.run:run", "Watch the log: count, judge and notify in one process."),
+    "count": ("monitor.cli.run:count", "Count only: one of several workers of a consumer group."),
+    "judge": ("monitor.cli.run:judge", "Judge and notify only: beside separate counting workers."),
+    "demo": ("monitor.cli.demo:demo", "Show an attack being noticed, on this machine, without set-up."),
+    "backtest": ("monitor.cli.backtest:backtest", "Replay recorded logs: what would have been found, and when."),
+    "baseline": ("monitor.cli.baseline:baseline", "Show, propose and approve what counts as normal."),
+    "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),
+    "config": ("monitor.cli.config:config", "Check the settings file, or print an example."),
+    "db": ("monitor.cli.db:db", "Create, upgrade and check the database."),
+    "schema": ("monitor.cli.schema:schema", "Print the JSON Schema of events or settings."),
+}
+"""Command -> where it is, and its one line in ``--help`` (repeated here so that help need not load it)."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name][0].split(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, out of the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Example: driftline demo",
+)
+@click.version_option(__version__, prog_name="driftline")
+def main() -> None:
+    """Watch the guardrails around LLM products and say, early and within a false-alarm budget, that one drifts."""

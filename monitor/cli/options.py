@@ -1,0 +1,163 @@
+"""What commands share: where settings and database are, and how errors leave the program.
+
+@click.command(epilog="Example: driftline incidents list --json")
+@database_options
+@json_option
+@errors_to_exit_codes
+def list_(config: Path | None, database: str | None, as_json: bool) -> None:
+    with open_store(config=config, database=database) as stores: ...
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+
+import click
+
+from monitor.errors import DriftlineError, SettingsError, TryAgain
+
+if TYPE_CHECKING:  # loaded inside the functions: --help need not wait for pydantic and SQLAlchemy
+    from monitor.settings import Settings
+    from monitor.storage.stores import Stores
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Exit(IntEnum):
+    """Exit codes; 75 is EX_TEMPFAIL of sysexits.h, 130 is 128 + SIGINT."""
+
+    failed = 1
+    settings = 2
+    try_again = 75
+    interrupted = 130
+
+
+def config_option(command: Callable[P, R]) -> Callable[P, R]:
+    """``--config``: the settings file; None where it is not given."""
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="DRIFTLINE_CONFIG",
+        show_envvar=True,
+        help="Settings file.  [default: driftline.yaml]",
+    )(command)
+
+
+def database_option(command: Callable[P, R]) -> Callable[P, R]:
+    """``--database``: a URL in place of that of the settings; None where it is not given."""
+    return click.option(
+        "--database",
+        metavar="URL",
+        envvar="DRIFTLINE_DATABASE",
+        show_envvar=True,
+        help="Database, in place of that of the settings.",
+    )(command)
+
+
+def database_options(command: Callable[P, R]) -> Callable[P, R]:
+    """``--config`` and ``--database``, for commands that need the database alone."""
+    return config_option(database_option(command))
+
+
+def json_option(command: Callable[P, R]) -> Callable[P, R]:
+    """``--json``, passed as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(command)
+
+
+def settings_from(config: Path | None, *, database: str | None = None) -> Settings:
+    """The settings, with the database of the command line if one is given.
+
+    Raises:
+        SettingsError: one line per problem.
+    """
+    from monitor.settings import load_settings  # noqa: PLC0415
+
+    return load_settings(config, env=_environment(database))
+
+
+def database_from(*, config: Path | None, database: str | None) -> str:
+    """URL of the database: of the command line, else of the settings, else the default where there is no file.
+
+    Raises:
+        SettingsError: there are settings, and they are wrong.
+    """
+    from monitor.settings import DEFAULT_FILE  # noqa: PLC0415
+    from monitor.settings.environment import PREFIX  # noqa: PLC0415
+    from monitor.settings.model import DEFAULT_DATABASE, database_url  # noqa: PLC0415
+
+    if database is not None:
+        try:
+            return database_url(database)
+        except ValueError as error:
+            raise SettingsError(f"--database: {error}") from None
+    set_by_variables = any(name.upper().startswith(PREFIX) for name in os.environ)
+    if config is None and not set_by_variables and not Path(DEFAULT_FILE).exists():
+        return DEFAULT_DATABASE
+    return settings_from(config).open_database_url()
+
+
+def open_store(*, config: Path | None, database: str | None) -> AbstractContextManager[Stores]:
+    """The stores of :func:`database_from`'s database; leaving closes them.
+
+    Raises:
+        SettingsError, StoreRefused, StoreUnavailable: as from the two steps.
+    """
+    from monitor.storage.stores import open_stores  # noqa: PLC0415
+
+    return open_stores(database_from(config=config, database=database))
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def errors_to_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
+    """Errors that Driftline raises on purpose become a message and an exit code; others keep their traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            result = command(*args, **kwargs)
+            sys.stdout.flush()
+        except DriftlineError as error:
+            _fail(str(error) or type(error).__doc__ or type(error).__name__, _code(error))
+        except BrokenPipeError:
+            # The reader (head, less) has seen enough. Python would complain once more when it closes stdout.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except KeyboardInterrupt:
+            sys.exit(Exit.interrupted)
+        return result
+
+    return wrapped
+
+
+def _code(error: DriftlineError) -> Exit:
+    if isinstance(error, SettingsError):
+        return Exit.settings
+    return Exit.try_again if isinstance(error, TryAgain) else Exit.failed
+
+
+def _fail(message: str, code: Exit) -> NoReturn:
+    for line in message.splitlines():
+        click.echo(f"driftline: {line}", err=True)
+    sys.exit(code)
+
+
+def _environment(database: str | None) -> dict[str, str]:
+    environment = dict(os.environ)
+    if database is not None:
+        environment["DRIFTLINE__DATABASE"] = database
+        environment.pop("DRIFTLINE__DATABASE_FILE", None)
+    return environment

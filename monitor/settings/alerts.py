@@ -1,0 +1,139 @@
+"""Who is told what, and how."""
+
+from __future__ import annotations
+
+import string
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, model_validator
+
+from monitor.settings.secret import SecretPlace, place_of
+from monitor.settings.section import File, Section, setting
+from monitor.settings.source import ENV_NAME, ENV_NAME_ALLOWED
+from monitor.settings.values import Duration, WebhookUrl
+
+CHANNEL_NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+WEEK_MS: Final = 604_800_000
+CHANNEL_NAME_ALLOWED: Final = "up to 63 lower-case letters, digits, hyphens and underscores"
+
+
+def _address(template: str) -> str:
+    try:
+        fields = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"braces do not match ({error})") from None
+    if fields != {"id"}:
+        raise ValueError("must hold {id}, where the incident's number goes, and no other {field}")
+    return template
+
+
+def _webhook_url(url: WebhookUrl) -> WebhookUrl:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        usable = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("must be a URL like https://host/path")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not hold a user name or password; sign with secret_file or secret_env instead")
+    return url
+
+
+class LogChannel(Section):
+    """Writes to the service's own log."""
+
+    type: Literal["log"] = setting(..., "the kind of channel")
+    name: str = setting(
+        "log", "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="log"
+    )
+    notices: bool = setting(False, "send notices too, not only pages")
+
+
+class WebhookChannel(Section):
+    """Sends JSON to a URL, signed if a secret is given."""
+
+    type: Literal["webhook"] = setting(..., "the kind of channel")
+    name: str = setting(
+        ..., "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="chat"
+    )
+    url: Annotated[WebhookUrl, AfterValidator(_webhook_url)] = setting(
+        ..., "where to send; shown without path and query", allowed="an https URL", example="https://example.com/hook"
+    )
+    secret_env: str | None = setting(
+        None,
+        "environment variable with the key that signs each request",
+        pattern=ENV_NAME,
+        allowed=ENV_NAME_ALLOWED,
+        example="DRIFTLINE_WEBHOOK_KEY",
+    )
+    secret_file: File | None = setting(None, "file with that key in its first line", example="/run/secrets/webhook")
+    notices: bool = setting(False, "send notices too, not only pages")
+    allow_private: bool = setting(False, "let the URL lead to private and local addresses")
+    allow_http: bool = setting(False, "let the URL be unencrypted")
+    timeout: Duration = setting("5s", "time for one try", ge=Duration(100), le=Duration(60_000))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        place_of(self.secret_file, self.secret_env)
+        if urlsplit(self.url.get_secret_value()).scheme == "http" and not self.allow_http:
+            raise ValueError("url is unencrypted; use https, or add allow_http: true")
+        return self
+
+    @property
+    def secret(self) -> SecretPlace | None:
+        """Where the signing key is; None: requests are not signed."""
+        return place_of(self.secret_file, self.secret_env)
+
+
+Channel = Annotated[LogChannel | WebhookChannel, Discriminator("type")]
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _distinct(channels: tuple[LogChannel | WebhookChannel, ...]) -> tuple[LogChannel | WebhookChannel, ...]:
+    names = [channel.name for channel in channels]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)}: used by more than one channel; give each its own name")
+    return channels
+
+
+class Alerts(Section):
+    """Incidents and notifications."""
+
+    group_window: Duration = setting(
+        "30m",
+        "findings of one stream within this time join one incident",
+        ge=Duration(0),
+        le=Duration(WEEK_MS),
+    )
+    notify_within: Duration = setting(
+        "1h",
+        "a finding whose onset is older than this (a backfill) is recorded and notifies nobody",
+        ge=Duration(60_000),
+        le=Duration(4 * WEEK_MS),
+    )
+    auto_resolve: bool = setting(False, "resolve an incident by itself once its evidence is gone")
+    address: Annotated[str, AfterValidator(_address)] = setting(
+        "driftline incidents show {id}",
+        "where an incident is looked up: command or URL, {id} is its number",
+        min_length=1,
+        max_length=500,
+        allowed="text with {id} in it",
+    )
+    channels: Annotated[tuple[Channel, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)] = setting(
+        [{"type": "log"}], "where notifications go", max_length=32
+    )
+
+
+class Rules(Section):
+    """Plain rules beside the statistics; they promise no rate of false alarms."""
+
+    silence: Literal["page", "notice", "off"] = setting(
+        "page", "a guardrail that is silent while its siblings judge traffic"
+    )
+    volume: Literal["notice", "off"] = setting("notice", "traffic far outside of the baseline's scatter")

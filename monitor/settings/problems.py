@@ -1,0 +1,146 @@
+"""What is wrong with the settings, one line per problem: where, what was given, what is allowed, what was meant."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from monitor.settings.catalogue import Location, Row, rows
+
+MAX_SHOWN: Final = 20
+"""Problems told at once; the rest is counted."""
+MAX_VALUE: Final = 60
+"""Characters of a given value that are shown."""
+
+
+def sentences(error: ValidationError, *, file: str, origin: Mapping[tuple[str | int, ...], str]) -> list[str]:
+    """One line per problem.
+
+    Args:
+        error: what pydantic found.
+        file: name of the settings file.
+        origin: environment variable per path, for the values that came from one.
+    """
+    known = {row.location: row for row in rows()}
+    found = error.errors(include_url=False)
+    lines = []
+    for detail in found[:MAX_SHOWN]:
+        location, path = _located(detail["loc"], known)
+        given_in = _origin(detail["loc"], origin, known) or file
+        lines.append(f"{given_in}: {path + ': ' if path else ''}{_sentence(detail, location, known)}")
+    if len(found) > MAX_SHOWN:
+        lines.append(f"{file}: and {len(found) - MAX_SHOWN} more problems")
+    return lines
+
+
+def _located(loc: Sequence[str | int], known: Mapping[Location, Row]) -> tuple[Location, str]:
+    """The location in the catalogue, and the path as the person wrote it."""
+    location: Location = ()
+    path = ""
+    for position, step in enumerate(loc):
+        if isinstance(step, int):
+            path += f"[{step}]"
+            continue
+        after_index = position > 0 and isinstance(loc[position - 1], int)
+        location = (*location, step)
+        if after_index and any(row[: len(location)] == location for row in known):
+            continue  # the type of a list item: pydantic's, not written by the person
+        path += f".{_printable(step)}" if path else _printable(step)
+    return location, path
+
+
+def _origin(
+    loc: Sequence[str | int], origin: Mapping[tuple[str | int, ...], str], known: Mapping[Location, Row]
+) -> str | None:
+    written = tuple(
+        step
+        for position, step in enumerate(loc)
+        if not (position > 0 and isinstance(loc[position - 1], int) and isinstance(step, str) and len(loc) > position)
+        or _located(loc[: position + 1], known)[1] != _located(loc[:position], known)[1]
+    )
+    for length in range(len(written), 0, -1):
+        if written[:length] in origin:
+            return origin[written[:length]]
+    inside = [name for path, name in origin.items() if path[: len(written)] == written] if written else []
+    return inside[0] if len(inside) == 1 else None
+
+
+def _sentence(detail: ErrorDetails, location: Location, known: Mapping[Location, Row]) -> str:
+    kind, given = detail["type"], detail["input"]
+    row = known.get(location)
+    if kind == "extra_forbidden":
+        return _unknown(location, known)
+    if kind == "missing":
+        return f"is missing: {_wanted(row)}" if row else "is missing"
+    if kind in ("union_tag_not_found", "union_tag_invalid"):
+        kinds = sorted({key[-2] for key in known if key[:-2] == location and key[-1] == "type"})
+        return f"needs type: {' or '.join(kinds)}{_was(detail)}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        inner = ", ".join(key[-1] for key in known if key[:-1] == location)
+        return f"must hold {inner}; found {_kind(given)}"
+    if row is None or not row.allowed:
+        return f"must be a list; found {_kind(given)}" if kind == "tuple_type" else _own_words(detail)
+    return _value(detail, row)
+
+
+def _value(detail: ErrorDetails, row: Row) -> str:
+    kind, given = detail["type"], detail["input"]
+    value = "" if row.secret else f"{_shown(given)}: "
+    own = _own_words(detail) if kind == "value_error" else ""
+    if own.startswith("must be"):
+        own = ""
+    return f"{value}{own + '; ' if own else ''}must be {row.allowed}"
+
+
+def _own_words(detail: ErrorDetails) -> str:
+    return detail["msg"].removeprefix("Value error, ")
+
+
+def _wanted(row: Row) -> str:
+    if row.section is not None:
+        return f"{row.meaning}; {', '.join(row.section.model_fields)}"
+    return f"{row.meaning}; {row.allowed}"
+
+
+def _was(detail: ErrorDetails) -> str:
+    tag = detail.get("ctx", {}).get("tag")
+    return f", found {_shown(tag)}" if tag is not None else ""
+
+
+def _unknown(location: Location, known: Mapping[Location, Row]) -> str:
+    """No value is shown: an unknown key may well be somebody's ``password``."""
+    key = location[-1]
+    siblings = [other[-1] for other in known if other[:-1] == location[:-1]]
+    near = difflib.get_close_matches(key, siblings, n=1)
+    if near:
+        return f"unknown key; did you mean {near[0]}?"
+    elsewhere = [row.path for place, row in known.items() if place[-1] == key]
+    if elsewhere:
+        return f"unknown key here; there is {' and '.join(elsewhere[:3])}"
+    return f"unknown key; known here are {', '.join(siblings)}"
+
+
+def _printable(text: str) -> str:
+    return text[:MAX_VALUE] if text.isprintable() else repr(text[:MAX_VALUE])
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    names = {bool: "true or false", str: "text", dict: "keys", list: "a list", tuple: "a list"}
+    return names.get(type(value), "a number" if isinstance(value, int | float) else type(value).__name__)
+
+
+def _shown(value: Any) -> str:
+    """As in the file; sections and long values shortened."""
+    if isinstance(value, dict):
+        return _kind(value)
+    if isinstance(value, tuple):
+        value = list(value)
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}..."

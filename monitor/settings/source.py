@@ -1,0 +1,166 @@
+"""Where the log is read from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AfterValidator, model_validator
+
+from monitor.settings.secret import SecretPlace, place_of
+from monitor.settings.section import File, Paths, Section, setting
+from monitor.settings.values import Duration, Size, Word, Words
+
+ENV_NAME: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+ENV_NAME_ALLOWED: Final = "the name of an environment variable"
+LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def _servers(servers: tuple[str, ...]) -> tuple[str, ...]:
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        if not host or not (port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+            raise ValueError(f"{server[:80]!r} is not host:port")
+    return servers
+
+
+def _topics(topics: tuple[str, ...]) -> tuple[str, ...]:
+    for topic in topics:
+        legal = all(c.isascii() and (c.isalnum() or c in "._-") for c in topic)
+        if not legal or not 1 <= len(topic) <= 249 or topic in (".", ".."):
+            raise ValueError(f"{topic[:80]!r} is not a topic name (letters, digits, dot, underscore, hyphen)")
+    return topics
+
+
+class Tls(Section):
+    """TLS towards the brokers; files are in PEM form."""
+
+    enabled: bool = setting(False, "speak TLS")
+    ca_file: File | None = setting(
+        None, "certificates of the authorities to trust; none: the system's", example="/etc/driftline/ca.pem"
+    )
+    cert_file: File | None = setting(None, "our own certificate, for mutual TLS", example="/etc/driftline/client.pem")
+    key_file: File | None = setting(None, "its private key", example="/etc/driftline/client.key")
+    verify: bool = setting(True, "check that the certificate is for the broker's host name")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together; give both or neither")
+        if not self.enabled and (self.ca_file or self.cert_file or not self.verify):
+            raise ValueError("is set up but not switched on; add enabled: true")
+        return self
+
+
+class Sasl(Section):
+    """Login at the brokers."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = setting(..., "how to log in", example="PLAIN")
+    username: Word = setting(..., "user name", example="driftline", min_length=1, max_length=256)
+    password_file: File | None = setting(
+        None, "file with the password in its first line", example="/run/secrets/kafka-password"
+    )
+    password_env: str | None = setting(
+        None,
+        "environment variable with the password",
+        example="KAFKA_PASSWORD",
+        pattern=ENV_NAME,
+        allowed=ENV_NAME_ALLOWED,
+    )
+
+    @model_validator(mode="after")
+    def _has_password(self) -> Self:
+        if place_of(self.password_file, self.password_env) is None:
+            raise ValueError("needs password_file or password_env")
+        return self
+
+    @property
+    def password(self) -> SecretPlace:
+        """Where the password is."""
+        return SecretPlace(self.password_file, self.password_env)
+
+
+class Kafka(Section):
+    """Kafka topics, read as a member of a consumer group."""
+
+    servers: Annotated[Words, AfterValidator(_servers)] = setting(
+        ...,
+        "brokers to ask first; a list, or one text with commas",
+        example="127.0.0.1:9092",
+        min_length=1,
+        max_length=100,
+        allowed="host:port, one or several",
+    )
+    topics: Annotated[Words, AfterValidator(_topics)] = setting(
+        ...,
+        "topics with guardrail events; a list, or one text with commas",
+        example=["guardrail-events"],
+        min_length=1,
+        max_length=100,
+        allowed="topic names of letters, digits, dot, underscore and hyphen",
+    )
+    group: Word = setting("driftline", "consumer group, shared by all workers", min_length=1, max_length=255)
+    client_id: Word = setting("driftline", "name of this client in broker logs", min_length=1, max_length=255)
+    instance_id: Word | None = setting(
+        None,
+        "static membership: a restarted worker keeps its partitions; unique per worker",
+        example="worker-1",
+        min_length=1,
+        max_length=255,
+    )
+    isolation: Literal["read_uncommitted", "read_committed"] = setting(
+        "read_uncommitted", "read_committed hides records of aborted transactions and waits for open ones"
+    )
+    fetch_bytes: Size = setting("16MiB", "most that one fetch brings", unit="bytes", ge=1 << 10, le=1 << 30)
+    partition_fetch_bytes: Size = setting(
+        "4MiB", "most that one fetch brings of one partition", unit="bytes", ge=1 << 10, le=1 << 30
+    )
+    fetch_wait: Duration = setting(
+        "500ms", "how long a broker holds a fetch open when there is nothing new", ge=Duration(0), le=Duration(60_000)
+    )
+    raw_batches: Literal["auto", "off"] = setting(
+        "auto", "auto reads record batches without a Python object per record, if its self-check passes"
+    )
+    max_decompressed_bytes: Size = setting(
+        "64MiB",
+        "a record batch that expands beyond this is skipped and counted",
+        unit="bytes",
+        ge=1 << 20,
+        le=1 << 30,
+    )
+    tls: Tls = setting(Tls(), "TLS")
+    sasl: Sasl | None = setting(None, "login")
+
+    @model_validator(mode="after")
+    def _password_unreadable(self) -> Self:
+        if self.sasl is not None and self.sasl.mechanism == "PLAIN" and not self.tls.enabled:
+            hosts = {server.rpartition(":")[0] for server in self.servers}
+            if not hosts <= LOCAL_HOSTS:
+                raise ValueError("sasl: PLAIN sends the password readable; add tls: {enabled: true} or use SCRAM")
+        return self
+
+
+class Files(Section):
+    """Files of JSON lines, read once from beginning to end; for back-tests and trials."""
+
+    paths: Paths = setting(
+        ...,
+        "files to read, one event per line; .gz and .zst are expanded",
+        example=["events.jsonl"],
+        min_length=1,
+        max_length=10_000,
+        allowed="paths, one or several",
+    )
+
+
+class Source(Section):
+    """Where the log is read from: exactly one of kafka and files."""
+
+    kafka: Kafka | None = setting(None, "Kafka topics")
+    files: Files | None = setting(None, "files")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.kafka is None) == (self.files is None):
+            given = "both kafka and files are given" if self.kafka else "neither kafka nor files is given"
+            raise ValueError(f"{given}; give exactly one of them")
+        return self
