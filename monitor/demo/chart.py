@@ -42,8 +42,8 @@ def marked_bar(share: float, *, width: int, mark_at: float) -> tuple[str, str, s
     """
     before = max(1, min(width - 1, round(width * mark_at)))
     beyond = width - before - 1
-    reach = share if math.isfinite(share) else 0.0 if share != math.inf else width
-    filled = max(0, min(width, int(reach * before)))
+    reach = 0.0 if math.isnan(share) else min(max(share, 0.0), float(width))
+    filled = min(width, int(reach * before))
     over = max(0, min(beyond, filled - before))
     head = min(before, filled)
     return "━" * head, "─" * (before - head), "┃", "━" * over + " " * (beyond - over)

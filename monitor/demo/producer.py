@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from threading import Event
+from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 
 from monitor.demo.wire import Record
 from monitor.errors import SourceUnavailable
@@ -16,7 +18,7 @@ from monitor.errors import SourceUnavailable
 # inside a tick of 10 s.
 LOOK_EVERY_SECONDS = 0.005
 _LINGER_MS = 5
-_GIVE_UP_AFTER_SECONDS = 10.0
+GIVE_UP_AFTER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def produce(
     now_ms: Callable[[], int],
     stop: Event,
     on_progress: Callable[[Progress], None],
+    give_up_after: float = GIVE_UP_AFTER_SECONDS,
 ) -> int:
     """Send records in time until they end or `stop` is set, flush, and return how many Kafka acknowledged.
 
@@ -66,6 +69,7 @@ def produce(
         now_ms: simulated clock, epoch milliseconds.
         stop: set it from another thread to end early; what was sent is still flushed.
         on_progress: called after each record, in this thread.
+        give_up_after: real seconds to wait for the broker, at the start, for room and at the end.
 
     Raises:
         SourceUnavailable: the broker cannot be reached or did not acknowledge a record.
@@ -78,12 +82,7 @@ def produce(
         acknowledged += 1
 
     try:
-        producer = KafkaProducer(
-            bootstrap_servers=bootstrap_servers,
-            compression_type="lz4",
-            linger_ms=_LINGER_MS,
-            max_block_ms=int(1000 * _GIVE_UP_AFTER_SECONDS),
-        )
+        producer = _connect(bootstrap_servers, give_up_after=give_up_after)
         try:
             for sent, record in enumerate(due(records, now_ms=now_ms, stop=stop), start=1):
                 future = producer.send(topic, key=record.key, value=record.value, timestamp_ms=record.time_ms)
@@ -91,12 +90,10 @@ def produce(
                 if failures:
                     break
                 behind = max(0, now_ms() - record.time_ms)
-                on_progress(
-                    Progress(phase=record.phase, sent=sent, time_ms=record.time_ms, behind_ms=behind)
-                )
-            producer.flush(_GIVE_UP_AFTER_SECONDS)
+                on_progress(Progress(phase=record.phase, sent=sent, time_ms=record.time_ms, behind_ms=behind))
+            producer.flush(give_up_after)
         finally:
-            producer.close(_GIVE_UP_AFTER_SECONDS)
+            producer.close(give_up_after)
     except KafkaError as error:
         raise SourceUnavailable(f"cannot write to topic {topic!r} at {bootstrap_servers}: {error}") from error
     if failures:
@@ -104,3 +101,26 @@ def produce(
             f"{bootstrap_servers} did not acknowledge {len(failures)} records of topic {topic!r}: {failures[0]}"
         )
     return acknowledged
+
+
+def _connect(bootstrap_servers: str, *, give_up_after: float) -> KafkaProducer:
+    """A connected producer; a failed one leaves nothing open, which kafka-python by itself does not see to."""
+    clients: list[KafkaNetClient] = []
+
+    def client(**settings: Any) -> KafkaNetClient:
+        clients.append(KafkaNetClient(**settings))
+        return clients[-1]
+
+    try:
+        return KafkaProducer(
+            bootstrap_servers=bootstrap_servers,
+            compression_type="lz4",
+            linger_ms=_LINGER_MS,
+            max_block_ms=int(1000 * give_up_after),
+            bootstrap_timeout_ms=int(1000 * give_up_after),
+            kafka_client=client,
+        )
+    except KafkaError:
+        for opened in clients:
+            opened.close()
+        raise

@@ -41,8 +41,7 @@ class Phase:
             raise SettingsError(f"phase {self.name!r}: requests must be 0 or more, got {self.requests}")
         if not 0.0 <= self.probe_share <= ATTACKERS / MICRO_BATCH:
             raise SettingsError(
-                f"phase {self.name!r}: probe_share must lie in 0..{ATTACKERS / MICRO_BATCH}, "
-                f"got {self.probe_share}"
+                f"phase {self.name!r}: probe_share must lie in 0..{ATTACKERS / MICRO_BATCH}, got {self.probe_share}"
             )
 
 
@@ -108,7 +107,7 @@ def traffic(
             judged = [_judge(guardrail, requests, timer=timer) for guardrail in guardrails]
             for row, attacker in enumerate(attackers):
                 attacker.answer(blocked=any(bool(verdicts.denied[row]) for verdicts in judged))
-            for row in attack_rng.permutation(size).tolist():  # queries arrive anywhere among the others
+            for row in _shuffled_in(len(attackers), size=size, rng=attack_rng):
                 now += float(arrivals.exponential(1000.0 / settings.rate))
                 request_id = f"r-{settings.seed}-{number}"
                 number += 1
@@ -134,6 +133,14 @@ def _batches(phase: Phase) -> Iterator[tuple[int, int]]:
         probes = min(int(phase.probe_share * done) - probes_done, ATTACKERS, size)
         probes_done += probes
         yield size, probes
+
+
+def _shuffled_in(probes: int, *, size: int, rng: np.random.Generator) -> list[int]:
+    """Rows of a batch in order of arrival: queries (the first `probes` rows) anywhere, the others in their order."""
+    order = list(range(probes, size))
+    for row in range(probes):
+        order.insert(int(rng.integers(len(order) + 1)), row)
+    return order
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,4 @@ def _judge(guardrail: Guardrail, requests: Sequence[Request], *, timer: Callable
     began = timer()
     scores = guardrail.score([request.text for request in requests])
     latency_ms = round(1000.0 * (timer() - began), 3)
-    return _Verdicts(
-        guardrail=guardrail, scores=scores, denied=scores >= guardrail.threshold, latency_ms=latency_ms
-    )
+    return _Verdicts(guardrail=guardrail, scores=scores, denied=scores >= guardrail.threshold, latency_ms=latency_ms)

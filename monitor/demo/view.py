@@ -40,9 +40,11 @@ class _View:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
         lines = list(_lines(self.state, width=width))
+        for line in lines:
+            line.truncate(width, overflow="ellipsis")  # a wrapped line would make the view jump
         banner = list(_banner(self.state))
         for line in banner:
-            line.truncate(max(0, width - 4), overflow="ellipsis")  # a wrapped line would make the view jump
+            line.truncate(max(0, width - 4), overflow="ellipsis")
         if options.ascii_only:
             for line in (*lines, *banner):
                 line.plain = line.plain.translate(_ASCII).encode("ascii", "replace").decode()
@@ -127,7 +129,7 @@ def _axis(threshold: float, *, columns: int) -> Text:
 def _near(histogram: Histogram) -> Text:
     before = "still learning" if histogram.baseline_near is None else f"{histogram.baseline_near:.1%}"
     crowded = histogram.baseline_near is not None and histogram.recent_near > 2 * histogram.baseline_near + 0.01
-    line = Text(" " * _GUTTER + f"within {histogram.near:g} of the threshold: ")
+    line = Text(" " * _GUTTER + f"within {histogram.near:g} of it: ")
     line.append(f"{histogram.recent_near:.1%} now", f"bold {_WARM}" if crowded else "bold")
     return line.append(f", baseline {before}", _QUIET)
 
@@ -144,8 +146,8 @@ def _evidence(evidence: Sequence[Evidence], *, width: int) -> Iterator[Text]:
         head, gap, mark, over = marked_bar(reach, width=width - name_width - 16, mark_at=_MARK_AT)
         line = Text(f" {_clip(test.name, width=name_width):<{name_width}} ")
         line.append(head, style).append(gap, _QUIET).append(mark, "bold").append(over, style)
-        line.append(f" {max(0.0, test.log_evidence):5.1f}", style if reach >= 0.5 else "")
-        yield line.append(f" / {test.log_threshold:4.1f}", _QUIET)
+        line.append(f" {_at_most(test.log_evidence):5.1f}", style if reach >= 0.5 else "")
+        yield line.append(f" / {_at_most(test.log_threshold):4.1f}", _QUIET)
     if not shown:
         yield Text(" begins when there is a baseline", _QUIET)
     yield from (Text() for _ in range(_EVIDENCE_LINES - max(1, len(shown))))
@@ -154,6 +156,11 @@ def _evidence(evidence: Sequence[Evidence], *, width: int) -> Iterator[Text]:
 def _reach(test: Evidence) -> float:
     """Evidence in units of its threshold."""
     return test.log_evidence / test.log_threshold if test.log_threshold > 0 else math.nan
+
+
+def _at_most(value: float) -> float:
+    """What fits into the column: e^999.9 is all the evidence in the world."""
+    return min(999.9, max(0.0, value)) if not math.isnan(value) else 0.0
 
 
 def _banner(state: DemoState) -> Iterator[Text]:
