@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
 
 import click
 
-from monitor.errors import StoreRefused, StoreUnavailable
+from monitor.cli.options import database_from, database_options, errors_to_exit_codes, json_option, print_json
 from monitor.storage import migrate
-
-_database = click.option(
-    "--database",
-    envvar="DRIFTLINE_DATABASE",
-    default="sqlite:///driftline.db",
-    show_default=True,
-    metavar="URL",
-    help="postgresql://user@host/name or sqlite:///file; also read from DRIFTLINE_DATABASE.",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of words.")
 
 
 @click.group()
@@ -31,35 +18,36 @@ def db() -> None:
     """
 
 
-@db.command()
-@_database
-@_json
-def upgrade(database: str, as_json: bool) -> None:
+@db.command(epilog="Example: driftline db upgrade --database postgresql://driftline@db/driftline")
+@database_options
+@json_option
+@errors_to_exit_codes
+def upgrade(config: Path | None, database: str | None, as_json: bool) -> None:
     """Create or upgrade the tables; safe to repeat and to run twice at once.
 
     Workers of the version before may keep running meanwhile. The upgrade gives up, and changes nothing, when a
     table stays locked for 5 seconds: run it again.
     """
-    with _told_plainly():
-        before = migrate.current(database)
-        after = migrate.upgrade(database)
+    url = database_from(config=config, database=database)
+    before = migrate.current(url)
+    after = migrate.upgrade(url)
     if as_json:
-        _print_json({"before": before.current, "after": after.current})
+        print_json({"before": before.current, "after": after.current})
     elif before.up_to_date:
         click.echo(f"Nothing to do: the schema is {after.current} already.")
     else:
         click.echo(f"Upgraded the schema from {before.current or 'nothing'} to {after.current}.")
 
 
-@db.command()
-@_database
-@_json
-def current(database: str, as_json: bool) -> None:
+@db.command(epilog="Example: driftline db current --json")
+@database_options
+@json_option
+@errors_to_exit_codes
+def current(config: Path | None, database: str | None, as_json: bool) -> None:
     """Say which schema the database has, and which this version needs."""
-    with _told_plainly():
-        revision = migrate.current(database)
+    revision = migrate.current(database_from(config=config, database=database))
     if as_json:
-        _print_json({"current": revision.current, "head": revision.head, "up_to_date": revision.up_to_date})
+        print_json({"current": revision.current, "head": revision.head, "up_to_date": revision.up_to_date})
     elif revision.up_to_date:
         click.echo(f"The schema is {revision.current}, as needed.")
     else:
@@ -67,15 +55,15 @@ def current(database: str, as_json: bool) -> None:
         click.echo(f"{has}, {revision.head} is needed: run `driftline db upgrade`.")
 
 
-@db.command()
-@_database
-@_json
-def check(database: str, as_json: bool) -> None:
+@db.command(epilog="Example: driftline db check && echo fine")
+@database_options
+@json_option
+@errors_to_exit_codes
+def check(config: Path | None, database: str | None, as_json: bool) -> None:
     """Compare the tables with what this version expects; exit code 1 if they differ."""
-    with _told_plainly():
-        differences = migrate.check(database)
+    differences = migrate.check(database_from(config=config, database=database))
     if as_json:
-        _print_json({"differences": differences})
+        print_json({"differences": differences})
     elif differences:
         click.echo("The tables differ from what this version expects:")
         for difference in differences:
@@ -84,15 +72,3 @@ def check(database: str, as_json: bool) -> None:
         click.echo("The tables are as expected.")
     if differences:
         raise click.exceptions.Exit(1)
-
-
-@contextmanager
-def _told_plainly() -> Iterator[None]:
-    try:
-        yield
-    except (StoreRefused, StoreUnavailable) as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _print_json(answer: dict[str, Any]) -> None:
-    click.echo(json.dumps(answer))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from monitor.errors import Fenced, StoreRefused
 from monitor.pipeline.ports import Commit, CountStore, Position, Slice
 from monitor.storage import cells, slices
 from monitor.storage.session import Database, insert_into
-from monitor.storage.tables import partitions, tick_counts, tick_ledger
+from monitor.storage.tables import SafeText, partitions, tick_counts, tick_ledger
 
 
 class SqlCountStore(CountStore):
@@ -69,40 +69,47 @@ class SqlCountStore(CountStore):
             StoreUnavailable: nothing was written, or the answer was lost; claim again before going on.
         """
         rows = _count_rows(commit)
-        expected = (
-            (partitions.c.partition == commit.partition)
-            & (partitions.c.next_offset == int(commit.from_offset))
-            & (partitions.c.generation == int(commit.generation))
-        )
-        move = (
-            update(partitions)
-            .where(expected)
-            .values(
-                next_offset=int(commit.to_offset),
-                closed_before=_int_or_none(commit.closed_before),
-                state=commit.state,
-                committed_at_ms=int(now_ms),
-            )
-        )
+        here = {
+            "at_partition": commit.partition,
+            "at_offset": int(commit.from_offset),
+            "at_generation": int(commit.generation),
+            "next_offset": int(commit.to_offset),
+            "closed_before": _int_or_none(commit.closed_before),
+            "state": commit.state,
+            "committed_at_ms": int(now_ms),
+        }
         with self._database.writing() as connection:
             # First, for it locks the row: a rival waits here and then finds the position moved.
-            if connection.execute(move).rowcount != 1:
+            if connection.execute(_MOVE, here).rowcount != 1:
                 raise Fenced(
                     f"partition {commit.partition!r} is not at offset {commit.from_offset} "
                     f"in generation {commit.generation} any more; another worker has it"
                 )
-            connection.execute(insert(tick_ledger), _ledger_row(commit, now_ms=now_ms))
+            connection.execute(_LEDGER, _ledger_row(commit, now_ms=now_ms))
             if rows:
-                connection.execute(insert(tick_counts), rows)
+                connection.execute(_COUNTS, rows)
 
 
-_POSITION = (
+_POSITION: Final = (
     partitions.c.partition,
     partitions.c.next_offset,
     partitions.c.closed_before,
     partitions.c.generation,
     partitions.c.state,
 )
+
+# Built once: building them costs more than running them.
+_MOVE: Final = (
+    update(partitions)
+    .where(
+        (partitions.c.partition == bindparam("at_partition", type_=SafeText))
+        & (partitions.c.next_offset == bindparam("at_offset"))
+        & (partitions.c.generation == bindparam("at_generation"))
+    )
+    .values({name: bindparam(name) for name in ("next_offset", "closed_before", "state", "committed_at_ms")})
+)
+_LEDGER: Final = insert(tick_ledger)
+_COUNTS: Final = insert(tick_counts)
 
 
 def _new_partition(source: str, name: str) -> dict[str, Any]:

@@ -50,7 +50,8 @@ _PASSING_SQLITE: Final = frozenset(
 def masked(url: URL) -> str:
     """The URL without any secret, for messages and logs."""
     query = {key: "***" if key.lower() in SECRET_KEYS else value for key, value in url.query.items()}
-    return url.set(query=query).render_as_string(hide_password=True)
+    # Without the driver's name, which is not part of what people write.
+    return url.set(drivername=url.get_backend_name(), query=query).render_as_string(hide_password=True)
 
 
 def without_secrets(words: str, url: URL) -> str:
