@@ -51,6 +51,8 @@ class Delivered:
     sent: int = 0
     retried: int = 0
     given_up: int = 0
+    outcomes: tuple[tuple[str, str], ...] = ()
+    """(channel, result) of each try; results are ``sent``, ``retried`` and ``given_up``."""
 
     @property
     def claimed(self) -> int:
@@ -73,19 +75,20 @@ def deliver_step(
         StoreUnavailable: what was sent and could not be marked is sent again when its claim runs out.
     """
     longest_ms = max((channel.longest_ms for channel in channels.values()), default=0)
-    sent = retried = given_up = 0
+    outcomes: list[tuple[str, str]] = []
     for pending in outbox.claim(now_ms=now_ms, lease_ms=AT_ONCE * longest_ms + SLACK_MS, limit=AT_ONCE):
         failure = _send(pending, channels)
         if failure is None:
             outbox.delivered(pending, now_ms=now_ms)
-            sent += 1
+            result = "sent"
         elif failure.permanent:
             outbox.failed(pending, error=str(failure), retry_at_ms=None)
-            given_up += 1
+            result = "given_up"
         else:
             wait_ms = max(backoff.wait_ms(pending), failure.retry_after_ms or 0)
             outbox.failed(pending, error=str(failure), retry_at_ms=now_ms + wait_ms)
-            retried += 1
+            result = "retried"
+        outcomes.append((pending.notification.channel, result))
         if failure is not None:
             _LOG.warning(
                 "notification failed",
@@ -96,7 +99,13 @@ def deliver_step(
                 permanent=failure.permanent,
                 error=str(failure),
             )
-    return Delivered(sent=sent, retried=retried, given_up=given_up)
+    results = [result for _, result in outcomes]
+    return Delivered(
+        sent=results.count("sent"),
+        retried=results.count("retried"),
+        given_up=results.count("given_up"),
+        outcomes=tuple(outcomes),
+    )
 
 
 def _send(pending: Pending, channels: Mapping[str, Channel]) -> ChannelError | None:

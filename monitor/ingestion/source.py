@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.events.records import RecordBlock
@@ -26,6 +26,8 @@ class Polled:
     caught_up: frozenset[str]
     ended: frozenset[str]
     clock_ms: int | None
+    lag: Mapping[str, int] = field(default_factory=dict)
+    """Per owned partition the records that the log is known to hold beyond what was handed out."""
 
 
 class Assignment(Protocol):

@@ -15,7 +15,7 @@ from monitor.errors import Fenced
 from monitor.events.decode import Decoder
 from monitor.events.records import RecordBlock
 from monitor.ingestion.deadletter import DeadLetters
-from monitor.ingestion.gaps import Gap
+from monitor.ingestion.gaps import Gap, OnGap
 from monitor.ingestion.source import Source
 from monitor.pipeline.count import CountRule, PartitionCounter, sum_tally
 from monitor.pipeline.ports import CountStore, Tally
@@ -29,13 +29,14 @@ COMMIT_EVENTS: Final = 200_000
 class WorkerReport:
     """One step of the worker, for metrics and the terminal.
 
-    ``tally`` is what was committed in the step; ``lag`` and ``newest_ms`` are per owned partition.
+    ``tally`` is what was committed in the step; ``lag`` (records) and ``newest_ms`` are per owned partition.
     """
 
     polled: int
     tally: Tally
-    commits: int
+    commit_seconds: Sequence[float] = ()
     newest_ms: Mapping[str, int] = field(default_factory=dict)
+    lag: Mapping[str, int] = field(default_factory=dict)
     ended: bool = False
     """Every partition has ended and everything is committed."""
 
@@ -45,7 +46,7 @@ class Worker:
 
     def __init__(
         self,
-        source: Source,
+        open_source: Callable[[OnGap], Source],
         store: CountStore,
         decoder: Decoder,
         dead_letters: DeadLetters,
@@ -56,14 +57,16 @@ class Worker:
         source_of: Callable[[str], str],
         now_ms: Callable[[], int],
         commit_interval_ms: int,
+        timer: Callable[[], float],
     ) -> None:
         """Args:
-        source: where records come from; its :data:`~monitor.ingestion.gaps.OnGap` must be :meth:`on_gap`.
+        open_source: makes the source that records come from; it is handed what must be told of gaps.
         source_of: name of the topic (or other source) of a partition.
         now_ms: the clock that paces commits and dates them; the one of the marks is the source's own.
         commit_interval_ms: a commit is due at the latest after this time.
+        timer: seconds, for how long commits take.
         """
-        self._source = source
+        self._source = open_source(self._on_gap)
         self._store = store
         self._decoder = decoder
         self._dead_letters = dead_letters
@@ -79,7 +82,8 @@ class Worker:
         self._uncommitted = 0
         self._committed_at = now_ms()
         self._tallies: list[Tally] = []
-        self._commits = 0
+        self._seconds: list[float] = []
+        self._timer = timer
 
     def start(self) -> None:
         """Make all partitions of the source known, so that no tick closes without them, and join."""
@@ -108,11 +112,16 @@ class Worker:
             self._counters[partition].end()
         if self._due():
             self._commit(list(self._counters))
-        return self._report(sum(len(block) for block in polled.blocks))
+        return self._report(sum(len(block) for block in polled.blocks), polled.lag)
 
     def close(self) -> None:
         """Commit what is counted and leave."""
         self._commit(list(self._counters))
+        self._source.close()
+
+    def abandon(self) -> None:
+        """Leave without committing: what is not committed will be read again. Idempotent."""
+        self._counters.clear()
         self._source.close()
 
     # -- what the source tells us -------------------------------------------------------------------------------
@@ -137,7 +146,7 @@ class Worker:
             self._gaps.pop(partition, None)
             self._ended.discard(partition)
 
-    def on_gap(self, gap: Gap) -> None:
+    def _on_gap(self, gap: Gap) -> None:
         """Remember a gap until the records before it are counted."""
         self._gaps[gap.partition].append(gap)
 
@@ -211,6 +220,7 @@ class Worker:
         for name in dirty:
             counter = self._counters[name]
             commit = counter.commit(self._store.slice_ids)
+            began = self._timer()
             try:
                 self._store.commit(commit, now_ms=self._now_ms())
             except Fenced:
@@ -219,21 +229,22 @@ class Worker:
             counter.committed()
             positions[name] = commit.to_offset
             self._tallies.append(commit.tally)
-            self._commits += 1
+            self._seconds.append(self._timer() - began)
         if len(partitions) >= len(self._counters):
             self._uncommitted = 0
         self._source.committed({name: offset for name, offset in positions.items() if offset >= 0})
 
-    def _report(self, polled: int) -> WorkerReport:
-        tally, commits = sum_tally(self._tallies), self._commits
-        self._tallies, self._commits = [], 0
+    def _report(self, polled: int, lag: Mapping[str, int]) -> WorkerReport:
+        tally, seconds = sum_tally(self._tallies), self._seconds
+        self._tallies, self._seconds = [], []
         newest = {name: counter.newest_ms for name, counter in self._counters.items()}
         running = [name for name in self._counters if name not in self._ended]
         clean = not any(counter.dirty for counter in self._counters.values())
         return WorkerReport(
             polled=polled,
             tally=tally,
-            commits=commits,
+            commit_seconds=seconds,
             newest_ms={name: at for name, at in newest.items() if at is not None},
+            lag={name: records for name, records in lag.items() if name in self._counters},
             ended=bool(self._ended) and not running and clean,
         )

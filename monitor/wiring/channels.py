@@ -1,0 +1,38 @@
+"""The channels that the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.alerting.channels.base import Channel, ChannelError
+from monitor.alerting.channels.log import LogChannel
+from monitor.alerting.channels.outbound import Outbound, Rules
+from monitor.alerting.channels.webhook import WebhookChannel
+from monitor.clock import Clock
+from monitor.errors import SettingsError
+from monitor.settings import alerts
+from monitor.settings.model import Settings
+
+
+def channels(settings: Settings, *, clock: Clock, env: Mapping[str, str]) -> dict[str, Channel]:
+    """Every channel by name.
+
+    Raises:
+        SettingsError: a secret is missing, or nothing may be sent to an address.
+    """
+    return {channel.name: _channel(channel, clock=clock, env=env) for channel in settings.alerts.channels}
+
+
+def _channel(channel: alerts.LogChannel | alerts.WebhookChannel, *, clock: Clock, env: Mapping[str, str]) -> Channel:
+    if isinstance(channel, alerts.LogChannel):
+        return LogChannel()
+    rules = Rules(
+        allow_http=channel.allow_http, allow_private=channel.allow_private, timeout_s=channel.timeout.ms / 1000
+    )
+    secret = None if channel.secret is None else channel.secret.read(env).encode()
+    try:
+        return WebhookChannel(
+            url=channel.url.get_secret_value(), secret=secret, outbound=Outbound(rules), clock=clock
+        )
+    except ChannelError as error:
+        raise SettingsError(f"alerts.channels: {channel.name}: {error}") from error

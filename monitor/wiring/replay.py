@@ -1,0 +1,154 @@
+"""Replaying logs through the very pipeline that runs live, at full speed, in a database of its own in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from monitor.alerting.respond import respond
+from monitor.clock import ManualClock
+from monitor.events.batch import Vocabulary
+from monitor.events.decode import Decoder
+from monitor.incidents.model import Finding, Incident, Kind
+from monitor.ingestion.deadletter import CountedDeadLetters
+from monitor.ingestion.source import Source
+from monitor.ingestion.worker import Worker
+from monitor.pipeline.judge import Judge, Step
+from monitor.pipeline.ports import Tally
+from monitor.pipeline.signals import LAYOUT
+from monitor.pipeline.slices import SliceTable
+from monitor.settings.model import Settings
+from monitor.storage.stores import Stores, open_stores
+from monitor.wiring import translate
+
+IN_MEMORY = "sqlite://"
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a replay came to."""
+
+    events: int = 0
+    ticks: int = 0
+    dead_lettered: int = 0
+    duplicates: int = 0
+    late: int = 0
+    future: int = 0
+    findings: int = 0
+    pages: int = 0
+    incidents: int = 0
+    seconds: float = 0.0
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Replay:
+    """A finished replay: findings in order of detection, the incidents they would have opened, and the sums."""
+
+    findings: list[Finding]
+    incidents: list[Incident]
+    summary: Summary
+    dead_letters: CountedDeadLetters
+    judge: Judge
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    worker: Worker
+    judge: Judge
+    stores: Stores
+    clock: ManualClock
+    dead_letters: CountedDeadLetters
+
+
+def replay(
+    source: Source,
+    settings: Settings,
+    *,
+    on_progress: Callable[[Tally], None] | None = None,
+    timer: Callable[[], float] = time.perf_counter,
+) -> Replay:
+    """Read a source to its end and judge everything in it.
+
+    Args:
+        source: one that ends.
+        settings: budget, ticks, baseline and limits are taken from here; its own source and database are not touched.
+        on_progress: called with what each step counted.
+        timer: seconds, for the summary.
+    """
+    began = timer()
+    with _assembled(source, settings) as parts:
+        summary = _run(parts, on_progress)
+        judged, first = parts.stores.judge.judged_before(), parts.stores.judge.first_tick()
+        with parts.stores.alerts.transaction() as store:
+            findings = sorted(store.findings(limit=1_000_000), key=lambda f: (f.detected_at_ms, f.id))
+            incidents = sorted(store.incidents(limit=1_000_000), key=lambda incident: incident.id)
+        summary.ticks = 0 if judged is None or first is None else judged - first
+        summary.findings = len(findings)
+        summary.pages = sum(1 for finding in findings if finding.kind is Kind.page)
+        summary.incidents = len(incidents)
+        summary.seconds = timer() - began
+        return Replay(findings, incidents, summary, parts.dead_letters, parts.judge)
+
+
+def _run(parts: _Parts, on_progress: Callable[[Tally], None] | None) -> Summary:
+    summary = Summary()
+    parts.worker.start()
+    ended = False
+    while not ended:
+        report = parts.worker.step(timeout_s=1.0)
+        _add(summary, report.tally)
+        if report.newest_ms:
+            parts.clock.advance(max(0, max(report.newest_ms.values()) - parts.clock.now_ms()))
+        ended = report.ended
+        if on_progress is not None:
+            on_progress(report.tally)
+        while report.commit_seconds and parts.judge.step(parts.clock.now_ms()).step is Step.judged:
+            pass
+    parts.worker.close()
+    return summary
+
+
+def _add(summary: Summary, tally: Tally) -> None:
+    summary.events += tally.events
+    summary.duplicates += tally.duplicates
+    summary.late += tally.late
+    summary.future += tally.future
+    summary.dead_lettered += sum(tally.rejected.values()) + tally.gap
+    for reason, count in tally.rejected.items():
+        summary.rejected[reason] = summary.rejected.get(reason, 0) + count
+
+
+@contextmanager
+def _assembled(source: Source, settings: Settings) -> Iterator[_Parts]:
+    clock = ManualClock()
+    vocabulary = Vocabulary.bounded(guardrails=settings.limits.guardrails)
+    dead_letters = CountedDeadLetters()
+    policy = dataclasses.replace(translate.alert_policy(settings), routes=())  # nobody is told of a replay
+    limits = settings.limits
+    with open_stores(IN_MEMORY, layout=LAYOUT) as stores:
+        worker = Worker(
+            lambda _: source,  # files have no gaps
+            stores.counts,
+            Decoder(vocabulary, secrets.token_bytes(32), max_bytes=limits.record_bytes, max_depth=limits.depth),
+            dead_letters,
+            SliceTable(vocabulary, units=limits.units, strata_per_unit=limits.strata_per_unit, slices=limits.slices),
+            translate.count_rule(settings),
+            owner="replay",
+            source_of=lambda partition: partition,
+            now_ms=clock.now_ms,
+            commit_interval_ms=2**62,
+            timer=time.perf_counter,
+        )
+        judge = Judge(
+            stores.judge,
+            translate.judge_rule(settings),
+            lambda store, finding, now_ms: respond(store, finding, now_ms=now_ms, policy=policy),
+            holder="replay",
+            snapshot_ticks=2**62,
+        )
+        yield _Parts(worker, judge, stores, clock, dead_letters)

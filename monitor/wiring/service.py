@@ -1,0 +1,182 @@
+"""The service: the roles that one process plays, started together and stopped together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from prometheus_client import CollectorRegistry
+
+from monitor.clock import Clock
+from monitor.errors import TryAgain
+from monitor.ingestion.worker import WorkerReport
+from monitor.metrics import Metrics
+from monitor.pipeline.judge import JudgeReport
+from monitor.pipeline.signals import LAYOUT
+from monitor.settings.model import Settings
+from monitor.storage.stores import Stores, open_stores
+from monitor.wiring import translate
+from monitor.wiring.channels import channels
+from monitor.wiring.counting import Counting, worker_name
+from monitor.wiring.health import Check, serve
+from monitor.wiring.judging import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
+from monitor.wiring.observe import Observer
+
+GAUGES_EVERY_S: Final = 1.0
+STALE_S: Final = 60.0
+"""A loop without a heartbeat for a minute is stuck: every wait inside one is shorter."""
+_LOG: Final = structlog.stdlib.get_logger("driftline.service")
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What this process does."""
+
+    count: bool = True
+    judge: bool = True
+
+
+@dataclass(slots=True)
+class Hooks:
+    """Told of every step; for the demo and tests."""
+
+    on_counted: Callable[[WorkerReport], None] = lambda report: None
+    on_judged: Callable[[JudgeReport, Judging], None] = lambda report, judging: None
+
+
+class Service:
+    """Runs the roles until told to stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        roles: Roles,
+        *,
+        clock: Clock,
+        env: Mapping[str, str],
+        hooks: Hooks | None = None,
+    ) -> None:
+        self._settings = settings
+        self._roles = roles
+        self._clock = clock
+        self._env = env
+        self._hooks = hooks or Hooks()
+        self._metrics = Metrics(CollectorRegistry())
+        self._observer = Observer(self._metrics, translate.judge_rule(settings), clock)
+        self._beats: dict[str, float] = {}
+        self.http_address: str | None = None
+        """Where metrics and health are, once it runs."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until ``stop`` is set, or until a source that ends has ended and everything is judged.
+
+        Raises:
+            SettingsError, SourceRefused, StoreRefused: trying again will not help.
+        """
+        with ExitStack() as opened:
+            url = self._settings.open_database_url(self._env)
+            stores = opened.enter_context(open_stores(url, layout=LAYOUT))
+            counting = self._counting(stores)
+            judging = opened.enter_context(self._judging(stores)) if self._roles.judge else None
+            opened.enter_context(self._http(stores, counting))
+            if judging is not None:
+                opened.enter_context(self._timers(stores, judging))
+            _LOG.info("started", database=stores.database.name, roles=self._names(), http=self.http_address)
+            if counting is not None:
+                counting.run(stop, lambda report: self._counted(report, counting))
+            else:
+                stop.wait()
+        _LOG.info("stopped")
+
+    def _names(self) -> list[str]:
+        return [name for name in ("count", "judge") if getattr(self._roles, name)]
+
+    def _counting(self, stores: Stores) -> Counting | None:
+        if not self._roles.count:
+            return None
+        return Counting(self._settings, stores.counts, clock=self._clock, env=self._env)
+
+    @contextmanager
+    def _judging(self, stores: Stores) -> Iterator[Judging]:
+        judging = Judging(
+            stores,
+            translate.judge_rule(self._settings),
+            translate.alert_policy(self._settings),
+            channels(self._settings, clock=self._clock, env=self._env),
+            holder=worker_name(self._settings),
+            clock=self._clock,
+            on_judged=lambda report, seconds: self._judged(report, seconds, judging),
+            on_delivered=self._observer.delivered,
+        )
+        try:
+            yield judging
+        finally:
+            judging.close()
+
+    @contextmanager
+    def _timers(self, stores: Stores, judging: Judging) -> Iterator[None]:
+        """Judge, deliver and gauges, each never twice at a time; what was missed is made up by one run."""
+        scheduler: Any = BackgroundScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        jobs = (
+            ("judge", judging.judge_step, JUDGE_EVERY_S),
+            ("deliver", judging.deliver_step, DELIVER_EVERY_S),
+            ("gauges", lambda: self._gauges(stores), GAUGES_EVERY_S),
+        )
+        for name, step, seconds in jobs:
+            scheduler.add_job(self._beating(name, step), "interval", seconds=seconds, id=name)
+        scheduler.start()
+        try:
+            yield
+        finally:
+            scheduler.shutdown(wait=True)
+
+    @contextmanager
+    def _http(self, stores: Stores, counting: Counting | None) -> Iterator[None]:
+        http = self._settings.http
+        if not http.enabled:
+            yield
+            return
+        ready = [Check("database", stores.database.ping)]
+        if counting is not None:
+            ready.append(Check("source", lambda: None if counting.assigned else "no partition read yet"))
+        alive = [Check(name, lambda name=name: self._stuck(name)) for name in self._expected_beats()]
+        with serve(http.host, http.port, self._metrics.registry, alive=alive, ready=ready) as address:
+            self.http_address = address
+            yield
+
+    def _expected_beats(self) -> list[str]:
+        return [*(["count"] if self._roles.count else []), *(["judge", "deliver"] if self._roles.judge else [])]
+
+    def _stuck(self, name: str) -> str | None:
+        age = time.monotonic() - self._beats.setdefault(name, time.monotonic())
+        return f"no heartbeat for {age:.0f} s" if age > STALE_S else None
+
+    def _beating(self, name: str, step: Callable[[], None]) -> Callable[[], None]:
+        def beat() -> None:
+            self._beats[name] = time.monotonic()
+            step()
+
+        return beat
+
+    def _counted(self, report: WorkerReport, counting: Counting) -> None:
+        self._beats["count"] = time.monotonic()
+        self._observer.counted(report, counting.slices)
+        self._hooks.on_counted(report)
+
+    def _judged(self, report: JudgeReport, seconds: float, judging: Judging) -> None:
+        self._observer.judged(report, seconds, judging.judge.assessor)
+        self._hooks.on_judged(report, judging)
+
+    def _gauges(self, stores: Stores) -> None:
+        try:
+            self._observer.stored(stores)
+        except TryAgain as error:
+            _LOG.debug("gauges not updated", error=str(error))

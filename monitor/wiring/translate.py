@@ -1,0 +1,112 @@
+"""From the settings to the values that each room takes: the only place that knows both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.alerting.policy import AlertPolicy, Route
+from monitor.errors import SettingsError
+from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Secret, Tls
+from monitor.pipeline.count import CountRule
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.signals import SIGNALS
+from monitor.pipeline.tick import TickRule
+from monitor.settings.model import Settings
+from monitor.settings.source import Kafka
+
+
+def count_rule(settings: Settings) -> CountRule:
+    """How partitions are counted."""
+    ticks = settings.ticks
+    return CountRule(
+        tick=TickRule(tick_ms=ticks.length.ms, lateness_ms=ticks.lateness.ms, ahead_ms=ticks.ahead.ms),
+        dedupe_window=settings.limits.dedupe_window,
+    )
+
+
+def judge_rule(settings: Settings) -> JudgeRule:
+    """How counts are judged."""
+    budget = settings.budget
+    return JudgeRule(
+        tick_ms=settings.ticks.length.ms,
+        pages=budget.pages,
+        page_period_ms=int(budget.page_period_s * 1000),
+        notices=budget.notices,
+        notice_period_ms=int(budget.notice_period_s * 1000),
+        automatic=settings.baseline.approval == "automatic",
+        baseline_events=settings.baseline.events,
+        silence=settings.rules.silence,
+        volume=settings.rules.volume,
+    )
+
+
+def alert_policy(settings: Settings) -> AlertPolicy:
+    """Who hears of what."""
+    alerts = settings.alerts
+    return AlertPolicy(
+        routes=tuple(Route(channel=channel.name, notices=channel.notices) for channel in alerts.channels),
+        group_window_ms=alerts.group_window.ms,
+        notify_within_ms=alerts.notify_within.ms,
+        auto_resolve=alerts.auto_resolve,
+        address=alerts.address if alerts.address.startswith("http") else "",
+        phrases={
+            (signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions
+        },
+    )
+
+
+def kafka_connection(kafka: Kafka) -> KafkaConnection:
+    """How the brokers are reached, for the source and the dead-letter producer alike."""
+    tls = kafka.tls
+    return KafkaConnection(
+        bootstrap_servers=kafka.servers,
+        client_id=kafka.client_id,
+        tls=Tls(
+            authority_file=_path(tls.ca_file),
+            certificate_file=_path(tls.cert_file),
+            key_file=_path(tls.key_file),
+            check_hostname=tls.verify,
+        )
+        if tls.enabled
+        else None,
+        sasl=None
+        if kafka.sasl is None
+        else Sasl(
+            mechanism=kafka.sasl.mechanism,
+            user=kafka.sasl.username,
+            password=Secret(file=_path(kafka.sasl.password_file), variable=kafka.sasl.password_env),
+        ),
+    )
+
+
+def kafka_source_options(settings: Settings) -> KafkaSourceOptions:
+    """What is read from Kafka, and how much at a time."""
+    kafka = settings.source.kafka
+    if kafka is None:
+        raise SettingsError("source.kafka: not set; this command reads from Kafka")
+    return KafkaSourceOptions(
+        connection=kafka_connection(kafka),
+        topics=kafka.topics,
+        group=kafka.group,
+        instance_id=kafka.instance_id,
+        read_committed=kafka.isolation == "read_committed",
+        fetch_max_bytes=kafka.fetch_bytes,
+        max_partition_fetch_bytes=kafka.partition_fetch_bytes,
+        fetch_max_wait_ms=kafka.fetch_wait.ms,
+        max_batch_bytes=kafka.max_decompressed_bytes,
+        raw=kafka.raw_batches == "auto",
+    )
+
+
+def topic_of(partition: str) -> str:
+    """The topic of a partition's name (``guardrail-events-3``)."""
+    return partition.rpartition("-")[0]
+
+
+def _path(text: object) -> Path | None:
+    return None if text is None else Path(str(text))
+
+
+def dead_letter_file(settings: Settings) -> Path:
+    """The file of dead letters where no topic takes them: beside the working directory's other files by default."""
+    return _path(settings.dead_letter.file) or Path("driftline.dead.jsonl")
