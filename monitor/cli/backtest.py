@@ -1,0 +1,152 @@
+"""``driftline backtest``: what would have been found, and when."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.options import config_option, errors_to_exit_codes, json_option
+
+if TYPE_CHECKING:
+    from monitor.incidents.model import Finding
+    from monitor.ingestion.files import FileSource
+    from monitor.pipeline.ports import Tally
+    from monitor.settings import Settings
+    from monitor.wiring.replay import Replay
+
+
+@click.command(epilog="Example: driftline backtest --config driftline.yaml january.jsonl.gz february.jsonl.gz --json")
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="LOG...")
+@config_option
+@click.option("--pages", type=click.FloatRange(min=0, min_open=True), help="False pages a month, without a file.")
+@json_option
+@errors_to_exit_codes
+def backtest(logs: tuple[Path, ...], config: Path | None, pages: float | None, as_json: bool) -> None:
+    """Replay recorded logs through the live pipeline at full speed; the live database is not touched.
+
+    LOG is a file of JSON lines, also .gz or .zst, or - for standard input. Several files are read side by side in
+    the order of their event times. With --json there is one JSON object per finding and a last one with the sums.
+    """
+    from monitor.ingestion.files import FileSource
+    from monitor.wiring.logs import set_up_logs
+    from monitor.wiring.replay import replay
+
+    set_up_logs(level="warning", form="console")
+    settings = _settings(config, [str(log) for log in logs], pages)
+    source = FileSource(logs, max_line_bytes=settings.limits.record_bytes)
+    with ExitStack() as opened:
+        result = replay(source, settings, on_progress=_progress(opened, source, as_json=as_json))
+    if as_json:
+        _print_json(result)
+    else:
+        _print_text(result)
+
+
+def _settings(config: Path | None, logs: list[str], pages: float | None) -> Settings:
+    """The file's settings; without a file, defaults and a budget of ``--pages`` (1) a month."""
+    from monitor.settings import DEFAULT_FILE, Settings, load_settings
+
+    if config is not None or Path(DEFAULT_FILE).exists():
+        settings = load_settings(config)
+        if pages is None:
+            return settings
+        return settings.model_copy(
+            update={"budget": settings.budget.model_copy(update={"pages": pages, "per": "month"})}
+        )
+    return Settings.model_validate({"source": {"files": {"paths": logs}}, "budget": {"pages": pages or 1}})
+
+
+def _progress(opened: ExitStack, source: FileSource, *, as_json: bool) -> Any:
+    """A bar on standard error while reading, if a person is looking."""
+    if as_json or not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[events]:,} events"))
+    bar = opened.enter_context(
+        Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
+    )
+    task = bar.add_task("replaying", total=None, events=0)
+    events = 0
+
+    def on_progress(tally: Tally) -> None:
+        nonlocal events
+        events += tally.events
+        known = [p for p in source.progress.values() if p.total_bytes is not None]
+        total = sum(p.total_bytes or 0 for p in known) or None
+        bar.update(task, total=total, completed=sum(p.read_bytes for p in known), events=events)
+
+    return on_progress
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """One finding as the scripts read it."""
+    import msgspec
+
+    plain: dict[str, Any] = msgspec.to_builtins(finding)
+    return {
+        "type": "finding",
+        "signal": finding.signal,
+        "guardrail": finding.guardrail,
+        "category": finding.category,
+        "stratum": finding.stratum,
+        "kind": finding.kind.value,
+        "direction": finding.direction.value,
+        "onset_low": finding.onset_low_ms,
+        "onset_high": finding.onset_high_ms,
+        "detected_at": finding.detected_at_ms,
+        "effect": plain["effect"],
+        "evidence": plain["evidence"],
+        "attribution": plain["attribution"],
+        **{
+            name: plain[name]
+            for name in ("id", "guardrail_version", "question", "promise", "paged_at_ms", "ended_at_ms", "offsets")
+        },
+        "incident": finding.incident_id,
+    }
+
+
+def _print_json(result: Replay) -> None:
+    import json
+
+    for finding in result.findings:
+        click.echo(json.dumps(finding_json(finding), ensure_ascii=False))
+    click.echo(json.dumps({"type": "summary", **dataclasses.asdict(result.summary)}))
+
+
+def _print_text(result: Replay) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from monitor.incidents.words import moment
+
+    console = Console()
+    summary = result.summary
+    if result.findings:
+        table = Table("when", "kind", "guardrail", "what", "baseline", "current", "since", box=None)
+        for f in result.findings:
+            table.add_row(
+                moment(f.detected_at_ms),
+                f.kind.value,
+                f.guardrail,
+                f"{f.signal}/{f.question}" + (f" [{f.stratum}]" if f.stratum else ""),
+                f"{f.effect.baseline:.4g}",
+                f"{f.effect.current:.4g}",
+                moment(f.onset_low_ms),
+            )
+        console.print(table)
+    console.print(
+        f"{summary.events:,} events in {summary.ticks:,} ticks: {summary.pages} pages, "
+        f"{summary.findings - summary.pages} notices, {summary.incidents} incidents. "
+        f"{summary.dead_lettered:,} dead-lettered, {summary.late:,} late, {summary.duplicates:,} duplicates. "
+        f"{summary.seconds:.1f} s."
+    )
+    for reason, count in sorted(summary.rejected.items()):
+        first = result.dead_letters.first[reason][0]
+        console.print(f"  {reason}: {count:,}; the first at {first.partition}:{first.offset}: {first.detail}")

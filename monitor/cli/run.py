@@ -1,0 +1,63 @@
+"""``driftline run``, ``count`` and ``judge``: the service, whole or in parts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from monitor.cli.options import config_option, database_option, errors_to_exit_codes, json_option, settings_from
+
+
+@click.command(epilog="Example: driftline run --config driftline.yaml")
+@config_option
+@database_option
+@json_option
+@errors_to_exit_codes
+def run(config: Path | None, database: str | None, as_json: bool) -> None:
+    """Watch the log: count, judge and notify in one process, until stopped by Ctrl-C or SIGTERM.
+
+    With files as the source it ends when they are read and judged. --json makes the log lines JSON.
+    """
+    _serve(config, database, as_json=as_json, count=True, judge=True)
+
+
+@click.command(epilog="Example: driftline count --config driftline.yaml")
+@config_option
+@database_option
+@json_option
+@errors_to_exit_codes
+def count(config: Path | None, database: str | None, as_json: bool) -> None:
+    """Count only: one of any number of workers of a consumer group. Needs a judge beside it."""
+    _serve(config, database, as_json=as_json, count=True, judge=False)
+
+
+@click.command(epilog="Example: driftline judge --config driftline.yaml")
+@config_option
+@database_option
+@json_option
+@errors_to_exit_codes
+def judge(config: Path | None, database: str | None, as_json: bool) -> None:
+    """Judge and notify only. Several may run: one holds the lease, the others stand by."""
+    _serve(config, database, as_json=as_json, count=False, judge=True)
+
+
+def _serve(config: Path | None, database: str | None, *, as_json: bool, count: bool, judge: bool) -> None:
+    from monitor.clock import SystemClock
+    from monitor.wiring.logs import set_up_logs
+    from monitor.wiring.service import Roles, Service
+
+    settings = settings_from(config, database=database)
+    set_up_logs(level=settings.log.level, form="json" if as_json else settings.log.format)
+    stop = threading.Event()
+
+    def stopped(signum: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stopped)
+    Service(settings, Roles(count=count, judge=judge), clock=SystemClock(), env=os.environ).run(stop)
