@@ -210,10 +210,10 @@ def _name(actor: str) -> str:
 
 
 def _said(text: str, *, needed: str | None) -> dict[str, object]:
-    lines = [plain(line, longest=LONGEST_TEXT) for line in text[: 4 * LONGEST_TEXT].splitlines()]
-    clean = "\n".join(lines).strip()
-    if len(clean) > LONGEST_TEXT or len(text) > 4 * LONGEST_TEXT:
+    text = text.strip()
+    if len(text) > LONGEST_TEXT:
         raise Refused(f"the text has {len(text):,} characters, {LONGEST_TEXT:,} are allowed: link to the rest")
+    clean = "\n".join(plain(line, longest=LONGEST_TEXT) for line in text.splitlines()).strip()
     if not clean and needed is not None:
         raise Refused(f"the text is empty; this needs {needed}")
     return {"text": clean} if clean else {}

@@ -128,11 +128,7 @@ class Outbound:
     def _exchange(
         self, pool: httpcore.ConnectionPool, url: httpx.URL, *, body: bytes, headers: Mapping[str, str]
     ) -> Answer:
-        all_headers: dict[bytes | str, bytes | str] = {
-            "Host": url.netloc.decode("ascii"),
-            **headers,
-            "Connection": "close",
-        }
+        all_headers = [("Host", url.netloc.decode("ascii")), *headers.items(), ("Connection", "close")]
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         with pool.stream("POST", target, headers=all_headers, content=body) as response:
             received = bytearray()
