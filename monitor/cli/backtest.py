@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from monitor.cli.options import config_option, errors_to_exit_codes, json_option
 
@@ -33,10 +35,10 @@ def backtest(logs: tuple[Path, ...], config: Path | None, pages: float | None, a
     the order of their event times. With --json there is one JSON object per finding and a last one with the sums.
     """
     from monitor.ingestion.files import FileSource
-    from monitor.wiring.logs import set_up_logs
+    from monitor.wiring.logs import configure_logs
     from monitor.wiring.replay import replay
 
-    set_up_logs(level="warning", form="console")
+    configure_logs(level="warning", form="console", stream=sys.stderr)
     settings = _settings(config, [str(log) for log in logs], pages)
     source = FileSource(logs, max_line_bytes=settings.limits.record_bytes)
     with ExitStack() as opened:
@@ -87,8 +89,6 @@ def _progress(opened: ExitStack, source: FileSource, *, as_json: bool) -> Any:
 
 def finding_json(finding: Finding) -> dict[str, Any]:
     """One finding as the scripts read it."""
-    import msgspec
-
     plain: dict[str, Any] = msgspec.to_builtins(finding)
     return {
         "type": "finding",
@@ -113,8 +113,6 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def _print_json(result: Replay) -> None:
-    import json
-
     for finding in result.findings:
         click.echo(json.dumps(finding_json(finding), ensure_ascii=False))
     click.echo(json.dumps({"type": "summary", **dataclasses.asdict(result.summary)}))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from monitor.storage.stores import Stores, open_stores
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.counting import Counting, worker_name
-from monitor.wiring.health import Check, serve
+from monitor.wiring.health import HealthServer, Heartbeat
 from monitor.wiring.judging import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
 from monitor.wiring.observe import Observer
 
@@ -69,7 +68,8 @@ class Service:
         self._hooks = hooks or Hooks()
         self._metrics = Metrics(CollectorRegistry())
         self._observer = Observer(self._metrics, translate.judge_rule(settings), clock)
-        self._beats: dict[str, float] = {}
+        loops = [*(["count"] if roles.count else []), *(["judge", "deliver", "gauges"] if roles.judge else [])]
+        self._beats = {name: Heartbeat() for name in loops}
         self.http_address: str | None = None
         """Where metrics and health are, once it runs."""
 
@@ -144,30 +144,29 @@ class Service:
         if not http.enabled:
             yield
             return
-        ready = [Check("database", stores.database.ping)]
+        ready = {"database": lambda: _answers(stores)}
         if counting is not None:
-            ready.append(Check("source", lambda: None if counting.assigned else "no partition read yet"))
-        alive = [Check(name, lambda name=name: self._stuck(name)) for name in self._expected_beats()]
-        with serve(http.host, http.port, self._metrics.registry, alive=alive, ready=ready) as address:
-            self.http_address = address
+            ready["source"] = lambda: None if counting.assigned else "no partition has been read yet"
+        with HealthServer(
+            host=http.host,
+            port=http.port,
+            registry=self._metrics.registry,
+            alive={name: beat.age_s for name, beat in self._beats.items()},
+            alive_s=STALE_S,
+            ready=ready,
+        ) as server:
+            self.http_address = f"http://{http.host}:{server.port}"
             yield
-
-    def _expected_beats(self) -> list[str]:
-        return [*(["count"] if self._roles.count else []), *(["judge", "deliver"] if self._roles.judge else [])]
-
-    def _stuck(self, name: str) -> str | None:
-        age = time.monotonic() - self._beats.setdefault(name, time.monotonic())
-        return f"no heartbeat for {age:.0f} s" if age > STALE_S else None
 
     def _beating(self, name: str, step: Callable[[], None]) -> Callable[[], None]:
         def beat() -> None:
-            self._beats[name] = time.monotonic()
+            self._beats[name].beat()
             step()
 
         return beat
 
     def _counted(self, report: WorkerReport, counting: Counting) -> None:
-        self._beats["count"] = time.monotonic()
+        self._beats["count"].beat()
         self._observer.counted(report, counting.slices)
         self._hooks.on_counted(report)
 
@@ -180,3 +179,9 @@ class Service:
             self._observer.stored(stores)
         except TryAgain as error:
             _LOG.debug("gauges not updated", error=str(error))
+
+
+def _answers(stores: Stores) -> str | None:
+    """Whether the database answers; opening it has checked its schema."""
+    stores.judge.judged_before()
+    return None
