@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -30,44 +31,50 @@ def sentences(error: ValidationError, *, file: str, origin: Mapping[tuple[str | 
     found = error.errors(include_url=False)
     lines = []
     for detail in found[:MAX_SHOWN]:
-        location, path = _located(detail["loc"], known)
-        given_in = _origin(detail["loc"], origin, known) or file
-        lines.append(f"{given_in}: {path + ': ' if path else ''}{_sentence(detail, location, known)}")
+        place = _place_of(detail["loc"], known)
+        path = f"{place.path}: " if place.path else ""
+        lines.append(f"{place.given_in(origin) or file}: {path}{_sentence(detail, place.location, known)}")
     if len(found) > MAX_SHOWN:
         lines.append(f"{file}: and {len(found) - MAX_SHOWN} more problems")
     return lines
 
 
-def _located(loc: Sequence[str | int], known: Mapping[Location, Row]) -> tuple[Location, str]:
-    """The location in the catalogue, and the path as the person wrote it."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a problem is: in the catalogue, and as the person wrote it."""
+
+    location: Location
+    written: tuple[str | int, ...]
+
+    @property
+    def path(self) -> str:
+        text = ""
+        for step in self.written:
+            dot = "." if text else ""
+            text += f"[{step}]" if isinstance(step, int) else f"{dot}{_printable(step)}"
+        return text
+
+    def given_in(self, origin: Mapping[tuple[str | int, ...], str]) -> str | None:
+        """The variable that the value came from: of the value itself, of what it is in, or the only one in it."""
+        for length in range(len(self.written), 0, -1):
+            if self.written[:length] in origin:
+                return origin[self.written[:length]]
+        inside = [name for path, name in origin.items() if path[: len(self.written)] == self.written]
+        return inside[0] if self.written and len(inside) == 1 else None
+
+
+def _place_of(loc: Sequence[str | int], known: Mapping[Location, Row]) -> _Place:
     location: Location = ()
-    path = ""
-    for position, step in enumerate(loc):
+    written: tuple[str | int, ...] = ()
+    for before, step in zip((None, *loc), loc, strict=False):
         if isinstance(step, int):
-            path += f"[{step}]"
+            written = (*written, step)
             continue
-        after_index = position > 0 and isinstance(loc[position - 1], int)
         location = (*location, step)
-        if after_index and any(row[: len(location)] == location for row in known):
-            continue  # the type of a list item: pydantic's, not written by the person
-        path += f".{_printable(step)}" if path else _printable(step)
-    return location, path
-
-
-def _origin(
-    loc: Sequence[str | int], origin: Mapping[tuple[str | int, ...], str], known: Mapping[Location, Row]
-) -> str | None:
-    written = tuple(
-        step
-        for position, step in enumerate(loc)
-        if not (position > 0 and isinstance(loc[position - 1], int) and isinstance(step, str) and len(loc) > position)
-        or _located(loc[: position + 1], known)[1] != _located(loc[:position], known)[1]
-    )
-    for length in range(len(written), 0, -1):
-        if written[:length] in origin:
-            return origin[written[:length]]
-    inside = [name for path, name in origin.items() if path[: len(written)] == written] if written else []
-    return inside[0] if len(inside) == 1 else None
+        # After a position comes the type of the item, which pydantic puts there and nobody wrote.
+        if not (isinstance(before, int) and any(other[: len(location)] == location for other in known)):
+            written = (*written, step)
+    return _Place(location, written)
 
 
 def _sentence(detail: ErrorDetails, location: Location, known: Mapping[Location, Row]) -> str:
@@ -82,7 +89,7 @@ def _sentence(detail: ErrorDetails, location: Location, known: Mapping[Location,
         return f"needs type: {' or '.join(kinds)}{_was(detail)}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         inner = ", ".join(key[-1] for key in known if key[:-1] == location)
-        return f"must hold {inner}; found {_kind(given)}"
+        return f"must hold {inner or 'type, name and more'}; found {_kind(given)}"
     if row is None or not row.allowed:
         return f"must be a list; found {_kind(given)}" if kind == "tuple_type" else _own_words(detail)
     return _value(detail, row)
@@ -92,9 +99,8 @@ def _value(detail: ErrorDetails, row: Row) -> str:
     kind, given = detail["type"], detail["input"]
     value = "" if row.secret else f"{_shown(given)}: "
     own = _own_words(detail) if kind == "value_error" else ""
-    if own.startswith("must be"):
-        own = ""
-    return f"{value}{own + '; ' if own else ''}must be {row.allowed}"
+    # "must be" says no more than the row, which knows the range, too.
+    return f"{value}{own}" if own and not own.startswith("must be") else f"{value}must be {row.allowed}"
 
 
 def _own_words(detail: ErrorDetails) -> str:

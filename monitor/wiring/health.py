@@ -1,0 +1,217 @@
+"""What the outside can ask a running process: ``/metrics``, ``/healthz``, ``/readyz``.
+
+    with serve("127.0.0.1", 9464, metrics.registry, alive=[...], ready=[Check("database", ping)]) as address:
+        ...
+
+Healthy means: every loop has shown itself lately; else a restart may help. Ready means: it can do its work; the
+database answers, a source is assigned. Both answer 200 or 503 with the reasons as JSON. Whatever clients send, they
+get at most :data:`MAX_THREADS` threads, and each :data:`MAX_REQUEST_BYTES` bytes and :data:`REQUEST_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from monitor.errors import DriftlineError, SettingsError
+
+MAX_THREADS: Final = 8
+"""A scraper, a probe or two, a person; more is a mistake or an attack."""
+MAX_REQUEST_BYTES: Final = 16 * 1024
+REQUEST_SECONDS: Final = 5.0
+"""For reading a whole request, however slowly its bytes trickle in; and for each write of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One condition of being healthy or ready.
+
+    Attributes:
+        name: its name in the answer.
+        reason: None if it holds, else why not, as a sentence. Runs on a thread of the server, several at once; may
+            block for seconds; a DriftlineError that it raises is the reason.
+    """
+
+    name: str
+    reason: Callable[[], str | None]
+
+
+Answer = tuple[HTTPStatus, str, bytes]
+"""Status, content type, body."""
+
+
+@contextlib.contextmanager
+def serve(
+    host: str, port: int, registry: CollectorRegistry, *, alive: Sequence[Check], ready: Sequence[Check]
+) -> Iterator[str]:
+    """Serve while the block runs; yields the address, such as ``http://127.0.0.1:9464``.
+
+    Args:
+        host: address to listen at.
+        port: port to listen at; 0 takes a free one.
+        registry: metrics to show.
+        alive: what ``/healthz`` asks.
+        ready: what ``/readyz`` asks.
+
+    Raises:
+        SettingsError: the address is taken or not ours.
+    """
+
+    def answer(path: str, accept: str) -> Answer:
+        match path:
+            case "/metrics":
+                encode, content_type = choose_encoder(accept)
+                return HTTPStatus.OK, content_type, encode(registry)
+            case "/healthz":
+                return _verdict(alive)
+            case "/readyz":
+                return _verdict(ready)
+        return HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"/metrics /healthz /readyz\n"
+
+    try:
+        server = _Server((host, port), answer)
+    except OSError as error:
+        raise SettingsError(
+            f"http: cannot listen at {host}:{port}: {error.strerror or error}; set http.host and http.port"
+        ) from error
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="health", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{f'[{host}]' if ':' in host else host}:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _verdict(checks: Sequence[Check]) -> Answer:
+    reasons = {check.name: _reason(check) for check in checks}
+    bad = any(reason is not None for reason in reasons.values())
+    body = {
+        "status": "failing" if bad else "ok",
+        "checks": {name: reason or "ok" for name, reason in reasons.items()},
+    }
+    status = HTTPStatus.SERVICE_UNAVAILABLE if bad else HTTPStatus.OK
+    return status, "application/json", json.dumps(body).encode() + b"\n"
+
+
+def _reason(check: Check) -> str | None:
+    try:
+        return check.reason()
+    except DriftlineError as error:
+        return str(error) or type(error).__name__
+
+
+class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """A thread per request, few at a time; who comes when all are busy is told so at once."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 16
+
+    def __init__(self, address: tuple[str, int], answer: Callable[[str, str], Answer]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.answer = answer
+        self._free = threading.BoundedSemaphore(MAX_THREADS)
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._free.acquire(blocking=False):
+            request.setblocking(False)
+            with contextlib.suppress(OSError):  # gone already
+                request.send(b"HTTP/1.0 503 Busy\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n")
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._free.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away or is too slow is no event of ours."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request per connection, GET and HEAD only; never logs, never reads a body."""
+
+    server: _Server
+    server_version = "driftline"
+    sys_version = ""
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = io.BufferedReader(_Bounded(self.connection))
+
+    def parse_request(self) -> bool:
+        if not super().parse_request():
+            return False
+        if self.command not in ("GET", "HEAD"):
+            self._send(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", b"GET and HEAD only\n")
+            return False
+        return True
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        self._send(*self.server.answer(path, self.headers.get("Accept", "")))
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Probes and scrapes come every few seconds; metrics count what matters."""
+
+    def _send(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
+        self.close_connection = True
+        self.connection.settimeout(REQUEST_SECONDS)
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "GET, HEAD")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+class _Bounded(io.RawIOBase):
+    """A socket's input up to so many bytes and seconds in all; then it ends."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._left = MAX_REQUEST_BYTES
+        self._deadline = time.monotonic() + REQUEST_SECONDS
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        seconds = self._deadline - time.monotonic()
+        if seconds <= 0 or self._left <= 0:
+            return 0
+        self._connection.settimeout(seconds)
+        read = self._connection.recv_into(memoryview(buffer)[: self._left])
+        self._left -= read
+        return read
