@@ -80,7 +80,7 @@ def settings_from(config: Path | None, *, database: str | None = None) -> Settin
     Raises:
         SettingsError: one line per problem.
     """
-    from monitor.settings import load_settings  # noqa: PLC0415
+    from monitor.settings import load_settings
 
     return load_settings(config, env=_environment(database))
 
@@ -91,9 +91,9 @@ def database_from(*, config: Path | None, database: str | None) -> str:
     Raises:
         SettingsError: there are settings, and they are wrong.
     """
-    from monitor.settings import DEFAULT_FILE  # noqa: PLC0415
-    from monitor.settings.environment import PREFIX  # noqa: PLC0415
-    from monitor.settings.model import DEFAULT_DATABASE, database_url  # noqa: PLC0415
+    from monitor.settings import DEFAULT_FILE
+    from monitor.settings.environment import PREFIX
+    from monitor.settings.model import DEFAULT_DATABASE, database_url
 
     if database is not None:
         try:
@@ -112,7 +112,7 @@ def open_store(*, config: Path | None, database: str | None) -> AbstractContextM
     Raises:
         SettingsError, StoreRefused, StoreUnavailable: as from the two steps.
     """
-    from monitor.storage.stores import open_stores  # noqa: PLC0415
+    from monitor.storage.stores import open_stores
 
     return open_stores(database_from(config=config, database=database))
 

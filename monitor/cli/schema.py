@@ -16,7 +16,7 @@ def schema() -> None:
 @errors_to_exit_codes
 def print_event() -> None:
     """Print the JSON Schema of the canonical event, version 1."""
-    from monitor.events.schema import json_schema  # noqa: PLC0415 - brings numpy, which `schema settings` needs not
+    from monitor.events.schema import json_schema
 
     print_json(json_schema())
 
@@ -25,6 +25,6 @@ def print_event() -> None:
 @errors_to_exit_codes
 def print_settings() -> None:
     """Print the JSON Schema of the settings file, for editors that complete and check while typing."""
-    from monitor.settings.document import json_schema  # noqa: PLC0415
+    from monitor.settings.document import json_schema
 
     print_json(json_schema())

@@ -1,7 +1,7 @@
 """The service's own log: lines for people or JSON, UTC, without secrets; libraries speak up at WARNING.
 
-configure_logs(level="info", form="json", stream=sys.stderr)
-structlog.get_logger(__name__).info("partition assigned", partition="guardrail-events/3", offset=1200)
+set_up_logs(level="info", form="json")
+structlog.stdlib.get_logger("driftline.counting").info("partition assigned", partition="events-3", offset=1200)
 """
 
 from __future__ import annotations
