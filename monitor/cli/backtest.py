@@ -35,10 +35,10 @@ def backtest(logs: tuple[Path, ...], config: Path | None, pages: float | None, a
     the order of their event times. With --json there is one JSON object per finding and a last one with the sums.
     """
     from monitor.ingestion.files import FileSource
-    from monitor.wiring.logs import configure_logs
+    from monitor.wiring.logs import set_up_logs
     from monitor.wiring.replay import replay
 
-    configure_logs(level="warning", form="console", stream=sys.stderr)
+    set_up_logs(level="warning", form="console", stream=sys.stderr)
     settings = _settings(config, [str(log) for log in logs], pages)
     source = FileSource(logs, max_line_bytes=settings.limits.record_bytes)
     with ExitStack() as opened:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from types import FrameType
 
@@ -49,16 +48,16 @@ def judge(config: Path | None, database: str | None, as_json: bool) -> None:
 
 def _serve(config: Path | None, database: str | None, *, as_json: bool, count: bool, judge: bool) -> None:
     from monitor.clock import SystemClock
-    from monitor.wiring.logs import configure_logs
+    from monitor.wiring.logs import set_up_logs
     from monitor.wiring.service import Roles, Service
 
     settings = settings_from(config, database=database)
-    configure_logs(level=settings.log.level, form="json" if as_json else settings.log.format, stream=sys.stderr)
-    stop = threading.Event()
+    set_up_logs(level=settings.log.level, form="json" if as_json else settings.log.format, stream=sys.stderr)
+    service = Service(settings, Roles(count=count, judge=judge), clock=SystemClock(), env=os.environ)
 
     def stopped(signum: int, frame: FrameType | None) -> None:
-        stop.set()
+        service.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stopped)
-    Service(settings, Roles(count=count, judge=judge), clock=SystemClock(), env=os.environ).run(stop)
+    service.run()

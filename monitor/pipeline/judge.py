@@ -69,6 +69,7 @@ class Judge:
         self._snapshot_ticks = snapshot_ticks
         self._assessor: Assessor | None = None
         self._token: int | None = None
+        self._renewed_ms = 0
         self._newest_slice = 0
         self._snapshot_at = 0
 
@@ -83,20 +84,28 @@ class Judge:
         Raises:
             StoreUnavailable: nothing was committed; call again later.
         """
-        token = self._store.acquire(holder=self._holder, now_ms=now_ms, ttl_ms=LEASE_MS)
-        if token is None or token != self._token:
-            self._assessor = None
-            self._token = token
+        token = self._lease(now_ms)
         if token is None:
             return JudgeReport(Step.standby)
         try:
             return self._judge(token, now_ms)
         except Fenced:
-            self._assessor = None
+            self._assessor = self._token = None
             return JudgeReport(Step.standby)
         except DriftlineError:
-            self._assessor = None
+            self._assessor = self._token = None
             raise
+
+    def _lease(self, now_ms: int) -> int | None:
+        """The fencing token; renewed when a third of the lease is over, so that not every step writes."""
+        if self._token is not None and 0 <= now_ms - self._renewed_ms < LEASE_MS // 3:
+            return self._token
+        token = self._store.acquire(holder=self._holder, now_ms=now_ms, ttl_ms=LEASE_MS)
+        self._renewed_ms = now_ms
+        if token is None or token != self._token:
+            self._assessor = None
+        self._token = token
+        return token
 
     def close(self) -> None:
         """Write a snapshot and give the lease back."""

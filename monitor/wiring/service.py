@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -23,7 +26,7 @@ from monitor.storage.stores import Stores, open_stores
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.counting import Counting, worker_name
-from monitor.wiring.health import HealthServer, Heartbeat
+from monitor.wiring.health import Check, serve
 from monitor.wiring.judging import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
 from monitor.wiring.observe import Observer
 
@@ -69,12 +72,18 @@ class Service:
         self._metrics = Metrics(CollectorRegistry())
         self._observer = Observer(self._metrics, translate.judge_rule(settings), clock)
         loops = [*(["count"] if roles.count else []), *(["judge", "deliver", "gauges"] if roles.judge else [])]
-        self._beats = {name: Heartbeat() for name in loops}
+        self._beats = {name: time.monotonic() for name in loops}
+        self._stop = threading.Event()
+        self._failure: Exception | None = None
         self.http_address: str | None = None
         """Where metrics and health are, once it runs."""
 
-    def run(self, stop: threading.Event) -> None:
-        """Run until ``stop`` is set, or until a source that ends has ended and everything is judged.
+    def stop(self) -> None:
+        """End :meth:`run` soon, from another thread or a signal handler."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Run until stopped, or until a source that ends has ended and everything is judged.
 
         Raises:
             SettingsError, SourceRefused, StoreRefused: trying again will not help.
@@ -89,9 +98,11 @@ class Service:
                 opened.enter_context(self._timers(stores, judging))
             _LOG.info("started", database=stores.database.name, roles=self._names(), http=self.http_address)
             if counting is not None:
-                counting.run(stop, lambda report: self._counted(report, counting))
+                counting.run(self._stop, lambda report: self._counted(report, counting))
             else:
-                stop.wait()
+                self._stop.wait()
+        if self._failure is not None:
+            raise self._failure
         _LOG.info("stopped")
 
     def _names(self) -> list[str]:
@@ -122,6 +133,7 @@ class Service:
     @contextmanager
     def _timers(self, stores: Stores, judging: Judging) -> Iterator[None]:
         """Judge, deliver and gauges, each never twice at a time; what was missed is made up by one run."""
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a step longer than its interval is no news
         scheduler: Any = BackgroundScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -144,29 +156,31 @@ class Service:
         if not http.enabled:
             yield
             return
-        ready = {"database": lambda: _answers(stores)}
+        ready = [Check("database", lambda: _answers(stores))]
         if counting is not None:
-            ready["source"] = lambda: None if counting.assigned else "no partition has been read yet"
-        with HealthServer(
-            host=http.host,
-            port=http.port,
-            registry=self._metrics.registry,
-            alive={name: beat.age_s for name, beat in self._beats.items()},
-            alive_s=STALE_S,
-            ready=ready,
-        ) as server:
-            self.http_address = f"http://{http.host}:{server.port}"
+            ready.append(Check("source", lambda: None if counting.assigned else "no partition has been read yet"))
+        alive = [Check(name, partial(self._stuck, name)) for name in self._beats]
+        with serve(http.host, http.port, self._metrics.registry, alive=alive, ready=ready) as address:
+            self.http_address = address
             yield
+
+    def _stuck(self, name: str) -> str | None:
+        age = time.monotonic() - self._beats[name]
+        return f"no heartbeat for {age:.0f} s" if age > STALE_S else None
 
     def _beating(self, name: str, step: Callable[[], None]) -> Callable[[], None]:
         def beat() -> None:
-            self._beats[name].beat()
-            step()
+            self._beats[name] = time.monotonic()
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - raised again by run(), which ends the process
+                self._failure = error
+                self._stop.set()
 
         return beat
 
     def _counted(self, report: WorkerReport, counting: Counting) -> None:
-        self._beats["count"].beat()
+        self._beats["count"] = time.monotonic()
         self._observer.counted(report, counting.slices)
         self._hooks.on_counted(report)
 
