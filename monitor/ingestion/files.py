@@ -73,13 +73,17 @@ class FileSource:
         return {name: Progress(file.stream.bytes_read, file.total_bytes) for name, file in self._files.items()}
 
     def start(self, assignment: Assignment) -> None:
-        """Open every file and claim it."""
-        streams = {name: self._open(path) for name, path in self._paths.items()}
-        starts = assignment.assigned(list(streams))
-        for name, (stream, size) in streams.items():
-            start = max(0, starts[name])
-            splitter = LineSplitter(partition=name, start=start, max_line_bytes=self._max_line_bytes)
-            self._files[name] = _File(name, self._paths[name], stream, splitter, start, size)
+        """Claim every file and open it."""
+        starts = assignment.assigned(list(self._paths))
+        try:
+            for name, path in self._paths.items():
+                stream, size = self._open(path)
+                start = max(0, starts[name])
+                splitter = LineSplitter(partition=name, start=start, max_line_bytes=self._max_line_bytes)
+                self._files[name] = _File(name, path, stream, splitter, start, size)
+        except SourceRefused:
+            self.close()
+            raise
 
     def poll(self, *, timeout_s: float, behind: str | None = None) -> Polled:
         """One chunk of one file: one that was not read yet, else ``behind``, else the one least far through."""

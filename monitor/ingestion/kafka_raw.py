@@ -32,6 +32,9 @@ TESTED_VERSION: Final = "3.0.12"
 LEGACY_KEY_AT: Final = {0: 18, 1: 26}  # offset 8, size 4, checksum 4, magic 1, attributes 1, and in v1 timestamp 8
 
 
+_Row = tuple[int, int, bytes | None, bytes | None]
+
+
 @dataclass(frozen=True, slots=True)
 class FetchedBatch:
     """One record batch as fetched, or a range of offsets whose batches failed their checksum.
@@ -208,17 +211,21 @@ def _sample(codec: int, base_offset: int) -> bytearray:
     return data
 
 
-def _by_batches(log: bytes, position: int) -> list[tuple[int, int, bytes | None, bytes | None]]:
+def _by_batches(log: bytes, position: int) -> tuple[list[_Row], int]:
     part = BatchRecords(position, TopicPartition("self-check", 0), MemoryRecords(log))
     blocks = [to_block("self-check-0", fetched, 1 << 20) for fetched in part.take(100)]
-    return [
+    rows = [
         (int(block.offset[row]), int(block.timestamp_ms[row]), block.key(row), block.value(row))
         for block in blocks
         if block is not None
         for row in range(len(block))
     ]
+    if part:
+        raise RuntimeError("the client's iterator is not used up")
+    return rows, part.next_fetch_offset
 
 
-def _by_records(log: bytes, position: int) -> list[tuple[int, int, bytes | None, bytes | None]]:
+def _by_records(log: bytes, position: int) -> tuple[list[_Row], int]:
     part = Fetcher.PartitionRecords(position, TopicPartition("self-check", 0), MemoryRecords(log))
-    return [(record.offset, record.timestamp, record.key, record.value) for record in part.take(10_000)]
+    rows = [(record.offset, record.timestamp, record.key, record.value) for record in part.take(10_000)]
+    return rows, int(part.next_fetch_offset)
