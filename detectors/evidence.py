@@ -149,6 +149,10 @@ class Evidence:
         _check_spend(spend)
         self._row(test)["spend"] = spend
 
+    def spend_of(self, test: int) -> float:
+        """Spend of a full tick: where the evidence of an idle test lies."""
+        return float(self._row(test)["spend"])
+
     def reset(self, test: int) -> None:
         """M = 0 and armed."""
         row = self._row(test)
