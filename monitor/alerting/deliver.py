@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import structlog
@@ -44,20 +45,28 @@ class Backoff:
         return int(full * (1 - self.jitter * share))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
-    """What a step did."""
+class Outcome(StrEnum):
+    """What became of one try."""
 
-    sent: int = 0
-    retried: int = 0
-    given_up: int = 0
-    outcomes: tuple[tuple[str, str], ...] = ()
-    """(channel, result) of each try; results are ``sent``, ``retried`` and ``given_up``."""
+    sent = "sent"
+    retried = "retried"
+    given_up = "given_up"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a step did: the channel and outcome of each try."""
+
+    outcomes: tuple[tuple[str, Outcome], ...] = ()
 
     @property
     def claimed(self) -> int:
         """All that were taken; 0 means that nothing was due."""
-        return self.sent + self.retried + self.given_up
+        return len(self.outcomes)
+
+    def count(self, outcome: Outcome) -> int:
+        """How many ended so."""
+        return sum(each is outcome for _, each in self.outcomes)
 
 
 def deliver_step(
@@ -75,20 +84,20 @@ def deliver_step(
         StoreUnavailable: what was sent and could not be marked is sent again when its claim runs out.
     """
     longest_ms = max((channel.longest_ms for channel in channels.values()), default=0)
-    outcomes: list[tuple[str, str]] = []
+    outcomes: list[tuple[str, Outcome]] = []
     for pending in outbox.claim(now_ms=now_ms, lease_ms=AT_ONCE * longest_ms + SLACK_MS, limit=AT_ONCE):
         failure = _send(pending, channels)
         if failure is None:
             outbox.delivered(pending, now_ms=now_ms)
-            result = "sent"
+            outcome = Outcome.sent
         elif failure.permanent:
             outbox.failed(pending, error=str(failure), retry_at_ms=None)
-            result = "given_up"
+            outcome = Outcome.given_up
         else:
             wait_ms = max(backoff.wait_ms(pending), failure.retry_after_ms or 0)
             outbox.failed(pending, error=str(failure), retry_at_ms=now_ms + wait_ms)
-            result = "retried"
-        outcomes.append((pending.notification.channel, result))
+            outcome = Outcome.retried
+        outcomes.append((pending.notification.channel, outcome))
         if failure is not None:
             _LOG.warning(
                 "notification failed",
@@ -99,13 +108,7 @@ def deliver_step(
                 permanent=failure.permanent,
                 error=str(failure),
             )
-    results = [result for _, result in outcomes]
-    return Delivered(
-        sent=results.count("sent"),
-        retried=results.count("retried"),
-        given_up=results.count("given_up"),
-        outcomes=tuple(outcomes),
-    )
+    return Delivered(tuple(outcomes))
 
 
 def _send(pending: Pending, channels: Mapping[str, Channel]) -> ChannelError | None:

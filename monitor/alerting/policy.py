@@ -33,7 +33,7 @@ class AlertPolicy:
             that never ends does not swallow everything that comes later.
         notify_within_ms: what was detected longer ago is history found by a backfill: recorded, never notified.
         auto_resolve: resolve an incident when all its findings have ended. Off: people resolve.
-        address: where a person finds the incident, ``{id}`` stands for its number; empty where there is no web page.
+        address: where a person finds the incident, a URL or a command; ``{id}`` stands for its number. May be empty.
         phrases: what the questions of the signals are called.
     """
 
@@ -49,8 +49,8 @@ class AlertPolicy:
         for name in ("group_window_ms", "group_span_ms", "notify_within_ms"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if self.address and not self.address.startswith(("https://", "http://")):
-            raise ValueError(f"address must begin with https:// or http://, got {self.address!r}")
+        if self.address and "{id}" not in self.address:
+            raise ValueError(f"address must hold {{id}}, where the incident's number goes, got {self.address!r}")
         names = [route.channel for route in self.routes]
         if len(set(names)) < len(names):
             raise ValueError(f"a channel may have one route, got {names}")

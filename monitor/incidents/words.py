@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 from monitor.incidents.model import Direction, Effect, Finding
@@ -12,6 +13,16 @@ from monitor.incidents.model import Direction, Effect, Finding
 Phrases = Mapping[tuple[str, str], str]
 """(signal, question) -> how a person says it, continued by "is 14 x its baseline"."""
 
+RULES: Final[Phrases] = MappingProxyType(
+    {
+        ("coverage", "silence"): "number of verdicts, while others keep judging,",
+        ("coverage", "volume_rise"): "traffic in events per second",
+        ("coverage", "volume_fall"): "traffic in events per second",
+        ("coverage", "source_silent"): "traffic of all guardrails together",
+    }
+)
+"""The judge's plain rules, which are no questions of a signal."""
+ANY_CHANGE: Final = "any_change"
 LONGEST_NAME: Final = 80
 LONGEST_TITLE: Final = 250
 _UNPRINTABLE: Final = re.compile(
@@ -72,9 +83,12 @@ def subject(finding: Finding) -> str:
 
 def phrase(finding: Finding, phrases: Phrases) -> str:
     """How a person says what was asked; the names themselves where nobody has put it into words."""
-    known = phrases.get((finding.signal, finding.question))
+    key = (finding.signal, finding.question)
+    known = phrases.get(key) or RULES.get(key)
     if known is not None:
         return known
+    if finding.question == ANY_CHANGE:
+        return f"{plain(finding.signal).replace('_', ' ')}, in the part that moved most,"
     return plain(f"{finding.signal} ({finding.question})".replace("_", " "))
 
 

@@ -20,11 +20,9 @@ from monitor.alerting.channels.addresses import refusal
 from monitor.alerting.channels.base import Channel, ChannelError
 from monitor.alerting.channels.log import LogChannel
 from monitor.alerting.channels.outbound import Outbound, Rules
-from monitor.alerting.channels.secret import read_secret
 from monitor.alerting.channels.webhook import WebhookChannel
 from monitor.alerting.ports import Deed, Notification
 from monitor.clock import ManualClock
-from monitor.errors import SettingsError
 from tests.unit.alerting.receiver import HttpReceiver, answer, http_receiver
 
 NOW_S = 1_795_403_520
@@ -394,26 +392,3 @@ def test_tls_checks_the_name_although_the_address_was_chosen_before(
                 channel.send(NOTIFICATION, attempt=1)
             assert not failure.value.permanent
         assert len(secure.requests) == int(delivered)
-
-
-def test_a_secret_comes_from_the_environment_or_a_file_without_its_line_feed(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.write_bytes(SECRET + b"\n")
-    assert read_secret(setting="hook", environ={}, env=None, file=file) == SECRET
-    assert read_secret(setting="hook", environ={"S": SECRET.decode()}, env="S", file=None) == SECRET
-    assert read_secret(setting="hook", environ={}, env=None, file=None) is None
-
-
-@pytest.mark.parametrize("content", [b"", b"short", b"x" * 5000])
-def test_a_poor_secret_is_refused_without_repeating_it(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "secret"
-    file.write_bytes(content)
-    with pytest.raises(SettingsError, match=r"holds \d+ bytes") as refused:
-        read_secret(setting="hook", environ={}, env=None, file=file)
-    assert "short" not in str(refused.value)
-    with pytest.raises(SettingsError, match="not both"):
-        read_secret(setting="hook", environ={"S": "x"}, env="S", file=file)
-    with pytest.raises(SettingsError, match="NOPE is not set"):
-        read_secret(setting="hook", environ={}, env="NOPE", file=None)
-    with pytest.raises(SettingsError, match="cannot be read"):
-        read_secret(setting="hook", environ={}, env=None, file=tmp_path / "missing")

@@ -1,0 +1,189 @@
+"""``driftline incidents`` on a real database file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from monitor.alerting.deliver import deliver_step
+from monitor.cli import main
+from monitor.cli.incidents_view import WIDTH
+from tests.unit.alerting.record import HOUR, MINUTE, T0, Judge, ended, notice, page, sqlite_stores
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DRIFTLINE_CONFIG", raising=False)
+    monkeypatch.setenv("DRIFTLINE_DATABASE", f"sqlite:///{tmp_path / 'driftline.db'}")
+    return tmp_path / "driftline.db"
+
+
+@pytest.fixture
+def judge(database: Path) -> Iterator[Judge]:
+    with sqlite_stores(f"sqlite:///{database}") as stores:
+        judge = Judge(stores)
+        judge.finds(page())
+        judge.finds(page("f2", onset=T0 + 5 * MINUTE, signal="coverage", question="not_run_rise"))
+        judge.finds(notice("f3", onset=T0 + 6 * MINUTE))
+        judge.finds(page("f4", guardrail="toxicity"))
+        yield judge
+
+
+@pytest.fixture
+def run(database: Path) -> Run:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["incidents", *arguments])
+
+    return run
+
+
+def test_list_shows_the_newest_first_and_filters(judge: Judge, run: Run) -> None:
+    shown = run("list")
+    assert shown.exit_code == 0
+    assert shown.output.index("INC-2") < shown.output.index("INC-1")
+    assert "critical" in shown.output
+    assert "INC-1" not in run("list", "--guardrail", "toxicity").output
+    assert run("list", "--status", "closed").output == "No incidents like that.\n"
+    assert [each["name"] for each in json.loads(run("list", "--json").output)] == ["INC-2", "INC-1"]
+
+
+def test_show_has_all_that_a_person_needs(judge: Judge, run: Run) -> None:
+    shown = run("show", "INC-1")
+    assert shown.exit_code == 0
+    text = " ".join(shown.output.split())
+    for part in (
+        "INC-1 critical open since 2026-11-23 03:14 UTC",
+        "share of requests that the guardrail did not judge is 14 x its baseline since 03:17 UTC",
+        "2026-11-23 03:12 UTC at the earliest",
+        "Effect 0.28, baseline 0.02 (14 x); the limit is 0.04",
+        "412 events",
+        "guardrail-events-0 offsets 1200 to 1799",
+        "behaviour: behaviour ########################### 90%",
+        "driftline incidents ack 1",
+        "is the guardrail running",
+        "finding added",
+        "notified: chat, pager",
+    ):
+        assert part in text, part
+
+
+def test_show_as_json_holds_incident_findings_and_timeline(judge: Judge, run: Run) -> None:
+    told = json.loads(run("show", "1", "--json").output)
+    assert told["incident"]["status"] == "open"
+    assert told["possible"] == ["acknowledge", "resolve", "note"]
+    assert {each["id"] for each in told["findings"]} == {"f1", "f2", "f3"}
+    assert [each["seq"] for each in told["timeline"]] == [1, 2, 3]
+
+
+def test_everything_fits_into_80_columns_and_has_no_colours_without_a_terminal(judge: Judge, run: Run) -> None:
+    judge.finds(page("f5", guardrail="a guardrail with a name that is much longer than anybody would ever want it"))
+    for arguments in (["list"], ["show", "1"], ["show", "3"], ["findings"]):
+        shown = run(*arguments)
+        assert shown.exit_code == 0, arguments
+        assert max(map(len, shown.output.splitlines())) <= WIDTH, arguments
+        assert "\x1b" not in shown.output
+
+
+def test_a_life_from_the_terminal_reaches_the_channels(judge: Judge, run: Run) -> None:
+    assert "INC-2: acknowledged by ana; telling chat, pager" in run("ack", "2", "--as", "ana").output
+    assert run("note", "2", "looked at the release", "--as", "bob").exit_code == 0
+    done = run("resolve", "2", "--reason", "rolled back", "--as", "ana")
+    assert "1 finding of it has not ended yet" in done.output
+    assert run("close", "2", "--learned", "test thresholds", "--as", "ana").exit_code == 0
+    assert judge.kinds(2) == ["opened", "acknowledged", "note", "resolved", "closed"]
+    assert [deed for number, deed in judge.deeds() if number == 2] == ["trigger", "acknowledge", "resolve"]
+    assert "rolled back" in run("show", "2").output
+
+
+def test_what_is_not_allowed_is_said_with_exit_code_1(judge: Judge, run: Run) -> None:
+    refused = run("close", "1", "--learned", "x", "--as", "ana")
+    assert refused.exit_code == 1
+    assert "INC-1 is open: close needs it resolved; possible now: acknowledge, resolve, note" in refused.stderr
+    assert run("ack", "1", "--as", "driftline").exit_code == 1
+    assert run("show", "77").exit_code == 1
+    assert run("resolve", "1", "--reason", "  ", "--as", "ana").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["show", "one"], ["show", "0"], ["show", "9" * 30], ["verify", "1", "--head", "x"], ["resolve", "1"]],
+)
+def test_what_makes_no_sense_is_exit_code_2(judge: Judge, run: Run, arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_without_a_name_the_user_of_the_system_signs(judge: Judge, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "carla")
+    assert "by carla" in run("ack", "1").output
+
+
+def test_an_empty_record_and_a_missing_database_are_told_apart(database: Path, run: Run) -> None:
+    missing = run("list")
+    assert missing.exit_code == 1
+    assert "there is no database" in missing.stderr
+    assert not database.exists()
+    with sqlite_stores(f"sqlite:///{database}"):
+        assert run("list").output == "No incidents.\n"
+        assert run("findings").output == "No findings.\n"
+        assert run("verify").output == "No incidents.\n"
+
+
+def test_findings_are_listed_with_their_state(judge: Judge, run: Run) -> None:
+    judge.finds(ended(page(), T0 + HOUR))
+    assert "ended" in run("findings", "--incident", "1").output
+    assert [each["id"] for each in json.loads(run("findings", "--kind", "notice", "--json").output)] == ["f3"]
+
+
+def test_verify_finds_a_changed_word_and_a_cut_off_end(judge: Judge, run: Run, database: Path) -> None:
+    head = judge.timeline(1)[-1]
+    whole = run("verify", "1", "--head", f"{head.seq}:{head.hash}")
+    assert whole.exit_code == 0
+    assert f"INC-1: 3 entries fit; the head is 3:{head.hash}" in whole.output
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM timeline WHERE incident_id = 1 AND seq = 3")
+        connection.execute("UPDATE timeline SET data = replace(data, '14', '2') WHERE incident_id = 2")
+    connection.close()
+    assert run("verify", "1").exit_code == 0
+    cut_off = run("verify", "1", "--head", f"{head.seq}:{head.hash}")
+    assert cut_off.exit_code == 1
+    assert "BROKEN: entry 3 is not there, but a notification named it" in cut_off.output
+    everything = run("verify", "--json")
+    assert everything.exit_code == 1
+    broken = {each["incident"]: each["broken"] and each["broken"]["why"] for each in json.loads(everything.output)}
+    assert broken == {1: None, 2: "wrong_hash"}
+
+
+def test_the_lines_of_verify_can_be_checked_with_openssl(judge: Judge, run: Run) -> None:
+    before = "0" * 64
+    for line in run("verify", "1", "--lines").output.splitlines():
+        digest, text = line.split("  ", 1)
+        told = subprocess.run(["openssl", "dgst", "-sha256"], input=text.encode(), capture_output=True, check=True)
+        assert told.stdout.decode().split()[-1] == digest
+        assert json.loads(text)["previous_hash"] == before
+        before = digest
+
+
+def test_what_the_terminal_did_is_delivered(judge: Judge, run: Run) -> None:
+    run("ack", "1", "--as", "ana")
+    sent = []
+
+    class Receiver:
+        longest_ms = 1
+
+        def send(self, notification: object, *, attempt: int) -> None:
+            sent.append(notification)
+
+    receiver = Receiver()
+    while deliver_step(judge.stores.outbox, {"pager": receiver, "chat": receiver}, now_ms=T0 + HOUR).claimed:
+        pass
+    # two incidents opened, one page added, one acknowledged, on two channels; the notice on one
+    assert len(sent) == 2 * 4 + 1
