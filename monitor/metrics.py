@@ -92,17 +92,20 @@ class Counter(_Bounded):
 
 
 class Gauge(_Bounded):
-    """Goes up and down."""
+    """Goes up and down. Not shown before it is first set: a process that never judges knows no incidents, not 0."""
 
     def __init__(self, definition: Definition, registry: CollectorRegistry, refused: Counter) -> None:
         super().__init__(definition)
+        self._registry = registry
         self._refused = refused
+        self._shown = False
         self._series = prometheus_client.Gauge(
-            definition.name, definition.meaning, definition.labels, registry=registry
+            definition.name, definition.meaning, definition.labels, registry=None
         )
 
     def set(self, value: float, **labels: str) -> None:
         """Set it; beyond the bound nothing is shown, and that is counted."""
+        self._show()
         if not self.definition.labels:
             self._series.set(value)
             return
@@ -123,6 +126,7 @@ class Gauge(_Bounded):
     def replace(self, series: Mapping[tuple[str, ...], float]) -> None:
         """Show exactly these, keyed by label values in order; of too many the largest, and the rest is counted."""
         kept = dict(nlargest(self.definition.most, series.items(), key=lambda item: item[1]))
+        self._show()
         with self._lock:
             for gone in self._used - kept.keys():
                 self._series.remove(*gone)
@@ -131,6 +135,13 @@ class Gauge(_Bounded):
                 self._series.labels(*values).set(value)
         if len(series) > len(kept):
             self._refused.add(len(series) - len(kept), metric=self.definition.name)
+
+
+    def _show(self) -> None:
+        with self._lock:
+            if not self._shown:
+                self._registry.register(self._series)
+                self._shown = True
 
 
 class Histogram:

@@ -44,7 +44,7 @@ def _webhook_url(url: WebhookUrl) -> WebhookUrl:
 class LogChannel(Section):
     """Writes to the service's own log."""
 
-    type: Literal["log"] = setting(..., "the kind of channel")
+    type: Literal["log"] = setting(..., "the kind of channel", example="log")
     name: str = setting(
         "log", "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="log"
     )
@@ -54,7 +54,7 @@ class LogChannel(Section):
 class WebhookChannel(Section):
     """Sends JSON to a URL, signed if a secret is given."""
 
-    type: Literal["webhook"] = setting(..., "the kind of channel")
+    type: Literal["webhook"] = setting(..., "the kind of channel", example="webhook")
     name: str = setting(
         ..., "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="chat"
     )

@@ -55,6 +55,11 @@ class Row:
     secret: bool
     unit: str
 
+    @property
+    def brief(self) -> str:
+        """``allowed`` without the forms of durations and sizes, for lists that explain these once."""
+        return self.allowed.replace(f"{DURATION_FORMS};", "a duration,").replace(f"{SIZE_FORMS};", "bytes,")
+
 
 def rows() -> tuple[Row, ...]:
     """All sections and settings, a section before its settings, in the order of the models."""

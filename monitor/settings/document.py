@@ -20,8 +20,8 @@ DEFAULT: Final = "default"
 
 _HEAD: Final = """\
 ## Settings of Driftline. Lines that begin with one # are defaults, or examples where there is no default:
-## take that # away to set them. Durations: 500ms, 10s, 30m, 1h, 7d. Every setting can also be given as
-## an environment variable: DRIFTLINE__BUDGET__PAGES=2.
+## take that # away to set them. Durations: 500ms, 10s, 30m, 1h, 7d, or seconds. Bytes: 64KiB, 1MiB, or a
+## number. Every setting can also be given as an environment variable: DRIFTLINE__BUDGET__PAGES=2.
 """
 
 Steps = tuple[str | int, ...]
@@ -74,7 +74,7 @@ def _item(location: Location, *, indent: int) -> Iterator[str]:
 
 def _comment(row: Row) -> str:
     must = " (must be given)" if row.required and row.allowed else ""
-    return f"{row.meaning}{must}{f'; {row.allowed}' if row.allowed else ''}"
+    return f"{row.meaning}{must}{f'; {row.brief}' if row.allowed else ''}"
 
 
 def _line(text: str, indent: int, *, live: bool) -> str:

@@ -18,6 +18,9 @@ MAX_SHOWN: Final = 20
 MAX_VALUE: Final = 60
 """Characters of a given value that are shown."""
 
+SLIP: Final = 0.8
+"""difflib's closeness of a slip of the pen (topic, topics: 0.91); what exists elsewhere needs no guess beyond it."""
+
 
 def sentences(error: ValidationError, *, file: str, origin: Mapping[tuple[str | int, ...], str]) -> list[str]:
     """One line per problem.
@@ -99,6 +102,8 @@ def _value(detail: ErrorDetails, row: Row) -> str:
     kind, given = detail["type"], detail["input"]
     value = "" if row.secret else f"{_shown(given)}: "
     own = _own_words(detail) if kind == "value_error" else ""
+    if own.startswith("'"):
+        return own  # names the part of the value that is wrong
     # "must be" says no more than the row, which knows the range, too.
     return f"{value}{own}" if own and not own.startswith("must be") else f"{value}must be {row.allowed}"
 
@@ -109,7 +114,7 @@ def _own_words(detail: ErrorDetails) -> str:
 
 def _wanted(row: Row) -> str:
     if row.section is not None:
-        return f"{row.meaning}; {', '.join(row.section.model_fields)}"
+        return f"{row.meaning}; holds {', '.join(row.section.model_fields)}"
     return f"{row.meaning}; {row.allowed}"
 
 
@@ -122,10 +127,10 @@ def _unknown(location: Location, known: Mapping[Location, Row]) -> str:
     """No value is shown: an unknown key may well be somebody's ``password``."""
     key = location[-1]
     siblings = [other[-1] for other in known if other[:-1] == location[:-1]]
-    near = difflib.get_close_matches(key, siblings, n=1)
+    elsewhere = [row.path for place, row in known.items() if key in (place[-1], "_".join(place))]
+    near = difflib.get_close_matches(key, siblings, n=1, cutoff=SLIP if elsewhere else 0.6)
     if near:
         return f"unknown key; did you mean {near[0]}?"
-    elsewhere = [row.path for place, row in known.items() if place[-1] == key]
     if elsewhere:
         return f"unknown key here; there is {' and '.join(elsewhere[:3])}"
     return f"unknown key; known here are {', '.join(siblings)}"

@@ -88,7 +88,7 @@ class Kafka(Section):
         example="127.0.0.1:9092",
         min_length=1,
         max_length=100,
-        allowed="host:port, one or several",
+        allowed="one or more host:port",
     )
     topics: Annotated[Words, AfterValidator(_topics)] = setting(
         ...,
@@ -96,7 +96,7 @@ class Kafka(Section):
         example=["guardrail-events"],
         min_length=1,
         max_length=100,
-        allowed="topic names of letters, digits, dot, underscore and hyphen",
+        allowed="one or more topic names of letters, digits, dot, underscore and hyphen",
     )
     group: Word = setting("driftline", "consumer group, shared by all workers", min_length=1, max_length=255)
     client_id: Word = setting("driftline", "name of this client in broker logs", min_length=1, max_length=255)
@@ -116,6 +116,12 @@ class Kafka(Section):
     )
     fetch_wait: Duration = setting(
         "500ms", "how long a broker holds a fetch open when there is nothing new", ge=Duration(0), le=Duration(60_000)
+    )
+    session_timeout: Duration = setting(
+        "45s",
+        "a worker that is silent for so long loses its partitions to the others",
+        ge=Duration(6_000),
+        le=Duration(1_800_000),
     )
     raw_batches: Literal["auto", "off"] = setting(
         "auto", "auto reads record batches without a Python object per record, if its self-check passes"
@@ -148,7 +154,7 @@ class Files(Section):
         example=["events.jsonl"],
         min_length=1,
         max_length=10_000,
-        allowed="paths, one or several",
+        allowed="one or more paths",
     )
 
 

@@ -109,5 +109,6 @@ def read_yaml_file(path: Path) -> dict[str, Any]:
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise SettingsError(f"{path}: must be a mapping with source and budget, found {type(tree).__name__}")
+        found = "a list" if isinstance(tree, list) else "a single value"
+        raise SettingsError(f"{path}: must be a mapping with source and budget, found {found}")
     return tree
