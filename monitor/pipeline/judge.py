@@ -8,6 +8,7 @@ memory is thrown away and rebuilt from the newest snapshot and the counts since:
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -111,9 +112,9 @@ class Judge:
         """Write a snapshot and give the lease back."""
         assessor, token = self._assessor, self._token
         if assessor is not None and token is not None:
-            with self._store.judgement(token) as store:
+            with suppress(Fenced), self._store.judgement(token) as store:
                 store.save_snapshot(snapshot.dump(assessor.fleet))
-        self._assessor = None
+        self._assessor = self._token = None
         self._store.release(holder=self._holder)
 
     def _judge(self, token: int, now_ms: int) -> JudgeReport:

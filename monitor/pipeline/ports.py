@@ -179,7 +179,14 @@ class Snapshot:
     blob: bytes
 
 
-class JudgementStore(AlertStore, Protocol):
+class BaselineStore(Protocol):
+    """What a person's approval writes."""
+
+    def save_baseline(self, baseline: Baseline) -> Baseline:
+        """Insert (id 0) or update; an approved baseline replaces the unit's earlier approved one."""
+
+
+class JudgementStore(AlertStore, BaselineStore, Protocol):
     """One judging transaction: evidence, findings, incidents, outbox commit together under the fencing token."""
 
     def advance(self, judged_before: int) -> None:
@@ -187,9 +194,6 @@ class JudgementStore(AlertStore, Protocol):
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep it; only the newest few are kept."""
-
-    def save_baseline(self, baseline: Baseline) -> Baseline:
-        """Insert (id 0) or update; an approved baseline replaces the unit's earlier approved one."""
 
 
 class JudgeStore(Protocol):
@@ -234,3 +238,6 @@ class JudgeStore(Protocol):
         Raises:
             Fenced: the token is not the lease's any more; nothing was written.
         """
+
+    def approval(self) -> AbstractContextManager[BaselineStore]:
+        """Open a transaction on the baselines for a person; the judge takes note of it with its next tick."""

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 from monitor.pipeline.ports import (
     Baseline,
     BaselineState,
+    BaselineStore,
     JudgementStore,
     JudgeStore,
     LoadedCounts,
@@ -138,3 +139,9 @@ class SqlJudgeStore(JudgeStore):
     def _of_ticks(self, from_tick: int, to_tick: int) -> list[ColumnElement[bool]]:
         tick = t.tick_counts.c.tick
         return [tick >= int(from_tick), tick < int(to_tick), *self._of_layout()]
+
+    @contextmanager
+    def approval(self) -> Iterator[BaselineStore]:
+        """Open a transaction on the baselines for a person; the judge takes note of it with its next tick."""
+        with self._database.writing() as connection:
+            yield JudgementTransaction(connection)
