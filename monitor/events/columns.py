@@ -6,7 +6,8 @@ says, and defaults, score semantics and interning happen once, for whole columns
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,59 +23,99 @@ INTEGERS: Final = (*of_kind(Kind.time, Kind.integer, Kind.rules), "text_length")
 NUMBERS: Final = of_kind(Kind.number)
 FINGERPRINTS: Final = ("fingerprint", "text_fingerprint")
 
-TEXT_LENGTH: Final = INTEGERS.index("text_length")
-DECLARED_FINGERPRINT: Final = FINGERPRINTS.index("fingerprint")
-TEXT_FINGERPRINT: Final = FINGERPRINTS.index("text_fingerprint")
+SPANS: Final = len(WORDS)
+"""Slot of the first vocabulary string's span; the strings themselves begin at slot 0."""
+_IDENTIFIER: Final = 2 * len(WORDS)
+_CODE: Final = _IDENTIFIER + len(IDENTIFIERS)
+_INTEGER: Final = _CODE + len(CODES)
+_NUMBER: Final = _INTEGER + len(INTEGERS)
+_FINGERPRINT: Final = _NUMBER + len(NUMBERS)
+_SLOTS: Final = _FINGERPRINT + len(FINGERPRINTS)
+
+SLOT: Final[dict[str, int]] = {
+    name: first + i
+    for first, names in (
+        (0, WORDS),
+        (_IDENTIFIER, IDENTIFIERS),
+        (_CODE, CODES),
+        (_INTEGER, INTEGERS),
+        (_NUMBER, NUMBERS),
+        (_FINGERPRINT, FINGERPRINTS),
+    )
+    for i, name in enumerate(names)
+}
+"""Where each field's value goes in the cells."""
+
+LENGTH_BITS: Final = 8
+"""A span is start << 8 | length: vocabulary strings have at most 128 bytes."""
+_LINE: Final = 8
+"""Cells in a cache line of 64 bytes."""
 
 
-class Columns(NamedTuple):
-    """n rows, one array per type; the first index is the field's slot in the tuple of names above.
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """n rows of 64-bit cells; the first index is the slot, and the meaning of a cell's bits follows from the slot.
 
-    A tuple, because compiled code takes tuples of arrays but no dataclasses.
+    One array, because compiled code pays for every array that it is handed, and one width, because it then stores
+    without asking for the type. The views below give the groups of slots their types.
 
     Attributes:
-        word: uint64 (8, n), keyed hash of a vocabulary string; 0 missing.
-        word_start, word_length: int64 (8, n), where its bytes are in the block's buffer; start -1: not there.
-        identifier: uint64 (3, n), keyed hash; 0 missing.
-        code: int8 (7, n), -1 missing.
-        integer: int64 (6, n), -1 missing.
-        number: float64 (3, n), NaN missing.
-        fingerprint: uint64 (2, n), 0 missing.
+        cells: uint64 (slots, n), as a view of rows an odd number of cache lines long, so that the cells of one event
+            do not all fall into the same set of the processor's cache.
     """
 
-    word: NDArray[np.uint64]
-    word_start: NDArray[np.int64]
-    word_length: NDArray[np.int64]
-    identifier: NDArray[np.uint64]
-    code: NDArray[np.int8]
-    integer: NDArray[np.int64]
-    number: NDArray[np.float64]
-    fingerprint: NDArray[np.uint64]
+    cells: NDArray[np.uint64]
 
     @classmethod
     def empty(cls, rows: int) -> Columns:
         """All values missing."""
-        return cls(
-            word=np.zeros((len(WORDS), rows), np.uint64),
-            word_start=np.full((len(WORDS), rows), -1, np.int64),
-            word_length=np.zeros((len(WORDS), rows), np.int64),
-            identifier=np.zeros((len(IDENTIFIERS), rows), np.uint64),
-            code=np.full((len(CODES), rows), MISSING, np.int8),
-            integer=np.full((len(INTEGERS), rows), MISSING, np.int64),
-            number=np.full((len(NUMBERS), rows), np.nan, np.float64),
-            fingerprint=np.zeros((len(FINGERPRINTS), rows), np.uint64),
-        )
+        lines = -(-rows // _LINE) | 1
+        columns = cls(np.empty((_SLOTS, lines * _LINE), np.uint64)[:, :rows])
+        columns.clear(slice(None))
+        return columns
 
-    def clear(self, row: int) -> None:
-        """Make one row all missing again, after a decoder gave up on it half way."""
-        self.word[:, row] = 0
-        self.word_start[:, row] = -1
-        self.word_length[:, row] = 0
-        self.identifier[:, row] = 0
-        self.code[:, row] = MISSING
-        self.integer[:, row] = MISSING
-        self.number[:, row] = np.nan
-        self.fingerprint[:, row] = 0
+    def clear(self, rows: int | slice) -> None:
+        """Make rows all missing, also after a decoder gave up on one half way."""
+        self.cells[:_CODE, rows] = 0
+        self.code[:, rows] = MISSING
+        self.integer[:, rows] = MISSING
+        self.number[:, rows] = np.nan
+        self.fingerprint[:, rows] = 0
+
+    @property
+    def word(self) -> NDArray[np.uint64]:
+        """(8, n), keyed hash of a vocabulary string; 0 missing."""
+        return self.cells[:SPANS]
+
+    @property
+    def span(self) -> NDArray[np.uint64]:
+        """(8, n), where its bytes are in the block's buffer; 0: not there."""
+        return self.cells[SPANS:_IDENTIFIER]
+
+    @property
+    def identifier(self) -> NDArray[np.uint64]:
+        """(3, n), keyed hash; 0 missing."""
+        return self.cells[_IDENTIFIER:_CODE]
+
+    @property
+    def code(self) -> NDArray[np.int64]:
+        """(7, n), code of a closed vocabulary, or 0 and 1 for false and true; -1 missing."""
+        return self.cells[_CODE:_INTEGER].view(np.int64)
+
+    @property
+    def integer(self) -> NDArray[np.int64]:
+        """(6, n); -1 missing."""
+        return self.cells[_INTEGER:_NUMBER].view(np.int64)
+
+    @property
+    def number(self) -> NDArray[np.float64]:
+        """(3, n); NaN missing."""
+        return self.cells[_NUMBER:_FINGERPRINT].view(np.float64)
+
+    @property
+    def fingerprint(self) -> NDArray[np.uint64]:
+        """(2, n), as the producer gave it and as computed from the text; 0 missing."""
+        return self.cells[_FINGERPRINT:]
 
 
 def to_batch(
@@ -95,7 +136,7 @@ def to_batch(
         vocabulary: what ``words`` refers to.
     """
     rows: Any = slice(None) if bool(keep.all()) else np.flatnonzero(keep)
-    code = dict(zip(CODES, columns.code[:, rows], strict=True))
+    code = dict(zip(CODES, columns.code[:, rows].astype(np.int8), strict=True))
     integer = dict(zip(INTEGERS, columns.integer[:, rows], strict=True))
     number = dict(zip(NUMBERS, columns.number[:, rows], strict=True))
     identifier = dict(zip(IDENTIFIERS, columns.identifier[:, rows], strict=True))

@@ -9,18 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch, Vocabulary
-from monitor.events.columns import (
-    CODES,
-    DECLARED_FINGERPRINT,
-    IDENTIFIERS,
-    INTEGERS,
-    NUMBERS,
-    TEXT_FINGERPRINT,
-    TEXT_LENGTH,
-    WORDS,
-    Columns,
-    to_batch,
-)
+from monitor.events.columns import SLOT, Columns, to_batch
 from monitor.events.fingerprint import fingerprint
 from monitor.events.general import Event, read
 from monitor.events.interning import Interner
@@ -80,6 +69,7 @@ class Decoder:
         self._max_depth = max_depth
         self._interner = Interner(vocabulary)
         self._lookup = build_lookup()
+        self._keys = np.array([*self._string_key.words(), *self._text_key.words()], np.uint64)
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode every record of the block.
@@ -107,11 +97,12 @@ class Decoder:
                 _read_only(block.value_end),
                 (block.value_start >= 0) & (length <= self._max_bytes),
                 has_timestamp,
-                columns,
+                columns.cells,
+                columns.cells.view(np.float64),
                 keep,
-                self._lookup,
-                self._string_key.words(),
-                self._text_key.words(),
+                self._lookup.slots,
+                self._lookup.fields,
+                self._keys,
                 self._max_depth,
             )
         rejected: list[Rejected] = []
@@ -136,23 +127,22 @@ class Decoder:
         return read(value, has_timestamp=has_timestamp, max_depth=self._max_depth)
 
     def _fill(self, columns: Columns, row: int, event: Event, aside: dict[int, str]) -> None:
+        signed, doubles = columns.cells.view(np.int64), columns.cells.view(np.float64)
         for name, text in event.words.items():
             hashed = self._hash(text.encode())
-            columns.word[WORDS.index(name), row] = hashed
+            columns.cells[SLOT[name], row] = hashed
             aside[hashed] = text
         for name, identifier in event.identifiers.items():
-            columns.identifier[IDENTIFIERS.index(name), row] = self._hash(identifier)
-        for name, code in event.codes.items():
-            columns.code[CODES.index(name), row] = code
+            columns.cells[SLOT[name], row] = self._hash(identifier)
         for name, integer in event.integers.items():
-            columns.integer[INTEGERS.index(name), row] = integer
+            signed[SLOT[name], row] = integer
         for name, number in event.numbers.items():
-            columns.number[NUMBERS.index(name), row] = number
-        columns.fingerprint[DECLARED_FINGERPRINT, row] = event.fingerprint
+            doubles[SLOT[name], row] = number
+        columns.cells[SLOT["fingerprint"], row] = event.fingerprint
         if event.text is not None:
             text_bytes: NDArray[np.uint8] = np.frombuffer(event.text, np.uint8)
-            columns.integer[TEXT_LENGTH, row] = characters(text_bytes, 0, len(text_bytes))
-            columns.fingerprint[TEXT_FINGERPRINT, row] = fingerprint(
+            signed[SLOT["text_length"], row] = characters(text_bytes, 0, len(text_bytes))
+            columns.cells[SLOT["text_fingerprint"], row] = fingerprint(
                 text_bytes, 0, len(text_bytes), self._text_key.first, self._text_key.second
             )
 

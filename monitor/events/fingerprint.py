@@ -5,8 +5,9 @@ bytes each; every character of three bytes or more (Han, Kana, Hangul, Devanagar
 Features are the tokens and the pairs of neighbouring tokens. Each token is hashed with SipHash-1-3 under the key,
 and bit b of the fingerprint is set if most features have bit b set.
 
-The bits are counted sideways: plane p holds bit p of all 64 counters in one word, so adding a feature is a
-ripple-carry addition over a few words instead of 64 additions.
+The bits are counted sideways: plane p holds bit p of all 64 counters in one word, so adding a feature is a few
+additions without carry instead of 64. The four lowest planes stay in registers and are emptied into the others every
+15 features, before they can overflow.
 
 Source: Charikar, *Similarity estimation techniques from rounding algorithms* (STOC 2002).
 """
@@ -23,6 +24,8 @@ from monitor.events.keyed import sip_round
 TOKEN_BYTES: Final = 16
 PLANES: Final = 32
 """Counter bits: two features per byte at most, so 2**31 bytes of text before a counter overflows."""
+_BEFORE_OVERFLOW: Final = 15
+"""Features that four planes can count."""
 
 _V0: Final = np.uint64(0x736F6D6570736575)
 _V1: Final = np.uint64(0x646F72616E646F6D)
@@ -47,7 +50,7 @@ def _classes() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
 _CLASS: Final = _classes()
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _token_hash(low, high, first, second):  # type: ignore[no-untyped-def]
     """SipHash-1-3 of two words; tokens hold no zero byte, so their length needs no word of its own."""
     v0, v1, v2, v3 = first ^ _V0, second ^ _V1, first ^ _V2, second ^ _V3
@@ -64,10 +67,24 @@ def _token_hash(low, high, first, second):  # type: ignore[no-untyped-def]
     return v0 ^ v1 ^ v2 ^ v3
 
 
+@njit(cache=True, nogil=True, forceinline=True)
+def _count(p0, p1, p2, p3, feature):  # type: ignore[no-untyped-def]
+    """Add one feature to the four lowest planes, none of whose 64 counters is at 15."""
+    c1 = p0 & feature
+    c2 = p1 & c1
+    c3 = p2 & c2
+    return p0 ^ feature, p1 ^ c1, p2 ^ c2, p3 ^ c3
+
+
 @njit(cache=True, nogil=True)
-def _add(planes, feature):  # type: ignore[no-untyped-def]
-    carry = feature
-    for p in range(PLANES):
+def _empty(p0, p1, p2, p3, planes):  # type: ignore[no-untyped-def]
+    """Add 64 counters of four bits to the 64 counters of ``planes``."""
+    carry = _ZERO
+    for p, plane in enumerate((p0, p1, p2, p3)):
+        kept = planes[p]
+        planes[p] = kept ^ plane ^ carry
+        carry = (kept & plane) | (carry & (kept ^ plane))
+    for p in range(4, PLANES):
         if carry == _ZERO:
             return
         kept = planes[p]
@@ -98,6 +115,8 @@ def fingerprint(buffer, start, end, first, second):  # type: ignore[no-untyped-d
         uint64; 0 for a text without tokens, and only then.
     """
     planes = np.zeros(PLANES, np.uint64)
+    p0, p1, p2, p3 = _ZERO, _ZERO, _ZERO, _ZERO
+    room = _BEFORE_OVERFLOW
     features = 0
     before = _ZERO
     at = start
@@ -116,23 +135,30 @@ def fingerprint(buffer, start, end, first, second):  # type: ignore[no-untyped-d
                 at, length = at + 1, length + 1
         else:
             while kind != 0 and kind != 255 and length < TOKEN_BYTES:  # noqa: PLR1714 - numba: no tuples here
-                if length < 8:
-                    low |= np.uint64(kind) << np.uint64(8 * length)
-                else:
-                    high |= np.uint64(kind) << np.uint64(8 * (length - 8))
+                if length == 8:
+                    high, low = low, _ZERO
+                low |= np.uint64(kind) << np.uint64(8 * (length & 7))
                 at, length = at + 1, length + 1
                 if at == end:
                     break
                 kind = _CLASS[buffer[at]]
         token = _token_hash(low, high, first, second)
-        _add(planes, token)
-        features += 1
+        if room < 2:
+            _empty(p0, p1, p2, p3, planes)
+            p0, p1, p2, p3 = _ZERO, _ZERO, _ZERO, _ZERO
+            room = _BEFORE_OVERFLOW
+        p0, p1, p2, p3 = _count(p0, p1, p2, p3, token)
         if before != _ZERO:
             # both halves are secret pseudo-random words, so a cheap mix is enough for the pair
-            _add(planes, (((before << np.uint64(23)) | (before >> np.uint64(41))) + token) * _ODD)
+            pair = (((before << np.uint64(23)) | (before >> np.uint64(41))) + token) * _ODD
+            p0, p1, p2, p3 = _count(p0, p1, p2, p3, pair)
+            room -= 1
             features += 1
+        room -= 1
+        features += 1
         before = token
     if features == 0:
         return _ZERO
+    _empty(p0, p1, p2, p3, planes)
     value = _majority(planes, features)
     return value if value != _ZERO else _ONE

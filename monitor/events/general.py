@@ -40,7 +40,6 @@ class Event(NamedTuple):
 
     words: Mapping[str, str]
     identifiers: Mapping[str, bytes]
-    codes: Mapping[str, int]
     integers: Mapping[str, int]
     numbers: Mapping[str, float]
     fingerprint: int
@@ -81,8 +80,7 @@ def read(value: bytes, *, has_timestamp: bool, max_depth: int) -> Event:
     return Event(
         words=_of(seen, Kind.word),
         identifiers=_of(seen, Kind.identifier),
-        codes=_of(seen, Kind.choice, Kind.flag),
-        integers=_of(seen, Kind.time, Kind.integer, Kind.rules),
+        integers=_of(seen, Kind.time, Kind.integer, Kind.rules, Kind.choice, Kind.flag),
         numbers=_of(seen, Kind.number),
         fingerprint=seen.get("fingerprint", 0),
         text=seen.get("text"),

@@ -23,7 +23,7 @@ _BACKSLASHES: Final = np.uint64(0x5C5C5C5C5C5C5C5C)
 _ONE: Final = np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def skip_space(buffer, at, end):  # type: ignore[no-untyped-def]
     """The first position from ``at`` that is not whitespace (maybe ``end``)."""
     while at < end:
@@ -34,32 +34,55 @@ def skip_space(buffer, at, end):  # type: ignore[no-untyped-def]
     return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
+def _first_special(buffer, at):  # type: ignore[no-untyped-def]
+    """How many of the 8 bytes from ``at`` come before the first control byte, quote or backslash; 8 if all do.
+
+    The subtractions borrow only from a special byte into the one above it, so the lowest mark is always right.
+    """
+    w = word(buffer, at)
+    quote = w ^ _QUOTES
+    backslash = w ^ _BACKSLASHES
+    marks = (
+        ((w - _SPACES) & ~w) | ((quote - _LOW_BITS) & ~quote) | ((backslash - _LOW_BITS) & ~backslash)
+    ) & _HIGH_BITS
+    if marks == np.uint64(0):
+        return np.int64(8)
+    below = (marks & (~marks + _ONE)) - _ONE
+    # one low bit per byte up to and with the marked one, summed into the top byte
+    return np.int64(((below & _LOW_BITS) * _LOW_BITS) >> np.uint64(56)) - 1
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def string_end(buffer, at, end):  # type: ignore[no-untyped-def]
     """The closing quote of the string whose body begins at ``at``.
-
-    Eight bytes a step: a byte is special if it is below a space, a quote or a backslash. The subtractions borrow
-    only from a special byte into the one above it, so the lowest mark is always right.
 
     Returns:
         (position of the closing quote or -1, whether the body holds escapes)
     """
+    # short strings, most of them, are found without a call
+    for _ in range(2):
+        if at + 8 > end:
+            break
+        ahead = _first_special(buffer, at)
+        at += ahead
+        if ahead < 8:
+            if buffer[np.uint64(at)] == 0x22:
+                return np.int64(at), False
+            break
+    return _long_string_end(buffer, at, end)
+
+
+@njit(cache=True, nogil=True)
+def _long_string_end(buffer, at, end):  # type: ignore[no-untyped-def]
     escaped = False
     while True:
-        if at + 8 <= end:
-            w = word(buffer, at)
-            quote = w ^ _QUOTES
-            backslash = w ^ _BACKSLASHES
-            marks = (
-                ((w - _SPACES) & ~w) | ((quote - _LOW_BITS) & ~quote) | ((backslash - _LOW_BITS) & ~backslash)
-            ) & _HIGH_BITS
-            if marks == np.uint64(0):
-                at += 8
-                continue
-            below = (marks & (~marks + _ONE)) - _ONE
-            # one low bit per byte up to the marked one, summed into the top byte
-            at += np.int64((((below & _LOW_BITS) * _LOW_BITS) >> np.uint64(56)) - _ONE)
-        elif at >= end:
+        while at + 8 <= end:
+            ahead = _first_special(buffer, at)
+            at += ahead
+            if ahead < 8:
+                break
+        if at >= end:
             return np.int64(-1), escaped
         byte = buffer[at]
         if byte == 0x22:
@@ -94,7 +117,7 @@ def skip_escape(buffer, at, end):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def skip_digits(buffer, at, end):  # type: ignore[no-untyped-def]
     """The position after a run of digits, maybe none."""
     while at < end and 0x30 <= buffer[at] <= 0x39:
@@ -125,7 +148,7 @@ def skip_number(buffer, at, end):  # type: ignore[no-untyped-def]
     return np.int64(at)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def skip_literal(buffer, at, end):  # type: ignore[no-untyped-def]
     """The position after ``true``, ``false`` or ``null``."""
     if at + 4 <= end:
@@ -139,7 +162,7 @@ def skip_literal(buffer, at, end):  # type: ignore[no-untyped-def]
     return np.int64(-1)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def skip_colon(buffer, at, end):  # type: ignore[no-untyped-def]
     """The position of the value, from right after its key's closing quote."""
     if at < end and buffer[at] != 0x3A:

@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from monitor.events.batch import MISSING, Strings, Vocabulary
-from monitor.events.columns import WORDS, Columns
+from monitor.events.columns import LENGTH_BITS, WORDS, Columns
 
 _UNKNOWN: Final = -2
 
@@ -43,7 +43,7 @@ class Interner:
 
         Args:
             columns: hashes of the strings and where they are.
-            buffer: the bytes that ``columns.word_start`` points into.
+            buffer: the bytes that ``columns.span`` points into.
             keep: bool (n,), rows that were accepted; the others get no codes.
             aside: strings that are not in the buffer as they are, by hash.
         """
@@ -67,8 +67,9 @@ class Interner:
         strings = self._strings[slot]
         for i in np.argsort(first).tolist():
             row = rows[first[i]]
-            start, length = int(columns.word_start[slot, row]), int(columns.word_length[slot, row])
-            text = aside[int(hashes[i])] if start < 0 else buffer[start : start + length].tobytes().decode()
+            span = int(columns.span[slot, row])
+            start, length = span >> LENGTH_BITS, span & (1 << LENGTH_BITS) - 1
+            text = buffer[start : start + length].tobytes().decode() if length else aside[int(hashes[i])]
             codes[i] = strings.code(text)
             if codes[i] != 0:
                 _insert(self._hashes[slot], self._codes[slot], hashes[i], codes[i])

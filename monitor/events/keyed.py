@@ -53,12 +53,12 @@ class SubKey:
         return np.array([self.first, self.second], np.uint64)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def _rotate(x, bits):  # type: ignore[no-untyped-def]
     return (x << np.uint64(bits)) | (x >> np.uint64(64 - bits))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def sip_round(v0, v1, v2, v3):  # type: ignore[no-untyped-def]
     """One SipRound on the four words of state."""
     v0 += v1
@@ -74,7 +74,7 @@ def sip_round(v0, v1, v2, v3):  # type: ignore[no-untyped-def]
     return v0, v1, v2, v3
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def sip13(buffer, start, end, first, second):  # type: ignore[no-untyped-def]
     """SipHash-1-3 of ``buffer[start:end]`` under the key (first, second): uint64, any value."""
     v0, v1, v2, v3 = first ^ _V0, second ^ _V1, first ^ _V2, second ^ _V3

@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from monitor.events.columns import CODES, IDENTIFIERS, INTEGERS, NUMBERS, WORDS
-from monitor.events.schema import FIELDS, Field, Kind
+from monitor.events.columns import SLOT
+from monitor.events.schema import FIELDS, Kind
 from monitor.events.words import partial_word
 
 NAME_BYTES: Final = 24
@@ -29,39 +29,21 @@ UNKNOWN: Final = -1
 VERSION, WORD, IDENTIFIER, CHOICE, FLAG, TIME, INTEGER, NUMBER, FINGERPRINT, TEXT, RULES, LABELS = range(12)
 """How a field is read, as :class:`Kind`, but plain integers for compiled code."""
 
-_SLOTS: Final = {
-    Kind.word: WORDS,
-    Kind.identifier: IDENTIFIERS,
-    Kind.choice: CODES,
-    Kind.flag: CODES,
-    Kind.time: INTEGERS,
-    Kind.integer: INTEGERS,
-    Kind.rules: INTEGERS,
-    Kind.number: NUMBERS,
-}
+NAME, KIND, PLACE, MINIMUM, MAXIMUM, CHOICES = 0, 3, 4, 5, 6, 7
+"""Columns of the field rows: 3 words of the name, kind, slot in the cells, range, then 2 words for each choice."""
 
 
 class Lookup(NamedTuple):
-    """Tables of compiled code; the first index of the last six is the field's place in the table of fields.
+    """Tables for compiled code.
 
     Attributes:
-        multiplier: uint64 (1,), makes the hash of the names perfect.
-        field: int64 (128,), hash slot to field; -1 empty.
-        names: uint64 (fields, 3), the field names as words.
-        kind: int64 (fields,), one of the constants above.
-        slot: int64 (fields,), where the value goes in its array of the columns.
-        minimum, maximum: int64 (fields,), the field's range.
-        choices: uint64 (fields, choices, 2), the words of a closed vocabulary; zeros beyond the last.
+        slots: uint64 (129,), hash slot to field row, 128 times; beyond the last field: empty. Then the multiplier
+            that makes the hash of the names perfect.
+        fields: uint64 (fields, 7 + 2 * choices), a row per field in the order of the table of fields.
     """
 
-    multiplier: NDArray[np.uint64]
-    field: NDArray[np.int64]
-    names: NDArray[np.uint64]
-    kind: NDArray[np.int64]
-    slot: NDArray[np.int64]
-    minimum: NDArray[np.int64]
-    maximum: NDArray[np.int64]
-    choices: NDArray[np.uint64]
+    slots: NDArray[np.uint64]
+    fields: NDArray[np.uint64]
 
 
 def _as_words(text: str, count: int) -> list[int]:
@@ -71,31 +53,24 @@ def _as_words(text: str, count: int) -> list[int]:
     return [int.from_bytes(padded[i : i + 8], "little") for i in range(0, 8 * count, 8)]
 
 
-def _slot_of(field: Field) -> int:
-    return _SLOTS[field.kind].index(field.name) if field.kind in _SLOTS else 0
-
-
 def build_lookup() -> Lookup:
     """The tables for the canonical event."""
-    names = np.array([_as_words(field.name, NAME_BYTES // 8) for field in FIELDS], np.uint64)
-    choices = np.zeros((len(FIELDS), max(len(field.words) for field in FIELDS), CHOICE_BYTES // 8), np.uint64)
-    for i, field in enumerate(FIELDS):
-        for code, choice in enumerate(field.words):
-            choices[i, code] = _as_words(choice, CHOICE_BYTES // 8)
-    multiplier, slots = _perfect(names)
-    table = np.full(_SIZE, UNKNOWN, np.int64)
-    table[slots] = np.arange(len(FIELDS))
+    longest = max(len(field.words) for field in FIELDS)
+    fields = np.zeros((len(FIELDS), CHOICES + 2 * longest), np.uint64)
     kinds = list(Kind)
-    return Lookup(
-        multiplier=np.array([multiplier], np.uint64),
-        field=table,
-        names=names,
-        kind=np.array([kinds.index(field.kind) for field in FIELDS], np.int64),
-        slot=np.array([_slot_of(field) for field in FIELDS], np.int64),
-        minimum=np.array([field.minimum for field in FIELDS], np.int64),
-        maximum=np.array([field.maximum for field in FIELDS], np.int64),
-        choices=choices,
-    )
+    for row, field in zip(fields, FIELDS, strict=True):
+        row[NAME:KIND] = _as_words(field.name, 3)
+        row[KIND] = kinds.index(field.kind)
+        row[PLACE] = SLOT.get(field.name, 0)
+        row[MINIMUM] = field.minimum
+        row[MAXIMUM] = field.maximum
+        for code, choice in enumerate(field.words):
+            row[CHOICES + 2 * code : CHOICES + 2 * code + 2] = _as_words(choice, 2)
+    multiplier, places = _perfect(fields[:, NAME:KIND])
+    slots = np.full(_SIZE + 1, len(FIELDS), np.uint64)
+    slots[places] = np.arange(len(FIELDS))
+    slots[_SIZE] = multiplier
+    return Lookup(slots, fields)
 
 
 def _perfect(names: NDArray[np.uint64]) -> tuple[np.uint64, NDArray[np.int64]]:
@@ -109,31 +84,31 @@ def _perfect(names: NDArray[np.uint64]) -> tuple[np.uint64, NDArray[np.int64]]:
         multiplier = np.uint64((int(multiplier) * int(_THIRD)) & (1 << 64) - 1)  # odd times odd stays odd
 
 
-@njit(cache=True, nogil=True)
-def find_field(buffer, start, end, lookup):  # type: ignore[no-untyped-def]
-    """The field whose name is ``buffer[start:end]``; -1 for an unknown one."""
+@njit(cache=True, nogil=True, forceinline=True)
+def find_field(buffer, start, end, slots, fields):  # type: ignore[no-untyped-def]
+    """The row of the field whose name is ``buffer[start:end]``; -1 for an unknown one."""
     if end - start > NAME_BYTES:
         return np.int64(UNKNOWN)
     first = partial_word(buffer, start, end)
     second = partial_word(buffer, start + 8, end)
     third = partial_word(buffer, start + 16, end)
     mixed = first ^ (second * _SECOND) ^ (third * _THIRD)
-    field = lookup.field[(mixed * lookup.multiplier[0]) >> _SHIFT]
-    if field >= 0 and (
-        lookup.names[field, 0] != first or lookup.names[field, 1] != second or lookup.names[field, 2] != third
-    ):
+    field = slots[(mixed * slots[np.uint64(_SIZE)]) >> _SHIFT]
+    if field >= np.uint64(fields.shape[0]):
         return np.int64(UNKNOWN)
-    return field
+    if fields[field, 0] != first or fields[field, 1] != second or fields[field, 2] != third:
+        return np.int64(UNKNOWN)
+    return np.int64(field)
 
 
-@njit(cache=True, nogil=True)
-def find_choice(buffer, start, end, choices):  # type: ignore[no-untyped-def]
-    """The code of the word ``buffer[start:end]`` (not empty) among ``choices`` (n, 2); -1 if it is none of them."""
+@njit(cache=True, nogil=True, forceinline=True)
+def find_choice(buffer, start, end, field, fields):  # type: ignore[no-untyped-def]
+    """The code of the word ``buffer[start:end]`` (not empty) in the field's vocabulary; -1 if it is not there."""
     if end - start > CHOICE_BYTES:
         return np.int64(-1)
     first = partial_word(buffer, start, end)
     second = partial_word(buffer, start + 8, end)
-    for code in range(choices.shape[0]):
-        if choices[code, 0] == first and choices[code, 1] == second:
-            return np.int64(code)
+    for column in range(CHOICES, fields.shape[1], 2):
+        if fields[field, column] == first and fields[field, column + 1] == second:
+            return np.int64((column - CHOICES) >> 1)
     return np.int64(-1)

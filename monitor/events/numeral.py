@@ -25,6 +25,8 @@ _NINE: Final = np.uint64(9)
 _LOW_HALF: Final = np.uint64(0xFFFFFFFF)
 _HALF: Final = np.uint64(32)
 _EXACT: Final = np.uint64(1 << 53)
+_FRACTION_BITS: Final = np.uint64(52)
+_FRACTION: Final = np.uint64((1 << 52) - 1)
 _BELOW_BIT: Final = np.uint64(0x1FF)
 _TENS: Final = 10.0 ** np.arange(23)
 """The powers of ten that are exact doubles: 5**22 < 2**53."""
@@ -44,7 +46,7 @@ def _power_table() -> NDArray[np.uint64]:
 _POWERS: Final = _power_table()
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _product(a, b):  # type: ignore[no-untyped-def]
     """The 128-bit product of two words, as (high, low)."""
     al, ah = a & _LOW_HALF, a >> _HALF
@@ -55,7 +57,7 @@ def _product(a, b):  # type: ignore[no-untyped-def]
     return ah * bh + (middle >> _HALF) + (other >> _HALF), a * b
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _leading_zeros(value):  # type: ignore[no-untyped-def]
     zeros = np.uint64(0)
     for shift in (32, 16, 8, 4, 2, 1):
@@ -97,8 +99,8 @@ def to_double(mantissa, power):  # type: ignore[no-untyped-def]
     if bits >> np.uint64(53):
         bits >>= _ONE
         exponent += 1
-    # the table's powers keep the result far from zero and infinity: 53 bits scaled by a power of two are exact
-    return np.ldexp(np.float64(bits), np.int32(exponent - 1023 - 52))
+    # the table's powers keep the exponent far from those of subnormal numbers and infinity
+    return np.uint64((np.uint64(exponent) << _FRACTION_BITS) | (bits & _FRACTION)).view(np.float64)
 
 
 @njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ from numba import njit
 DAY_MS = 86_400_000
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _two(buffer, at):  # type: ignore[no-untyped-def]
     """The two digits at ``at`` as a number; a large negative number if they are no digits."""
     tens, ones = np.int64(buffer[at]) - 0x30, np.int64(buffer[at + 1]) - 0x30

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numba import njit
 
+from monitor.events.words import partial_word, word
 
-@njit(cache=True, nogil=True)
+_TOP_BITS: Final = np.uint64(0x8080808080808080)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def is_ascii(buffer, start, end):  # type: ignore[no-untyped-def]
     """Whether no byte of the span has its top bit set."""
-    seen = np.uint8(0)
-    for i in range(start, end):
-        seen |= buffer[i]
-    return seen < 0x80
+    seen = np.uint64(0)
+    at = start
+    while at + 8 <= end:
+        seen |= word(buffer, at)
+        at += 8
+    seen |= partial_word(buffer, at, end)
+    return (seen & _TOP_BITS) == np.uint64(0)
 
 
 @njit(cache=True, nogil=True)
@@ -59,7 +68,7 @@ def characters(buffer, start, end):  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def hex_digit(byte):  # type: ignore[no-untyped-def]
     """Value of a hexadecimal digit; -1 for any other byte."""
     if 0x30 <= byte <= 0x39:

@@ -1,4 +1,4 @@
-"""The wanted values of the canonical event, from the buffer into a row of the columns.
+"""The wanted values of the canonical event, from the buffer into a row of the cells.
 
 Every reader takes the position of a value that is not null, stores what it says, and returns the position after it,
 or -1 to leave the whole record to the general decoder: because it is wrong, or because it is merely unusual (escapes
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from monitor.events.columns import LENGTH_BITS, SPANS
 from monitor.events.grammar import skip_colon, skip_literal, skip_space, string_end
 from monitor.events.keyed import keyed_hash
 from monitor.events.lookup import find_choice
@@ -19,7 +20,7 @@ from monitor.events.schema import MAX_IDENTIFIER_BYTES, MAX_LABELS, MAX_RULES, M
 from monitor.events.utf8 import hex_digit
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def plain_string_end(buffer, at, end, longest):  # type: ignore[no-untyped-def]
     """The closing quote of the string whose opening quote is at ``at``; -1 with escapes or over ``longest`` bytes."""
     if buffer[at] != 0x22:
@@ -28,74 +29,73 @@ def plain_string_end(buffer, at, end, longest):  # type: ignore[no-untyped-def]
     return np.int64(-1) if escaped or close - at - 1 > longest else close
 
 
-@njit(cache=True, nogil=True)
-def read_word(buffer, at, end, columns, slot, row, first, second):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, forceinline=True)
+def read_word(buffer, at, end, cells, slot, row, keys):  # type: ignore[no-untyped-def]
     """A string of an open vocabulary: its hash and where it is."""
     close = plain_string_end(buffer, at, end, MAX_WORD_BYTES)
     if close < 0:
         return close
-    empty = close == at + 1
-    columns.word[slot, row] = np.uint64(0) if empty else keyed_hash(buffer, at + 1, close, first, second)
-    columns.word_start[slot, row] = at + 1
-    columns.word_length[slot, row] = close - at - 1
+    length = close - at - 1
+    cells[slot, row] = np.uint64(0) if length == 0 else keyed_hash(buffer, at + 1, close, keys[0], keys[1])
+    cells[slot + SPANS, row] = np.uint64((at + 1) << LENGTH_BITS | length)
     return close + 1
 
 
-@njit(cache=True, nogil=True)
-def read_identifier(buffer, at, end, columns, slot, row, first, second):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, forceinline=True)
+def read_identifier(buffer, at, end, cells, slot, row, keys):  # type: ignore[no-untyped-def]
     """An identifier: its hash."""
     close = plain_string_end(buffer, at, end, MAX_IDENTIFIER_BYTES)
     if close < 0:
         return close
     empty = close == at + 1
-    columns.identifier[slot, row] = np.uint64(0) if empty else keyed_hash(buffer, at + 1, close, first, second)
+    cells[slot, row] = np.uint64(0) if empty else keyed_hash(buffer, at + 1, close, keys[0], keys[1])
     return close + 1
 
 
-@njit(cache=True, nogil=True)
-def read_choice(buffer, at, end, columns, slot, row, choices):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, forceinline=True)
+def read_choice(buffer, at, end, cells, slot, row, field, fields):  # type: ignore[no-untyped-def]
     """A word of a closed vocabulary: its code."""
     close = plain_string_end(buffer, at, end, MAX_WORD_BYTES)
     if close < 0:
         return close
     code = np.int64(-1)
     if close > at + 1:
-        code = find_choice(buffer, at + 1, close, choices)
+        code = find_choice(buffer, at + 1, close, field, fields)
         if code < 0:
             return code
-    columns.code[slot, row] = code
+    cells[slot, row] = np.uint64(code)
     return close + 1
 
 
-@njit(cache=True, nogil=True)
-def read_flag(buffer, at, end, columns, slot, row):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, forceinline=True)
+def read_flag(buffer, at, end, cells, slot, row):  # type: ignore[no-untyped-def]
     """``true`` or ``false``."""
-    columns.code[slot, row] = buffer[at] == 0x74
+    cells[slot, row] = np.uint64(buffer[at] == 0x74)
     return skip_literal(buffer, at, end)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_integer(buffer, at, end, minimum, maximum):  # type: ignore[no-untyped-def]
     """(position after it or -1, an integer of the range)."""
     at, mantissa, _, whole = read_number(buffer, at, end)
-    if at < 0 or not whole or mantissa < np.uint64(minimum) or mantissa > np.uint64(maximum):
+    if at < 0 or not whole or mantissa < minimum or mantissa > maximum:
         return np.int64(-1), np.int64(-1)
     return at, np.int64(mantissa)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_double(buffer, at, end, minimum, maximum):  # type: ignore[no-untyped-def]
     """(position after it or -1, a double of the range)."""
     at, mantissa, power, _ = read_number(buffer, at, end)
     if at < 0:
         return at, np.nan
     value = to_double(mantissa, power)
-    if value < minimum or value > maximum:
+    if value < np.float64(minimum) or value > np.float64(maximum):
         return np.int64(-1), np.nan
     return at, value
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def read_time(buffer, at, end, minimum, maximum):  # type: ignore[no-untyped-def]
     """(position after it or -1, epoch milliseconds of the range; -1 for an empty string)."""
     if buffer[at] != 0x22:
@@ -104,7 +104,7 @@ def read_time(buffer, at, end, minimum, maximum):  # type: ignore[no-untyped-def
     if close < 0 or close == at + 1:
         return close + (close > 0), np.int64(-1)
     milliseconds = plain_time_ms(buffer, at + 1, close)
-    if not minimum <= milliseconds <= maximum:
+    if milliseconds < np.int64(minimum) or milliseconds > np.int64(maximum):
         return np.int64(-1), np.int64(-1)
     return close + 1, milliseconds
 

@@ -11,7 +11,7 @@ TOP_BYTE: Final = np.uint64(56)
 """Shift that brings a byte to the top of a word."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def word(buffer, at):  # type: ignore[no-untyped-def]
     """The 8 bytes from ``at`` as uint64, little-endian. The caller has checked that ``at + 8`` is inside.
 
@@ -30,7 +30,7 @@ def word(buffer, at):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def partial_word(buffer, at, end):  # type: ignore[no-untyped-def]
     """The bytes of ``buffer[at:end]`` (fewer than 8, or the first 8) as uint64, little-endian, zeros above."""
     length = end - at
