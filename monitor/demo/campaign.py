@@ -50,9 +50,7 @@ def search_edge(prompt: str, *, fillers: Sequence[str], rng: np.random.Generator
             yield from _give_back(words, edits={i: edits[i] for i in order[:fewest]})
 
 
-def _bisect(
-    words: Sequence[str], *, order: Sequence[int], edits: dict[int, str]
-) -> Generator[str, bool, int | None]:
+def _bisect(words: Sequence[str], *, order: Sequence[int], edits: dict[int, str]) -> Generator[str, bool, int | None]:
     """Number of leading edits of `order` at the edge; None if even all of them are blocked."""
     blocked_at, allowed_at = 0, len(order)
     if (yield _apply(words, edits)):

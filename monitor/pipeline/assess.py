@@ -17,7 +17,7 @@ from monitor.incidents.model import Finding
 from monitor.pipeline.alarms import Alarms
 from monitor.pipeline.fleet import Fleet, History
 from monitor.pipeline.learning import NEVER, Learning
-from monitor.pipeline.loaded import between, events_only, of_slices
+from monitor.pipeline.loaded import between, events_only, kept_counts, of_slices
 from monitor.pipeline.panel import Panel
 from monitor.pipeline.ports import Baseline, LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
@@ -113,7 +113,7 @@ class Assessor:
                 continue  # the snapshot that we go on from has it
             counts = self.fleet.counts_of(number, baseline.from_tick, baseline.to_tick)
             if len(counts.tick) == 0:
-                counts = of_slices(_kept(baseline), self.fleet.slices_of(number))
+                counts = of_slices(kept_counts(baseline), self.fleet.slices_of(number))
             if len(counts.tick):
                 self.fleet.activate(number, counts, span=span, tick=position)
 
@@ -128,13 +128,3 @@ class Assessor:
         return advance_rules(
             self.fleet.state, self.fleet.rule, ticks=ticks, guardrails=names, events=table, to_tick=to_tick
         )
-
-
-def _kept(baseline: Baseline) -> LoadedCounts:
-    """The counts kept with a baseline, as one tick: for when those of its ticks are gone by retention."""
-    cells = np.array(sorted(baseline.counts), np.int64)
-    return LoadedCounts(
-        np.full(len(cells), baseline.from_tick, np.int64),
-        cells,
-        np.array([baseline.counts[int(cell)] for cell in cells], np.int64),
-    )

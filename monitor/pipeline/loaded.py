@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from monitor.pipeline.ports import LoadedCounts
+from monitor.pipeline.ports import Baseline, LoadedCounts
 from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN
 
 
@@ -27,3 +27,13 @@ def events_only(counts: LoadedCounts) -> LoadedCounts:
     """The cells that count events, with the slice's id in place of the cell."""
     use = counts.cell % COLUMNS == EVENTS_COLUMN
     return LoadedCounts(counts.tick[use], counts.cell[use] // COLUMNS, counts.count[use])
+
+
+def kept_counts(baseline: Baseline) -> LoadedCounts:
+    """The counts kept with a baseline, as one tick: for when those of its ticks are gone by retention."""
+    cells = np.array(sorted(baseline.counts), np.int64)
+    return LoadedCounts(
+        np.full(len(cells), baseline.from_tick, np.int64),
+        cells,
+        np.array([baseline.counts[int(cell)] for cell in cells], np.int64),
+    )

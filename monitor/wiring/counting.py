@@ -55,7 +55,7 @@ class Counting:
             vocabulary, units=limits.units, strata_per_unit=limits.strata_per_unit, slices=limits.slices
         )
         self.assigned = False
-        """Whether the newest worker has read anything or knows that there is nothing."""
+        """Whether the newest worker owns any partition."""
 
     def run(self, stop: threading.Event, on_report: Callable[[WorkerReport], None]) -> None:
         """Count until told to stop, or until a source that ends has ended; pause and start anew after trouble.
@@ -95,7 +95,7 @@ class Counting:
                 self._store.retire_sources_except(self._settings.source.kafka.topics)
             while not stop.is_set():
                 report = worker.step(timeout_s=POLL_S)
-                self.assigned = True
+                self.assigned = report.owned > 0
                 on_report(report)
                 if report.ended:
                     break

@@ -93,6 +93,8 @@ def kafka_source_options(settings: Settings) -> KafkaSourceOptions:
         fetch_max_bytes=kafka.fetch_bytes,
         max_partition_fetch_bytes=kafka.partition_fetch_bytes,
         fetch_max_wait_ms=kafka.fetch_wait.ms,
+        session_timeout_ms=kafka.session_timeout.ms,
+        heartbeat_interval_ms=min(3_000, kafka.session_timeout.ms // 3),
         max_batch_bytes=kafka.max_decompressed_bytes,
         raw=kafka.raw_batches == "auto",
     )

@@ -1,0 +1,213 @@
+"""``driftline baseline``: what counts as normal."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.options import (
+    config_option,
+    database_option,
+    errors_to_exit_codes,
+    json_option,
+    open_store,
+    print_json,
+    settings_from,
+)
+from monitor.errors import SettingsError
+
+if TYPE_CHECKING:
+    from monitor.pipeline.rule import JudgeRule
+    from monitor.wiring.baselines import BaselineView
+
+
+@click.group(epilog="Example: driftline baseline show")
+def baseline() -> None:
+    """Show, propose and approve what counts as normal."""
+
+
+@baseline.command(epilog="Example: driftline baseline show --guardrail prompt-injection --json")
+@click.option("--guardrail", help="Only of this guardrail.")
+@click.option("--all", "every", is_flag=True, help="Replaced ones too.")
+@config_option
+@database_option
+@json_option
+@errors_to_exit_codes
+def show(guardrail: str | None, every: bool, config: Path | None, database: str | None, as_json: bool) -> None:
+    """Show baselines: window, levels that pages are held to, the smallest change that a day would show."""
+    from monitor.pipeline.ports import BaselineState
+    from monitor.wiring.baselines import views
+
+    with open_store(config=config, database=database) as stores:
+        chosen = [
+            one
+            for one in stores.judge.baselines()
+            if guardrail in (None, one.unit.guardrail) and (every or one.state is not BaselineState.replaced)
+        ]
+        rule = _rule(config)
+        _print(list(views(stores.judge, rule, chosen)), rule, as_json=as_json)
+
+
+@baseline.command(
+    epilog="Example: driftline baseline propose --guardrail prompt-injection "
+    "--from 2026-11-01T00:00Z --to 2026-11-08T00:00Z --without 2026-11-03T10:00Z/2026-11-03T12:00Z"
+)
+@click.option("--guardrail", required=True, help="Which guardrail.")
+@click.option("--category", help="Only this category of it.")
+@click.option("--version", "guardrail_version", help="Only this version of it.")
+@click.option("--from", "start", required=True, metavar="TIME", help="Start of the window, RFC 3339 (event time).")
+@click.option("--to", "end", required=True, metavar="TIME", help="End of the window.")
+@click.option("--without", multiple=True, metavar="TIME/TIME", help="Leave this stretch out; may be repeated.")
+@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who proposes.")
+@click.option("--reason", default="", help="Why this window.")
+@config_option
+@database_option
+@json_option
+@errors_to_exit_codes
+def propose(
+    guardrail: str,
+    category: str | None,
+    guardrail_version: str | None,
+    start: str,
+    end: str,
+    without: tuple[str, ...],
+    actor: str,
+    reason: str,
+    config: Path | None,
+    database: str | None,
+    as_json: bool,
+) -> None:
+    """Propose the counts of a window as normal, and show the levels that would follow."""
+    from monitor.clock import SystemClock
+    from monitor.wiring import baselines
+
+    rule = _rule(config)
+    stretches = [_ticks(*_pair(stretch), rule=rule, option="--without") for stretch in without]
+    with open_store(config=config, database=database) as stores:
+        units = baselines.matching_units(
+            stores.judge, guardrail=guardrail, category=category, version=guardrail_version
+        )
+        proposals = baselines.propose(
+            stores.judge,
+            rule,
+            units,
+            ticks=_ticks(start, end, rule=rule, option="--from/--to"),
+            without=stretches,
+            actor=actor,
+            reason=reason,
+            now_ms=SystemClock().now_ms(),
+        )
+        _print(list(baselines.views(stores.judge, rule, proposals)), rule, as_json=as_json)
+
+
+@baseline.command(epilog="Example: driftline baseline approve 3 --reason 'first quiet week after release 2'")
+@click.argument("baseline_id", type=int, metavar="ID")
+@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who approves.")
+@click.option("--reason", default="", help="Why; kept with the baseline.")
+@config_option
+@database_option
+@json_option
+@errors_to_exit_codes
+def approve(
+    baseline_id: int, actor: str, reason: str, config: Path | None, database: str | None, as_json: bool
+) -> None:
+    """Approve a proposed baseline: a new epoch begins with the judge's next tick."""
+    from monitor.wiring import baselines
+
+    rule = _rule(config)
+    with open_store(config=config, database=database) as stores:
+        approved = baselines.approve(stores.judge, baseline_id, actor=actor, reason=reason)
+        _print(list(baselines.views(stores.judge, rule, [approved])), rule, as_json=as_json)
+
+
+def _rule(config: Path | None) -> JudgeRule:
+    """The settings' rule; the defaults where there is no settings file."""
+    from monitor.pipeline.rule import JudgeRule
+    from monitor.settings import DEFAULT_FILE
+    from monitor.wiring.translate import judge_rule
+
+    if config is None and not Path(DEFAULT_FILE).exists():
+        return JudgeRule()
+    return judge_rule(settings_from(config))
+
+
+def _ticks(start: str, end: str, *, rule: JudgeRule, option: str) -> tuple[int, int]:
+    first, last = _ms(start, option) // rule.tick_ms, -(-_ms(end, option) // rule.tick_ms)
+    if last <= first:
+        raise SettingsError(f"{option}: {end} is not after {start}")
+    return first, last
+
+
+def _ms(text: str, option: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{option}: {text[:40]!r} is not a time such as 2026-11-01T00:00Z") from None
+    if at.tzinfo is None:
+        raise SettingsError(f"{option}: {text[:40]!r} says no time zone; add Z or an offset")
+    return round(at.timestamp() * 1000)
+
+
+def _pair(stretch: str) -> tuple[str, str]:
+    start, slash, end = stretch.partition("/")
+    if not slash:
+        raise SettingsError(f"--without: {stretch[:80]!r} is not TIME/TIME")
+    return start, end
+
+
+def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None:
+    if as_json:
+        print_json([_plain(view, rule) for view in views])
+        return
+    if not views:
+        click.echo(
+            "no baselines yet: the first are learned from traffic, or proposed by `driftline baseline propose`"
+        )
+    for view in views:
+        one, unit = view.baseline, view.baseline.unit
+        version = f" {unit.guardrail_version}" if unit.guardrail_version else ""
+        click.echo(f"{one.id}: {unit.guardrail}{version} {unit.category} ({unit.stage})  {one.state.value}")
+        click.echo(f"   {view.events:,} events, {_moment(one.from_tick, rule)} to {_moment(one.to_tick, rule)}")
+        since = "not in effect yet" if one.effective_tick is None else f"since {_moment(one.effective_tick, rule)}"
+        click.echo(f"   by {one.approved_by}, {since}; {one.reason or 'no reason given'}")
+        if not view.homogeneous:
+            click.echo("   warning: the two halves of the window do not agree; is there an incident in it?")
+        for level in view.levels:
+            name = f"{level.signal}/{level.question}"
+            if level.limit is None:
+                click.echo(f"   {name:<36} not tested: {level.reason}")
+                continue
+            sign = ">" if level.direction == "rise" else "<"
+            smallest = (
+                "nothing within a day" if level.minimum_detectable is None else f"{level.minimum_detectable:.3g}"
+            )
+            click.echo(f"   {name:<36} {level.rate:.3g}, pages {sign} {level.limit:.3g}; a day would show {smallest}")
+
+
+def _moment(tick: int, rule: JudgeRule) -> str:
+    return f"{datetime.fromtimestamp(tick * rule.tick_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _plain(view: BaselineView, rule: JudgeRule) -> dict[str, Any]:
+    import dataclasses
+
+    one = view.baseline
+    effective = None if one.effective_tick is None else one.effective_tick * rule.tick_ms
+    return {
+        "id": one.id,
+        "unit": {k: v for k, v in dataclasses.asdict(one.unit).items() if v not in ("", -1)},
+        "state": one.state.value,
+        "from_ms": one.from_tick * rule.tick_ms,
+        "to_ms": one.to_tick * rule.tick_ms,
+        "effective_ms": effective,
+        "events": view.events,
+        "strata": list(view.strata),
+        "homogeneous": view.homogeneous,
+        "approved_by": one.approved_by,
+        "reason": one.reason,
+        "levels": [dataclasses.asdict(level) for level in view.levels],
+    }

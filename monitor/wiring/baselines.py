@@ -1,0 +1,197 @@
+"""Baselines by hand: propose a window, look at the levels it would give, approve it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from detectors.level import minimum_detectable
+from monitor.errors import NotFound, Refused
+from monitor.pipeline.epoch import NotTested, Window, agrees_with_itself, material_test, window_of
+from monitor.pipeline.loaded import kept_counts, of_slices
+from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore, LoadedCounts, Slice
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.signals import LAYOUT, SIGNALS
+from monitor.pipeline.units import unit_of
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelView:
+    """What one question would be held to."""
+
+    signal: str
+    question: str
+    direction: str
+    rate: float | None
+    """Mean in the window."""
+    level: float | None
+    """Its confidence limit."""
+    limit: float | None
+    """What a page needs the mean to leave: level x (1 + margin) + floor."""
+    minimum_detectable: float | None
+    """Nearest mean that would be found within a day at the window's traffic and an even share of the budget."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineView:
+    """One baseline with what follows from it."""
+
+    baseline: Baseline
+    events: int
+    strata: Sequence[str]
+    homogeneous: bool
+    levels: Sequence[LevelView]
+
+
+def matching_units(store: JudgeStore, *, guardrail: str, category: str | None, version: str | None) -> list[Slice]:
+    """Units of a guardrail that have counts.
+
+    Raises:
+        NotFound: none has; the message names those that exist.
+    """
+    units = sorted({unit_of(piece) for piece in store.slices().values()})
+    found = [
+        unit
+        for unit in units
+        if unit.guardrail == guardrail
+        and category in (None, unit.category)
+        and version in (None, unit.guardrail_version)
+    ]
+    if not found:
+        known = ", ".join(sorted({unit.guardrail for unit in units})[:20]) or "none"
+        raise NotFound(f"no counts of guardrail {guardrail!r} with that category and version; known: {known}")
+    return found
+
+
+def propose(
+    store: JudgeStore,
+    rule: JudgeRule,
+    units: Sequence[Slice],
+    *,
+    ticks: tuple[int, int],
+    without: Sequence[tuple[int, int]],
+    actor: str,
+    reason: str,
+    now_ms: int,
+) -> list[Baseline]:
+    """Store a proposal for each unit: the counts of the window without the excluded stretches.
+
+    Raises:
+        Refused: the window holds too few events of a unit.
+    """
+    counts = _without(store.counts(*ticks), without)
+    slices = store.slices()
+    proposals = []
+    for unit in units:
+        own = {i: piece for i, piece in slices.items() if unit_of(piece) == unit}
+        part = of_slices(counts, own)
+        window = window_of(part, own, rule)
+        if window.events < rule.baseline_events:
+            raise Refused(
+                f"{unit.guardrail} {unit.category}: the window holds {window.events} events, a baseline needs "
+                f"{rule.baseline_events} (baseline.events); choose a longer one"
+            )
+        cells, at = np.unique(part.cell, return_inverse=True)
+        sums = np.zeros(len(cells), np.int64)
+        np.add.at(sums, at, part.count)
+        proposals.append(
+            Baseline(
+                id=0,
+                unit=unit,
+                state=BaselineState.proposed,
+                from_tick=ticks[0],
+                to_tick=ticks[1],
+                effective_tick=None,
+                counts=dict(zip(cells.tolist(), sums.tolist(), strict=True)),
+                layout=LAYOUT,
+                approved_by=actor,
+                reason=reason,
+                created_at_ms=now_ms,
+            )
+        )
+    with store.approval() as transaction:
+        return [transaction.save_baseline(proposal) for proposal in proposals]
+
+
+def approve(store: JudgeStore, baseline_id: int, *, actor: str, reason: str) -> Baseline:
+    """Approve a proposal; the judge holds the unit to it from its next tick on.
+
+    Raises:
+        NotFound: there is no such baseline.
+        Refused: it is no proposal, or of an earlier layout of the counts.
+    """
+    baseline = next((b for b in store.baselines() if b.id == baseline_id), None)
+    if baseline is None:
+        raise NotFound(f"there is no baseline {baseline_id}; `driftline baseline show` lists them")
+    if baseline.state is not BaselineState.proposed:
+        raise Refused(f"baseline {baseline_id} is {baseline.state.value}; only a proposed one can be approved")
+    if baseline.layout != LAYOUT:
+        raise Refused(f"baseline {baseline_id} was counted by another version's bins; propose the window anew")
+    approved = dataclasses.replace(
+        baseline, state=BaselineState.approved, approved_by=actor, reason=reason or baseline.reason
+    )
+    with store.approval() as transaction:
+        return transaction.save_baseline(approved)
+
+
+def views(store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline]) -> Iterator[BaselineView]:
+    """Each baseline with its levels, read off the counts of its window (or those kept with it)."""
+    slices = store.slices()
+    for baseline in baselines:
+        own = {i: piece for i, piece in slices.items() if unit_of(piece) == baseline.unit}
+        window = window_of(of_slices(kept_counts(baseline), own), own, rule)
+        by_tick = window_of(of_slices(store.counts(baseline.from_tick, baseline.to_tick), own), own, rule)
+        if by_tick.events == window.events:
+            window = by_tick  # tick by tick shows how much the level wanders
+        yield BaselineView(
+            baseline=baseline,
+            events=window.events,
+            strata=window.strata,
+            homogeneous=agrees_with_itself(window),
+            levels=list(_levels(window, rule, ticks=baseline.to_tick - baseline.from_tick)),
+        )
+
+
+def _levels(window: Window, rule: JudgeRule, *, ticks: int) -> Iterator[LevelView]:
+    per_day = window.events / max(1, ticks) * DAY_MS / rule.tick_ms
+    questions = sum(len(signal.questions) for signal in SIGNALS)
+    spend_per_day = rule.pages * DAY_MS / rule.page_period_ms / questions
+    for s, signal in enumerate(SIGNALS):
+        for q, question in enumerate(signal.questions):
+            names: dict[str, Any] = {
+                "signal": signal.name,
+                "question": question.name,
+                "direction": question.direction.value,
+            }
+            try:
+                test = material_test(window, s, q)
+            except NotTested as error:
+                yield LevelView(
+                    **names, rate=None, level=None, limit=None, minimum_detectable=None, reason=str(error)
+                )
+                continue
+            smallest = minimum_detectable(
+                test.limit, direction=test.whole.direction, events_per_day=per_day, spend_per_day=spend_per_day
+            )
+            yield LevelView(
+                **names,
+                rate=test.whole.rate,
+                level=test.whole.level,
+                limit=test.limit,
+                minimum_detectable=None if np.isnan(smallest) else smallest,
+                reason=test.whole.reason.value,
+            )
+
+
+def _without(counts: LoadedCounts, stretches: Sequence[tuple[int, int]]) -> LoadedCounts:
+    keep = np.ones(len(counts.tick), np.bool_)
+    for first, last in stretches:
+        keep &= (counts.tick < first) | (counts.tick >= last)
+    return LoadedCounts(counts.tick[keep], counts.cell[keep], counts.count[keep])
