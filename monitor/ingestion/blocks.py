@@ -42,17 +42,19 @@ def concatenate(blocks: Sequence[RecordBlock]) -> RecordBlock:
     """One block of neighbouring blocks of one partition, in offset order; copies the buffers unless there is one."""
     if len(blocks) == 1:
         return blocks[0]
-    base = np.cumsum([0] + [len(block.buffer) for block in blocks[:-1]])
-    shifted = list(zip(base, blocks, strict=True))
+    sizes = np.array([len(block.buffer) for block in blocks], np.int64)
+    by = np.repeat(
+        np.cumsum(sizes) - sizes, [len(block) for block in blocks]
+    )  # where each record's own buffer begins
     return RecordBlock(
         partition=blocks[0].partition,
         buffer=np.concatenate([block.buffer for block in blocks]),
         offset=np.concatenate([block.offset for block in blocks]),
         timestamp_ms=np.concatenate([block.timestamp_ms for block in blocks]),
-        value_start=np.concatenate([_shift(block.value_start, by) for by, block in shifted]),
-        value_end=np.concatenate([_shift(block.value_end, by) for by, block in shifted]),
-        key_start=np.concatenate([_shift(block.key_start, by) for by, block in shifted]),
-        key_end=np.concatenate([_shift(block.key_end, by) for by, block in shifted]),
+        value_start=_shift(np.concatenate([block.value_start for block in blocks]), by),
+        value_end=_shift(np.concatenate([block.value_end for block in blocks]), by),
+        key_start=_shift(np.concatenate([block.key_start for block in blocks]), by),
+        key_end=_shift(np.concatenate([block.key_end for block in blocks]), by),
         next_offset=blocks[-1].next_offset,
     )
 
@@ -68,6 +70,6 @@ def _spans(pieces: Sequence[bytes | None], origin: int) -> tuple[NDArray[np.int6
     return start, end, last
 
 
-def _shift(spans: NDArray[np.int64], by: int) -> NDArray[np.int64]:
-    """Spans moved by so many bytes; -1 (nothing there) stays."""
+def _shift(spans: NDArray[np.int64], by: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Spans moved by so many bytes each; -1 (nothing there) stays."""
     return np.where(spans < 0, spans, spans + by)
