@@ -277,10 +277,8 @@ def _print_results(records: dict[int, Sequence[Entry]], results: dict[int, timel
         if flaw is not None:
             click.echo(click.style(f"{name}: BROKEN: entry {flaw.seq} {flaw.why.value}", fg="red"))
         elif records[number]:
-            click.echo(
-                f"{name}: {len(records[number])} entries fit; the head is {records[number][-1].seq}:"
-                f"{records[number][-1].hash}"
-            )
+            head = records[number][-1]
+            click.echo(f"{name}: {head.seq} entries fit; the head is\n  {head.seq}:{head.hash}")
         else:
             click.echo(f"{name}: no entries")
     if not results:

@@ -36,7 +36,7 @@ def finding_table(findings: Sequence[Finding], phrases: Phrases) -> str:
     lines = [click.style(f"{'DETECTED':<21} {'KIND':<7} {'STATE':<12} INCIDENT", bold=True)]
     for finding in findings:
         incident = "-" if finding.incident_id is None else incident_name(finding.incident_id)
-        state = "going on" if finding.ended_at_ms is None else "ended"
+        state = _state(finding)
         lines.append(f"{moment(finding.detected_at_ms):<21} {finding.kind.value:<7} {state:<12} {incident}")
         lines += _wrapped(f"{subject(finding)}: {sentence(finding, phrases)}", indent=4)
     return "\n".join(lines)
@@ -70,6 +70,13 @@ def bars(finding: Finding) -> list[str]:
     return lines
 
 
+def _state(finding: Finding) -> str:
+    """Only pages are watched for their end."""
+    if finding.kind is Kind.notice:
+        return "-"
+    return "going on" if finding.ended_at_ms is None else "ended"
+
+
 def _status(incident: Incident) -> str:
     match incident.status:
         case Status.acknowledged:
@@ -92,7 +99,8 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
         f"{moment(finding.onset_low_ms)} at the earliest, {moment(finding.onset_high_ms)} at the latest; "
         f"found {moment(found)}",
     )
-    lines += _field("Ended", "not yet" if finding.ended_at_ms is None else moment(finding.ended_at_ms))
+    if finding.kind is Kind.page:
+        lines += _field("Ended", "not yet" if finding.ended_at_ms is None else moment(finding.ended_at_ms))
     effect = finding.effect
     ratio = "" if effect.ratio is None else f" ({number(effect.ratio)} x)"
     level = finding.evidence.level

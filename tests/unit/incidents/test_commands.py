@@ -86,7 +86,7 @@ def test_show_as_json_holds_incident_findings_and_timeline(judge: Judge, run: Ru
 
 def test_everything_fits_into_80_columns_and_has_no_colours_without_a_terminal(judge: Judge, run: Run) -> None:
     judge.finds(page("f5", guardrail="a guardrail with a name that is much longer than anybody would ever want it"))
-    for arguments in (["list"], ["show", "1"], ["show", "3"], ["findings"]):
+    for arguments in (["list"], ["show", "1"], ["show", "3"], ["findings"], ["verify"]):
         shown = run(*arguments)
         assert shown.exit_code == 0, arguments
         assert max(map(len, shown.output.splitlines())) <= WIDTH, arguments
@@ -147,7 +147,7 @@ def test_verify_finds_a_changed_word_and_a_cut_off_end(judge: Judge, run: Run, d
     head = judge.timeline(1)[-1]
     whole = run("verify", "1", "--head", f"{head.seq}:{head.hash}")
     assert whole.exit_code == 0
-    assert f"INC-1: 3 entries fit; the head is 3:{head.hash}" in whole.output
+    assert f"INC-1: 3 entries fit; the head is\n  3:{head.hash}" in whole.output
     with sqlite3.connect(database) as connection:
         connection.execute("DELETE FROM timeline WHERE incident_id = 1 AND seq = 3")
         connection.execute("UPDATE timeline SET data = replace(data, '14', '2') WHERE incident_id = 2")
