@@ -291,3 +291,12 @@ def test_a_policy_that_makes_no_sense_is_refused(setting: dict[str, object]) -> 
 def test_a_channel_has_one_route() -> None:
     with pytest.raises(ValueError, match="one route"):
         AlertPolicy(routes=(Route(channel="a"), Route(channel="a", notices=True)))
+
+
+def test_channels_that_saw_a_resolution_are_triggered_anew_after_a_silent_reopening(judge: Judge) -> None:
+    judge.finds(page())
+    _does(judge, "resolve", at=T0 + 10 * MINUTE)
+    judge.finds(page("f2", onset=T0 + 5 * MINUTE), at=T0 + 3 * HOUR)
+    judge.finds(page("f3", onset=T0 + 3 * HOUR))
+    assert judge.kinds() == ["opened", "resolved", "reopened", "found_by_backfill", "finding_added"]
+    assert [deed for _, deed in judge.deeds()] == ["trigger", "resolve", "trigger"]
