@@ -59,13 +59,16 @@ def _mark(
 
 
 class DuplicateFilter:
-    """Remembers the event ids of the last ``window`` offsets of one partition: 64 bytes per offset of the window."""
+    """Remembers the event ids of the last ``window`` offsets of one partition: 64 bytes per offset of the window.
+
+    A window of 0 turns de-duplication off.
+    """
 
     def __init__(self, window: int = 65_536) -> None:
-        if window < 1:
-            raise ValueError(f"window must be at least 1 offset, got {window}")
+        if window < 0:
+            raise ValueError(f"window must not be negative, got {window} offsets")
         self.window = window
-        capacity = 1 << (2 * window - 1).bit_length()
+        capacity = 1 << max(0, 2 * window - 1).bit_length()
         self._keys = np.zeros((2, capacity), np.uint64)
         self._seen_at = np.zeros((2, capacity), np.int64)
         self._turn = np.array([-(2**40), 0], np.int64)  # [number of the turn, which table is the young one]
@@ -78,7 +81,8 @@ class DuplicateFilter:
             offset: int64 (n,), rising, all above those of earlier calls.
         """
         duplicate = np.zeros(len(offset), np.bool_)
-        _mark(event_id, offset, self.window, self._keys, self._seen_at, self._turn, duplicate)
+        if self.window:
+            _mark(event_id, offset, self.window, self._keys, self._seen_at, self._turn, duplicate)
         return duplicate
 
     def warm_from(self, position: int) -> int:

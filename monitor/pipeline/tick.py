@@ -8,8 +8,11 @@ recorded marks only, record by record, so the outcome does not depend on batches
 - An event of a closed tick is late: it is counted in the oldest open tick.
 - An event more than ``ahead_ms`` ahead of every reference is not believed: it is counted in the tick of the
   partition's time and closes nothing. References are the partition's time and the record's own timestamp, the
-  latter held to the reader's clock. Without record timestamps (files), :data:`CONFIRMATIONS` such events in a row
-  are believed after all: a night without traffic looks just like that.
+  latter held to the reader's clock. A record without a timestamp (a file's line) may also be ahead by
+  :data:`GAPS` times the usual gap between records: in a thin log every record is far ahead of the one before.
+- :data:`CONFIRMATIONS` such events in a row are believed after all (a night without traffic looks just like that):
+  time moves on to where most of them are, so a broken clock among them still closes nothing.
+- A log without timestamps and clock begins the same way: nothing closes until so many events agree.
 - No event beyond the reader's clock by more than ``ahead_ms`` is ever believed, where there is a clock.
 """
 
@@ -26,10 +29,17 @@ from numpy.typing import NDArray
 CONFIRMATIONS: Final = 20
 """One broken clock among a few producers hardly ever gets 20 records in a row: at half of the traffic, 1e-6."""
 
+GAPS: Final = 20
+"""Independent arrivals leave a gap of 20 mean gaps twice in 1e9."""
+GAP_MEMORY: Final = 64
+"""Records over which the mean gap is taken."""
+LONGEST_MARGIN_MS: Final = 86_400_000
+"""However thin a log is, nobody is believed who is a day ahead of it."""
+
 UNKNOWN: Final = -(2**62)
 """Time and tick before the first record."""
 
-_NEWEST, _CLOSED, _AHEAD = 0, 1, 2
+_NEWEST, _CLOSED, _WAITING, _GAP_SUM, _GAP_N = range(5)
 
 
 class TickState(msgspec.Struct, array_like=True):
@@ -37,8 +47,10 @@ class TickState(msgspec.Struct, array_like=True):
 
     newest_ms: int = UNKNOWN
     closed_before: int = UNKNOWN
-    ahead: int = 0
-    """Unbelieved events in a row so far."""
+    waiting_ms: list[int] = []
+    """Times of the unbelieved events in a row so far."""
+    gap_sum_ms: int = 0
+    gap_n: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +63,34 @@ class TickRule:
 
 
 @njit(cache=True, nogil=True)
-def _assign(
+def _margin(gap_sum: int, gap_n: int, ahead_ms: int) -> int:
+    """How far ahead a record without a timestamp may be."""
+    return max(ahead_ms, min(GAPS * (gap_sum // gap_n), LONGEST_MARGIN_MS))
+
+
+@njit(cache=True, nogil=True)
+def _agreed(times: NDArray[np.int64], ahead_ms: int) -> tuple[int, int, int]:
+    """The newest time that most of these events support, and their mean gap as (sum, number).
+
+    Everything hangs on the median and the quarter of events below it: up to half of the clocks may be ahead and
+    up to a quarter behind.
+    """
+    order = np.sort(times)
+    n = len(order)
+    quarter, middle = n // 4, n // 2
+    if quarter == 0:
+        return order[-1], 0, 0
+    gap_sum, gap_n = order[middle - 1] - order[quarter - 1], middle - quarter
+    limit = order[middle - 1] + _margin(gap_sum, gap_n, ahead_ms)
+    newest = order[middle - 1]
+    for t in order:
+        if t <= limit:
+            newest = t
+    return newest, gap_sum, gap_n
+
+
+@njit(cache=True, nogil=True)
+def _assign(  # noqa: PLR0912 - one state machine, one pass
     time_ms: NDArray[np.int64],
     record_ms: NDArray[np.int64],
     use: NDArray[np.bool_],
@@ -60,31 +99,52 @@ def _assign(
     lateness_ms: int,
     ahead_ms: int,
     state: NDArray[np.int64],
+    waiting: NDArray[np.int64],
     ticks: NDArray[np.int64],
 ) -> tuple[int, int]:
     late = 0
     future = 0
-    newest, closed, ahead = state[0], state[1], state[2]
+    newest, closed, wait, gap_sum, gap_n = state[0], state[1], state[2], state[3], state[4]
     for i in range(len(time_ms)):
         if not use[i]:
             continue
         t = time_ms[i]
-        reference = newest
+        reference, margin = newest, ahead_ms
         if record_ms[i] >= 0:
             reference = max(reference, record_ms[i] if clock_ms < 0 else min(record_ms[i], clock_ms))
         elif newest == UNKNOWN:
-            reference = t if clock_ms < 0 else clock_ms
-        believed = t <= reference + ahead_ms
-        if not believed:
-            ahead += 1
-            if ahead >= CONFIRMATIONS and (clock_ms < 0 or t <= clock_ms + ahead_ms):
-                believed = True
-        if believed:
-            ahead = 0
+            reference = UNKNOWN if clock_ms < 0 else clock_ms
+        elif gap_n > 0:
+            margin = _margin(gap_sum, gap_n, ahead_ms)
+        believed = t <= reference + margin
+        possible = clock_ms < 0 or t <= clock_ms + ahead_ms
+        if believed and possible:
+            wait = 0
+            if newest != UNKNOWN:
+                if gap_n == GAP_MEMORY:
+                    gap_sum -= gap_sum // gap_n
+                    gap_n -= 1
+                gap_sum += min(max(0, t - newest), margin)
+                gap_n += 1
             newest = max(newest, t)
-        else:
+        elif possible:
+            waiting[wait] = t
+            wait += 1
+            if wait == CONFIRMATIONS:
+                agreed, agreed_sum, agreed_n = _agreed(waiting, ahead_ms)
+                wait = 0
+                if newest == UNKNOWN:
+                    gap_sum, gap_n = agreed_sum, agreed_n
+                newest = max(newest, agreed)
+                believed = t <= newest
+        if not believed or not possible:
             future += 1
-            t = reference if newest == UNKNOWN else newest
+            if newest != UNKNOWN:
+                t = newest
+            elif reference != UNKNOWN:
+                t = reference
+            else:
+                future -= 1  # there is no time yet that it could be ahead of
         tick = t // tick_ms
         if tick < closed:
             late += 1
@@ -92,7 +152,7 @@ def _assign(
         ticks[i] = tick
         if newest != UNKNOWN:
             closed = max(closed, (newest - lateness_ms) // tick_ms)
-    state[0], state[1], state[2] = newest, closed, ahead
+    state[0], state[1], state[2], state[3], state[4] = newest, closed, wait, gap_sum, gap_n
     return late, future
 
 
@@ -102,7 +162,18 @@ class TickAssigner:
     def __init__(self, rule: TickRule, state: bytes = b"") -> None:
         self.rule = rule
         restored = msgspec.msgpack.decode(state, type=TickState) if state else TickState()
-        self._state = np.array([restored.newest_ms, restored.closed_before, restored.ahead], np.int64)
+        self._waiting = np.zeros(CONFIRMATIONS, np.int64)
+        self._waiting[: len(restored.waiting_ms)] = restored.waiting_ms
+        self._state = np.array(
+            [
+                restored.newest_ms,
+                restored.closed_before,
+                len(restored.waiting_ms),
+                restored.gap_sum_ms,
+                restored.gap_n,
+            ],
+            np.int64,
+        )
 
     @property
     def closed_before(self) -> int | None:
@@ -118,8 +189,8 @@ class TickAssigner:
 
     def state(self) -> bytes:
         """What :class:`TickAssigner` needs to go on exactly."""
-        newest, closed, ahead = (int(x) for x in self._state)
-        return msgspec.msgpack.encode(TickState(newest, closed, ahead))
+        newest, closed, wait, gap_sum, gap_n = (int(x) for x in self._state)
+        return msgspec.msgpack.encode(TickState(newest, closed, self._waiting[:wait].tolist(), gap_sum, gap_n))
 
     def assign(
         self,
@@ -147,6 +218,7 @@ class TickAssigner:
             self.rule.lateness_ms,
             self.rule.ahead_ms,
             self._state,
+            self._waiting,
             ticks,
         )
         return ticks, late, future
@@ -154,11 +226,15 @@ class TickAssigner:
     def idle(self, clock_ms: int) -> None:
         """Every record up to ``clock_ms`` has been seen: time moves on without records."""
         self._state[_NEWEST] = max(int(self._state[_NEWEST]), clock_ms)
-        closed = (clock_ms - self.rule.lateness_ms) // self.rule.tick_ms
-        self._state[_CLOSED] = max(int(self._state[_CLOSED]), closed)
+        self._close((clock_ms - self.rule.lateness_ms) // self.rule.tick_ms)
 
     def end(self) -> None:
         """No record will ever follow: the newest tick closes too. Without any record nothing is open."""
+        waiting = self._waiting[: int(self._state[_WAITING])]
+        if self._state[_NEWEST] == UNKNOWN and len(waiting):
+            self._state[_NEWEST] = _agreed(waiting, self.rule.ahead_ms)[0]
         newest = int(self._state[_NEWEST])
-        closed = 0 if newest == UNKNOWN else newest // self.rule.tick_ms + 1
-        self._state[_CLOSED] = max(int(self._state[_CLOSED]), closed)
+        self._close(0 if newest == UNKNOWN else newest // self.rule.tick_ms + 1)
+
+    def _close(self, before: int) -> None:
+        self._state[_CLOSED] = max(int(self._state[_CLOSED]), before)
