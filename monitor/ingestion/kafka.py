@@ -93,7 +93,8 @@ class KafkaSource:
             self._membership.settle()
             blocks = self._read(int(timeout_s * 1000))
             caught_up = self._caught_up(blocks, now)
-        return Polled(blocks=blocks, caught_up=caught_up, ended=frozenset(), clock_ms=now)
+            lag = self._lag()
+        return Polled(blocks=blocks, caught_up=caught_up, ended=frozenset(), clock_ms=now, lag=lag)
 
     def partitions(self) -> frozenset[str]:
         """All partitions of the topics, also those that other members own."""
@@ -178,6 +179,15 @@ class KafkaSource:
                 return frozenset()
             raise SourceUnavailable(f"Kafka: the end of {asked[0].topic} cannot be read: {error}") from error
         return frozenset(partition_name(tp) for tp in asked if position[tp] >= max(end[tp], seen[tp]))
+
+    def _lag(self) -> dict[str, int]:
+        """By what the last fetch said of the end of each partition; asks nobody."""
+        lag = {}
+        for tp in self._membership.owned:
+            end, position = self._consumer.highwater(tp), self._consumer.position(tp, timeout_ms=0)
+            if end is not None and position is not None:
+                lag[partition_name(tp)] = max(0, end - position)
+        return lag
 
     def _go_on_in_range(self, out_of_range: Mapping[TopicPartition, int]) -> None:
         first = self._consumer.beginning_offsets(list(out_of_range), timeout_ms=END_TIMEOUT_MS)

@@ -60,6 +60,8 @@ def set_up_logs(*, level: str, form: str, stream: TextIO | None = None) -> None:
     root.setLevel(logging.WARNING)
     # Our own loggers are named driftline.<room>; every other name is a library's.
     logging.getLogger("driftline").setLevel(level.upper())
+    # Its event loop warns whenever this process was busy for 0.1 s; that is no trouble of the log's.
+    logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
     structlog.configure(
         processors=[

@@ -48,7 +48,7 @@ def alert_policy(settings: Settings) -> AlertPolicy:
         group_window_ms=alerts.group_window.ms,
         notify_within_ms=alerts.notify_within.ms,
         auto_resolve=alerts.auto_resolve,
-        address=alerts.address if alerts.address.startswith("http") else "",
+        address=alerts.address,
         phrases={
             (signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions
         },

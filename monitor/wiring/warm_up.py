@@ -21,7 +21,7 @@ _STEP_MS = 1_000
 
 
 def _events() -> Iterator[bytes]:
-    """Two languages, so that strata are on the way; a text, so that it is fingerprinted; then an alarm and its end."""
+    """Two languages, for strata; a text, to be fingerprinted; quiet, an alarm, and its end."""
     for number in range(_QUIET + _LOUD + _QUIET):
         loud = _QUIET <= number < _QUIET + _LOUD
         yield msgspec.json.encode(
