@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Bounded(io.RawIOBase):
-    """A socket's input up to so many bytes and seconds in all; then it ends."""
+    """A socket's input, up to so many bytes and seconds in all."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -210,7 +210,7 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         seconds = self._deadline - time.monotonic()
         if seconds <= 0 or self._left <= 0:
-            return 0
+            raise TimeoutError("the request is too slow or too long")  # http.server then closes the connection
         self._connection.settimeout(seconds)
         read = self._connection.recv_into(memoryview(buffer)[: self._left])
         self._left -= read

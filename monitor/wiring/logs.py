@@ -18,13 +18,20 @@ from structlog.typing import Processor
 MASK: Final = "***"
 MAX_VALUE: Final = 2_000
 """Characters of one value; a record that somebody logs by mistake must not fill a disk."""
+MAX_TRACE: Final = 64_000
+"""Characters of a traceback."""
 
 _SECRET_KEY: Final = re.compile(
     r"pass(word|wd)?$|secret|token|authorization|cookie|credential|api_?key|private_key|^key$", re.I
 )
-_SECRET_IN_URL: Final = re.compile(r"(://[^/\s:@]*:)[^/\s]*@")
+_SECRET_IN_URL: Final = re.compile(r"(://[^/\s:@]{0,256}:)[^\s]{0,256}@")
 _BEARER: Final = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.I)
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]|\n(?=.)", re.S)
+_SECRET_IN_TEXT: Final = re.compile(
+    r"((?:password|passwd|secret[a-z_]*|token|authorization|api_?key)[\"']?\s*[:=]\s*)"
+    r"(?:\"[^\"]*\"?|'[^']*'?|[^\s,;})\]]+)",
+    re.I,
+)
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def set_up_logs(*, level: str, form: str, stream: TextIO | None = None) -> None:
@@ -93,12 +100,20 @@ def _masked(key: str, value: Any, *, lines: bool = False) -> Any:
             return {str(inner): _masked(str(inner), below) for inner, below in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_masked("", item) for item in value]
-    text = _BEARER.sub(rf"\1 {MASK}", _SECRET_IN_URL.sub(rf"\1{MASK}@", str(value)))
-    if not lines:
-        # One entry, one line: whoever chooses a value must not be able to forge the next entry.
-        text = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
-        text = text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}... ({len(text)} characters)"
-    return text
+    return _clean(str(value), most=MAX_TRACE if lines else MAX_VALUE, line_end="\n    " if lines else "\\n")
+
+
+def _clean(text: str, *, most: int, line_end: str) -> str:
+    """Text without secrets that nobody can mistake for another entry: control characters and line ends escaped.
+
+    A traceback keeps its lines, but indented, since it ends with a message that somebody else may have written.
+    """
+    if len(text) > most:
+        text = f"{text[:most]}... ({len(text)} characters)"
+    text = _BEARER.sub(rf"\1 {MASK}", _SECRET_IN_URL.sub(rf"\1{MASK}@", text))
+    text = _SECRET_IN_TEXT.sub(rf"\1{MASK}", text)
+    text = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return text.replace("\n", line_end)
 
 
 def _renderer(form: str, stream: TextIO) -> Processor:
