@@ -3,6 +3,7 @@
     Bank(log_e (B, K), log_prior (K,), names)      frozen; .fingerprint identifies its content
     material(values, level=m, direction="rise")    bets on a mean above (below) m; needs E[x | past] <= m, no more
     boundary(q, values)                            bets on a larger mean of x under a declared law q of the bins
+    crowding(q, values)                            bets on new mass where x is large
     sparse(q, bump=0)                              bets on any single bin (or narrow bump) growing
     mixture([(weight, bank), ...])                 one bank of them all
     limit(level, margin=, floor=, direction=)      the m of `material`; raises Unavailable where there is none
@@ -31,6 +32,7 @@ Direction = Literal["rise", "fall"]
 MATERIAL_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 7.0, 12.0, 20.0, 35.0)
 BOUNDARY_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 6.0)
 CONTAMINATIONS = (0.003, 0.01, 0.03, 0.1, 0.3)
+CROWDS = (0.02, 0.04, 0.08, 0.16, 0.32)
 MAX_CELLS = 4_000_000  # bins x alternatives of one bank: 32 MB
 
 
@@ -160,6 +162,28 @@ def boundary(q: ArrayLike, values: ArrayLike, *, ratios: Sequence[float] = BOUND
     return _uniform(np.log1p(lam * (x[:, None] - mean)), tuple(f"near the threshold {r:g}x" for r in factor))
 
 
+def crowding(
+    q: ArrayLike, values: ArrayLike, *, contaminations: Sequence[float] = CROWDS, powers: Sequence[float] = (1.0, 4.0)
+) -> Bank:
+    """Bets that a share c of the traffic moved to where x is large: `e = 1 - c + c * g(bin) / q(bin)`, g ~ x^power.
+
+    Where `boundary` bets on every bin growing in proportion to x, this bets on new mass in the shape of the
+    kernel (power 1) or of its peak (power 4): probes that were tuned to end at the threshold.
+    """
+    law = probabilities(q)
+    x = unit_values(values, len(law))
+    if x.max() <= 0:
+        raise Unavailable(Reason.NOTHING_BEYOND_LEVEL, "all values of the bins are 0")
+    shape = (x[:, None] / x.max()) ** np.asarray(powers, dtype=np.float64)
+    shape /= shape.sum(axis=0)
+    share = _shares(contaminations)
+    e = 1 - share + share * (shape / law[:, None])[:, :, None]
+    names = tuple(
+        f"crowding{'' if p == 1 else f' of the peak, power {p:g},'} +{c:.3g}" for p in powers for c in share
+    )
+    return _uniform(np.log(e).reshape(len(law), -1), names)
+
+
 def sparse(q: ArrayLike, *, contaminations: Sequence[float] = CONTAMINATIONS, bump: int = 0) -> Bank:
     """Bets that a share c of the traffic moved into one bin: `e = 1 - c + c * g_b(bin) / q(bin)`.
 
@@ -170,9 +194,7 @@ def sparse(q: ArrayLike, *, contaminations: Sequence[float] = CONTAMINATIONS, bu
     bump : spreads the mass over this many neighbours on each side, falling linearly; for ordered bins only.
     """
     law = probabilities(q)
-    share = np.asarray(contaminations, dtype=np.float64)
-    if not (share.size and ((share > 0) & (share < 1)).all()):
-        raise ValueError(f"contaminations must lie in (0, 1), got {contaminations}")
+    share = _shares(contaminations)
     index = np.arange(len(law))
     shape = np.clip(1 + bump - np.abs(index[:, None] - index[None, :]), 0, None).astype(np.float64)
     shape /= shape.sum(axis=0)
@@ -217,6 +239,13 @@ def _ratios(ratios: Sequence[float]) -> NDArray[np.float64]:
     if not (factor.size and np.isfinite(factor).all() and factor.min() > 1):
         raise ValueError(f"ratios must be above 1, got {list(ratios)}")
     return factor
+
+
+def _shares(contaminations: Sequence[float]) -> NDArray[np.float64]:
+    share = np.asarray(contaminations, dtype=np.float64)
+    if not (share.size and ((share > 0) & (share < 1)).all()):
+        raise ValueError(f"contaminations must lie in (0, 1), got {list(contaminations)}")
+    return share
 
 
 def _uniform(log_e: NDArray[np.float64], names: tuple[str, ...]) -> Bank:

@@ -3,6 +3,7 @@
     budget = Budget(alarms=1, period_s=30 * 86400)
     budget.per_tick(10.0)                    spend per tick of 10 s, over everything
     budget.split(10.0, weights)              the same, split over the tests that are armed
+    budget.allot(10.0, known=, newcomers=)   with a reserve for streams that nobody announced
     poisson_upper_limit(count, .95)          what a count of false alarms says about their rate
 
 By the theorem in README.md the expected number of false alarms never exceeds the total of what is spent. A
@@ -11,11 +12,14 @@ split may change at any time and must look only at the past: which tests are arm
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+
+RESERVE = 0.1  # of the budget, for streams that appear between two approvals
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,35 @@ class Budget:
             raise ValueError(f"weights must be finite and not negative, got {share}")
         total = share.sum()
         return np.zeros_like(share) if total == 0 else self.per_tick(tick_s) * share / total
+
+    def allot(
+        self,
+        tick_s: float,
+        *,
+        known: Mapping[str, float],
+        newcomers: Mapping[str, float],
+        reserve: float = RESERVE,
+    ) -> dict[str, float]:
+        """Spend of a full tick by name, when streams come and go.
+
+        Parameters
+        ----------
+        known : weights of armed tests with an approved baseline; they share all but the reserve.
+        newcomers : weights of armed tests that appeared since; they share the reserve, however many they are, so
+            that nobody can starve the approved ones by inventing names. A test that retires is simply left out:
+            what it spent stays spent, its share returns to its group.
+        reserve : part of the budget held for newcomers, in (0, 1). It is not lent out while there are none.
+        """
+        if not 0 < reserve < 1:
+            raise ValueError(f"reserve must lie in (0, 1), got {reserve}")
+        both = known.keys() & newcomers.keys()
+        if both:
+            raise ValueError(f"known and newcomers must differ, both hold {sorted(both)[:3]}")
+        out: dict[str, float] = {}
+        for group, part in ((known, 1 - reserve), (newcomers, reserve)):
+            spend = self.split(tick_s, list(group.values())) * part
+            out.update(zip(group, spend.tolist(), strict=True))
+        return out
 
     def parts(self, weights: ArrayLike) -> tuple[Budget, ...]:
         """Budgets of the same period for groups of tests, such as a reserve for streams to come."""

@@ -67,7 +67,7 @@ class Recoupler:
     def __init__(self) -> None:
         self._slots = Slots()
         self._rows = np.zeros(16, dtype=_ROW)
-        self._bag, self._law = Arena(np.int64), Arena(np.float64)
+        self._bag, self._law, self._order = Arena(np.int64), Arena(np.float64), Arena(np.int64)
 
     def add(self, q: ArrayLike, *, seed: int, bag: ArrayLike | None = None) -> int:
         """Starts a row.
@@ -83,7 +83,7 @@ class Recoupler:
         row = self._slots.take()
         self._rows = grown(self._rows, row + 1)
         at = self._bag.put(history)
-        if self._law.put(law) != at:
+        if not self._law.put(law) == self._order.put(_order(law)) == at:
             raise AssertionError("arenas of the recoupler out of step")
         self._rows[row] = (True, len(law), at, seed & (2**64 - 1), NEVER, history.sum())
         return row
@@ -121,7 +121,9 @@ class Recoupler:
         first = np.ones(len(rows), dtype=np.bool_)  # of its row and tick
         first[1:] = (rows[1:] != rows[:-1]) | (tick[1:] != tick[:-1])
         room = int(self._rows["bins"][rows[first]].sum())
-        out_ptr, out = _recouple(ptr, number, (rows, bins, events), self._rows, self._bag.data, self._law.data, room)
+        out_ptr, out = _recouple(
+            ptr, number, (rows, bins, events), self._rows, self._bag.data, self._law.data, self._order.data, room
+        )
         return out_ptr, out[0], out[1], out[2]
 
     def retract(
@@ -161,6 +163,7 @@ class Recoupler:
         r = self._row(row)
         self._bag.free(int(r["at"]), int(r["bins"]))
         self._law.free(int(r["at"]), int(r["bins"]))
+        self._order.free(int(r["at"]), int(r["bins"]))
         r["alive"] = False
         self._slots.free(row)
 
@@ -194,7 +197,9 @@ class Recoupler:
             ids, bins, snapshot["seed"], snapshot["last"], np.cumsum(bins), strict=True
         ):
             at = out._bag.put(snapshot["bag"][end - size_ : end])
-            out._law.put(snapshot["q"][end - size_ : end])
+            law = snapshot["q"][end - size_ : end].astype(np.float64)
+            out._law.put(law)
+            out._order.put(_order(law))
             out._rows[row] = (True, size_, at, seed, last, snapshot["bag"][end - size_ : end].sum())
         return out
 
@@ -217,6 +222,11 @@ class Recoupler:
             if bins.min() < 0 or (bins >= self._rows["bins"][rows]).any():
                 raise ValueError("a cell names a bin that its row does not have (drop code -1 before counting)")
         return ptr, number, rows, bins, events
+
+
+def _order(law: NDArray[np.float64]) -> Ints:
+    """Rarest bin first: what the randomisation of each bin blurs ends up in the last, where it matters least."""
+    return np.argsort(law, kind="stable").astype(np.int64)
 
 
 def _history(bag: ArrayLike | None, size: int) -> Ints:
@@ -252,6 +262,7 @@ def _recouple(
     rows: NDArray[Any],
     bags: Ints,
     laws: NDArray[np.float64],
+    orders: Ints,
     room: int,
 ) -> tuple[Ints, Ints]:
     """Surrogate cells of all groups (tick, row); `cells` are sorted by (row, bin) inside each tick."""
@@ -267,6 +278,7 @@ def _recouple(
             b = r.bins
             bag = bags[r.at : r.at + b]
             law = laws[r.at : r.at + b]
+            order = orders[r.at : r.at + b]
             real = np.zeros(b, dtype=np.int64)
             while i < ptr[t + 1] and row[i] == which:
                 real[bin_[i]] += count[i]
@@ -279,9 +291,10 @@ def _recouple(
             population = r.events
             fake = left  # events still to be placed among the surrogates
             mass = 1.0
-            for j in range(b):
+            for place in range(b):
+                j = order[place]
                 surrogate = fake
-                if j < b - 1 and fake > 0:
+                if place < b - 1 and fake > 0:
                     success = bag[j] + real[j]
                     v = uniform(r.seed, number[t], j)
                     tail, lower = hypergeometric_pit(real[j], success, population - success, left, v)

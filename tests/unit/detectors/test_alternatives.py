@@ -8,6 +8,7 @@ from detectors.alternatives import (
     Reason,
     Unavailable,
     boundary,
+    crowding,
     limit,
     material,
     mixture,
@@ -95,3 +96,11 @@ def test_a_fingerprint_changes_with_the_content_and_only_with_it():
     assert bank.fingerprint == material([0, 1], level=0.1 + 1e-13).fingerprint
     assert bank.fingerprint != material([0, 1], level=0.1001).fingerprint
     assert 0 <= bank.fingerprint < 2**63
+
+
+@given(laws)
+def test_crowding_has_mean_one_and_gains_where_x_is_large(law):
+    bank = crowding(law, KERNEL.values)
+    assert np.allclose(law @ np.exp(bank.log_e), 1, atol=1e-9)
+    assert (bank.log_e[0] < 0).all()
+    assert len(bank.names) == len(bank.log_prior)

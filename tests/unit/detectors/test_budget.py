@@ -42,3 +42,24 @@ def test_poisson_limits_leave_out_what_they_say(count):
 def test_a_budget_is_a_positive_number_of_alarms(bad):
     with pytest.raises(ValueError, match="alarms"):
         Budget(alarms=bad, period_s=1)
+
+
+def test_newcomers_share_the_reserve_however_many_they_are():
+    budget = Budget(alarms=1, period_s=MONTH)
+    few = budget.allot(10, known={"a": 1, "b": 3}, newcomers={"n1": 1}, reserve=0.2)
+    many = budget.allot(10, known={"a": 1, "b": 3}, newcomers={f"n{i}": 1 for i in range(1000)}, reserve=0.2)
+    assert few["b"] == many["b"] == pytest.approx(3 * few["a"])
+    assert sum(few.values()) == pytest.approx(budget.per_tick(10)) == pytest.approx(sum(many.values()))
+
+
+def test_a_retired_stream_leaves_its_share_to_the_rest():
+    budget = Budget(alarms=1, period_s=MONTH)
+    before = budget.allot(10, known={"a": 1, "b": 1}, newcomers={})
+    after = budget.allot(10, known={"a": 1}, newcomers={})
+    assert after["a"] == pytest.approx(2 * before["a"])
+    assert sum(after.values()) == pytest.approx(0.9 * budget.per_tick(10))
+
+
+def test_a_stream_cannot_be_known_and_new():
+    with pytest.raises(ValueError, match="differ"):
+        Budget(alarms=1, period_s=MONTH).allot(10, known={"a": 1}, newcomers={"a": 1})

@@ -1,0 +1,133 @@
+"""Any drift detector of river as a signal's detector, on the same counts as ours.
+
+    RiverDetector(lambda: river.drift.PageHinkley(), values=[0, 1])      .update(counts) -> Reading
+    tuned(make, settings, law=, values=, n=, spacing=) -> Tuned           calibrated by simulation, or refused
+
+River's detectors make no promise about false alarms: as they come they are *uncalibrated*. `tuned` picks, from
+settings ordered from eager to lazy, the first whose simulated spacing on stationary traffic keeps to the
+budget. That says nothing about traffic with a season, a wandering level or another size of tick.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from detectors.alternatives import probabilities
+from detectors.bins import unit_values
+from detectors.budget import poisson_upper_limit
+from detectors.reading import THRESHOLD, Reading, State
+
+MAX_EVENTS = 100_000  # of one tick, fed one by one
+
+
+class RiverDetector:
+    """A river detector fed with the values of a tick's events.
+
+    Parameters
+    ----------
+    make : builds the river detector; called again by `reset`, as some of river's own resets are incomplete.
+    values : (B,) x of each bin, in [0, 1]; detectors of errors get 0 or 1, split at 1/2.
+    binary : whether the detector wants booleans (river.drift.binary).
+    seed : of the order of events inside a tick, which counts do not hold.
+
+    Once it says drift it stays alarmed until `reset`: a late reader must not miss it.
+    """
+
+    def __init__(self, make: Callable[[], Any], *, values: ArrayLike, binary: bool = False, seed: int = 0) -> None:
+        self.values = unit_values(values)
+        self.binary = binary
+        self._make = make
+        self._seed = seed
+        self._alarmed = False
+        self.reset()
+
+    def update(self, counts: ArrayLike) -> Reading:
+        """Feeds one tick of (B,) integer counts."""
+        number = np.asarray(counts)
+        if number.shape != self.values.shape or number.dtype.kind not in "iu" or number.min() < 0:
+            raise ValueError(f"counts must be {len(self.values)} integers >= 0, got {number.dtype} {number.shape}")
+        if number.sum() > MAX_EVENTS:
+            raise ValueError(f"a tick of more than {MAX_EVENTS} events is too many to feed one by one")
+        if self._alarmed:
+            return self.reading()
+        x = self._rng.permutation(np.repeat(self.values, number))
+        for value in (x >= 0.5 if self.binary else x).tolist():
+            self._detector.update(value)
+            if self._detector.drift_detected:
+                self._alarmed = True
+                break
+        return self.reading()
+
+    def reading(self) -> Reading:
+        """The present reading: evidence is all or nothing."""
+        if self._alarmed:
+            return Reading(0.0, THRESHOLD, State.ALARMED, f"{type(self._detector).__name__} says drift")
+        return Reading(-np.inf, THRESHOLD, State.ARMED, f"{type(self._detector).__name__} says no drift")
+
+    def reset(self) -> None:
+        """A new detector that knows nothing."""
+        self._detector = self._make()
+        self._rng = np.random.default_rng(self._seed)
+        self._alarmed = False
+
+    def copy(self) -> RiverDetector:
+        """An independent detector that continues exactly from here."""
+        return copy.deepcopy(self)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A setting that keeps to a spacing of at least `lower` events with 99 % confidence, on stationary traffic."""
+
+    setting: float
+    spacing: float
+    lower: float
+
+
+def tuned(
+    make: Callable[[float], Any],
+    settings: Sequence[float],
+    *,
+    law: ArrayLike,
+    values: ArrayLike,
+    spacing: float,
+    binary: bool = False,
+    events: int = 1_000_000,
+    seed: int = 0,
+) -> Tuned | None:
+    """The first of the settings, ordered from eager to lazy, whose simulated spacing reaches `spacing` events.
+
+    Parameters
+    ----------
+    make : from a setting to a river detector. law, values : (B,) the traffic it is simulated on.
+    events : simulated per setting; at least ten spacings, or the limit says nothing.
+
+    Returns None where no setting keeps the budget.
+    """
+    q, x = probabilities(law), unit_values(values)
+    if events < 10 * spacing:
+        raise ValueError(f"{events} events are too few to simulate a spacing of {spacing}: use at least 10 times it")
+    rng = np.random.default_rng(seed)
+    stream: NDArray[np.float64] = rng.choice(x, size=events, p=q)
+    fed = (stream >= 0.5 if binary else stream).tolist()
+    for setting in settings:
+        alarms = 0
+        detector = make(setting)
+        enough = events / spacing * 1.5 + 30  # more alarms than this cannot pass
+        for value in fed:
+            detector.update(value)
+            if detector.drift_detected:
+                alarms += 1
+                detector = make(setting)
+                if alarms > enough:
+                    break
+        lower = events / poisson_upper_limit(alarms, 0.99)
+        if lower >= spacing and alarms <= enough:
+            return Tuned(setting, events / max(alarms, 1), lower)
+    return None
