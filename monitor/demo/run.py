@@ -31,7 +31,7 @@ from monitor.demo.wire import Record
 from monitor.demo.witness import Witness
 from monitor.errors import DriftlineError
 from monitor.incidents.model import Finding
-from monitor.incidents.words import incident_name, moment, title
+from monitor.incidents.words import incident_name, title
 from monitor.ingestion.worker import WorkerReport
 from monitor.pipeline.judge import JudgeReport
 from monitor.settings.model import Settings
@@ -238,7 +238,7 @@ class _Stage:
         )
         current = next((step.name for step in steps if step.done < 1), PHASES[-1].name)
         return DemoState(
-            clock=f"{datetime.fromtimestamp(self.clock.now_ms() / 1000, UTC):%H:%M:%S}",
+            clock=_clock(self.clock.now_ms()),
             speed=self._options.speed,
             steps=steps,
             message=_MESSAGES[current] if self.verdicts.learned or current != "baseline" else _MESSAGES["learning"],
@@ -257,8 +257,8 @@ class _Stage:
         policy = translate.alert_policy(self._settings)
         return Page(
             title=title(found, policy.phrases),
-            detail=f"{found.evidence.detail}; it began between {moment(found.onset_low_ms)} and "
-            f"{moment(found.onset_high_ms)}",
+            detail=f"{found.effect.current:.2g} now, {found.evidence.level or 0:.2g} approved; "
+            f"began {_clock(found.onset_low_ms)} to {_clock(found.onset_high_ms)}",
             after=f"after {asked} requests of the attack" if asked else "before the attack: a false alarm",
         )
 
@@ -282,6 +282,10 @@ _MESSAGES: Final = {
     "normal": "ordinary traffic",
     ATTACK: "half of the requests now feel for the edge of the decision",
 }
+
+
+def _clock(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M:%S}"
 
 
 def _state(*, message: str, clock: str, speed: float) -> DemoState:
