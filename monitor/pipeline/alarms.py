@@ -102,7 +102,7 @@ class Alarms:
         epoch = self._fleet.state.units[number].epoch
         strata = [] if epoch is None else epoch.strata
         slice_leads = bool(found.stratum) and len(strata) > 1
-        limit = watch.limits[strata.index(found.stratum)] if slice_leads else watch.limit
+        limit = watch.limit if found.evidence.level is None else found.evidence.level
         level = min(max(describe.end_level(found, limit), 1e-6), 1 - 1e-6)
         try:
             bank = material(

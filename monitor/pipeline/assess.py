@@ -10,7 +10,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
+import msgspec
 import numpy as np
 
 from monitor.incidents.model import Finding
@@ -22,7 +24,11 @@ from monitor.pipeline.panel import Panel
 from monitor.pipeline.ports import Baseline, LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.rules import advance_rules
+from monitor.pipeline.signals import LAYOUT
 from monitor.pipeline.state import JudgeState
+
+PIECE: Final = 200_000
+"""Cells that are worked on at once: with numpy, little dearer per cell than more at once, and 10 MB."""
 
 
 @dataclass(slots=True)
@@ -86,15 +92,17 @@ class Assessor:
         outcome = Assessment()
         position = self.judged_before
         while position < to_tick:
-            self._take_effect(position)
-            rest = between(counts, position, to_tick)
-            stop = min(to_tick, self._next_approval(), self._learning.ends(rest))
+            outcome.findings += self._take_effect(position)
+            self.fleet.split_budgets()
+            rest = _piece(counts, position, to_tick)
+            piece_end = int(rest.tick[-1]) + 1 if len(rest.tick) and rest.tick[-1] < counts.tick[-1] else to_tick
+            stop = min(piece_end, self._next_approval(), self._learning.ends(rest))
             alarm_tick, tests = self.fleet.panel.advance(between(rest, position, stop))
             done = stop if alarm_tick is None else alarm_tick + 1
             consumed = between(rest, position, done)
             self._learning.learn(consumed)
             outcome.findings += self._follow_rules(consumed, done)
-            found = [self._alarms.handle(test, done - 1) for test in tests]
+            found = [self._alarms.handle(test, done - 1) for test in sorted(tests, key=self.fleet.order_of)]
             outcome.findings += [finding for finding in found if finding is not None]
             outcome.baselines += self._learning.complete(done)
             position = self.fleet.state.judged_before = done
@@ -103,7 +111,9 @@ class Assessor:
     def _next_approval(self) -> int:
         return min((b.effective_tick for b in self._approved if b.effective_tick is not None), default=NEVER)
 
-    def _take_effect(self, position: int) -> None:
+    def _take_effect(self, position: int) -> list[Finding]:
+        """Approvals whose tick has come; what was found against the old baseline ends with it."""
+        ended: list[Finding] = []
         while self._approved and (self._approved[0].effective_tick or 0) <= position:
             baseline = self._approved.pop(0)
             number = self.fleet.number_of(baseline.unit)
@@ -112,19 +122,42 @@ class Assessor:
             if epoch is not None and (epoch.effective_tick, epoch.window) == (baseline.effective_tick, span):
                 continue  # the snapshot that we go on from has it
             counts = self.fleet.counts_of(number, baseline.from_tick, baseline.to_tick)
-            if len(counts.tick) == 0:
+            if not _are_those_of(counts, baseline):
                 counts = of_slices(kept_counts(baseline), self.fleet.slices_of(number))
             if len(counts.tick):
+                at_ms = position * self.fleet.rule.tick_ms
+                open_pages = [] if epoch is None else [w.finding for w in epoch.watches if w.finding is not None]
+                ended += [msgspec.structs.replace(finding, ended_at_ms=at_ms) for finding in open_pages]
                 self.fleet.activate(number, counts, span=span, tick=position)
+        return ended
 
     def _follow_rules(self, counts: LoadedCounts, to_tick: int) -> list[Finding]:
-        names = sorted(self.fleet.state.guardrails)
-        column = {name: i for i, name in enumerate(names)}
+        names = self.fleet.guardrails
         events = events_only(counts)
         ticks, row = np.unique(events.tick, return_inverse=True)
         table = np.zeros((len(ticks), len(names)), np.int64)
-        at = np.array([column[self.fleet.slices[i].guardrail] for i in events.cell.tolist()], np.int64)
-        np.add.at(table, (row, at), events.count)
+        np.add.at(table, (row, self.fleet.guardrails_of(events.cell)), events.count)
         return advance_rules(
             self.fleet.state, self.fleet.rule, ticks=ticks, guardrails=names, events=table, to_tick=to_tick
         )
+
+
+def _piece(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
+    """Whole ticks from ``from_tick`` on, not many more than :data:`PIECE` cells: a stop throws away little work."""
+    first, last = np.searchsorted(counts.tick, (from_tick, to_tick))
+    if last - first > PIECE:
+        last = np.searchsorted(counts.tick, counts.tick[first + PIECE], side="right")
+    return LoadedCounts(counts.tick[first:last], counts.cell[first:last], counts.count[first:last])
+
+
+def _are_those_of(counts: LoadedCounts, baseline: Baseline) -> bool:
+    """Whether the stored counts of the window are what was approved: nothing excluded, nothing gone by retention.
+
+    Cells of another column layout cannot be compared, nor used.
+    """
+    if baseline.layout != LAYOUT:
+        return True
+    cells, at = np.unique(counts.cell, return_inverse=True)
+    sums = np.zeros(len(cells), np.int64)
+    np.add.at(sums, at, counts.count)
+    return dict(zip(cells.tolist(), sums.tolist(), strict=True)) == dict(baseline.counts)

@@ -60,7 +60,7 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
     start = _onset(table, banks, chosen)
     after = table[start[1] :].sum(axis=0)
     before, now = _mean(baseline[chosen], values), _mean(after[chosen], values)
-    limit = watch.limit if len(chosen) > 1 else watch.limits[chosen[0]]
+    limit = _limit(watch.limits, chosen, after)
     ticks = alarm.excursion.ticks
     return Finding(
         id=finding_id(alarm.unit, signal.name, question.name, alarm.tick),
@@ -131,11 +131,19 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
     )
 
 
+def _limit(limits: list[float], chosen: list[int], after: NDArray[np.int64]) -> float:
+    """What the mean is held to: the strata's bounds in today's mix, so that the mix alone is not a change."""
+    bounds = np.asarray(limits)[chosen]
+    tested = ~np.isnan(bounds)
+    events = after[chosen].sum(axis=1)[tested]
+    return float(bounds[tested] @ events / events.sum()) if events.sum() else float(bounds[tested].mean())
+
+
 def end_level(finding: Finding, limit: float) -> float:
     """The drifted level that a test for the end must reject: halfway, on a log scale, from the bound to the drift."""
     if finding.direction is Direction.fall:
-        return float(1.0 - np.sqrt(max(1e-12, (1.0 - limit) * (1.0 - finding.effect.current))))
-    return float(np.sqrt(max(1e-12, limit * finding.effect.current)))
+        return float(1.0 - np.sqrt((1.0 - limit) * (1.0 - min(limit, finding.effect.current))))
+    return float(np.sqrt(limit * max(limit, finding.effect.current)))
 
 
 def _strata(alarm: Alarm) -> list[int]:

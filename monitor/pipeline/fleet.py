@@ -10,17 +10,21 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.budget import Budget
 from detectors.recoupling import seed_of
 from monitor.pipeline.epoch import NotTested, Window, material_test, notice_test, place_of, window_of
-from monitor.pipeline.loaded import events_only, of_slices
+from monitor.pipeline.loaded import between, events_only, joined, of_slices
 from monitor.pipeline.panel import NONE, Panel
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.state import Epoch, GuardrailState, JudgeState, NoticeWatch, UnitState, Watch
 from monitor.pipeline.units import unit_of
+
+MOST_CELLS_HELD = 2_000_000
+"""Counts of the past that are kept in memory while units learn: 48 MB."""
 
 History = Callable[[int, int], LoadedCounts]
 """Counts of the ticks in [from, to), all of them judged or being judged."""
@@ -38,7 +42,12 @@ class Fleet:
         self.tests: dict[int, tuple[int, Watch | NoticeWatch]] = {}
         """Test id -> unit number and the watch it serves (as its test or as its test for the end)."""
         self._index = {unit.unit: number for number, unit in enumerate(state.units)}
+        self.guardrails: list[str] = []
+        """Names, sorted."""
+        self._guardrail_of = np.zeros(64, np.int64)
         self._slices_of: dict[int, dict[int, Slice]] = {}
+        self._read: tuple[int, int, LoadedCounts] | None = None
+        self._unsplit = True
         for number, unit in enumerate(state.units):
             if unit.epoch is not None:
                 self._place_tests(number, unit.epoch)
@@ -51,6 +60,15 @@ class Fleet:
             self._slices_of.setdefault(number, {})[slice_id] = piece
             self.state.guardrails.setdefault(piece.guardrail, GuardrailState())
             self._place_slice(slice_id, number)
+        self.guardrails = sorted(self.state.guardrails)
+        place = {name: i for i, name in enumerate(self.guardrails)}
+        self._guardrail_of = np.zeros(max(self.slices, default=0) + 1, np.int64)
+        for slice_id, piece in self.slices.items():
+            self._guardrail_of[slice_id] = place[piece.guardrail]
+
+    def guardrails_of(self, slice_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """int64 (n,) places in :attr:`guardrails`."""
+        return self._guardrail_of[slice_ids]
 
     def number_of(self, unit: Slice) -> int:
         """The unit's number; a new unit gets the next."""
@@ -65,7 +83,20 @@ class Fleet:
 
     def counts_of(self, number: int, from_tick: int, to_tick: int) -> LoadedCounts:
         """The unit's counts of ticks in [from_tick, to_tick)."""
-        return of_slices(self.history(from_tick, to_tick), self.slices_of(number))
+        return of_slices(self._past(from_tick, to_tick), self.slices_of(number))
+
+    def _past(self, from_tick: int, to_tick: int) -> LoadedCounts:
+        """Counts of [from_tick, to_tick); units that learn together ask for much the same ticks, one by one."""
+        held = self._read
+        if held is not None and held[0] <= from_tick <= held[1] <= to_tick:
+            counts = joined(held[2], self.history(held[1], to_tick)) if held[1] < to_tick else held[2]
+            low = held[0]
+        else:
+            counts, low = self.history(from_tick, to_tick), from_tick
+        keep = low if len(counts.tick) <= MOST_CELLS_HELD else from_tick
+        kept = between(counts, keep, to_tick)
+        self._read = (keep, to_tick, kept) if len(kept.tick) <= MOST_CELLS_HELD else None
+        return between(counts, from_tick, to_tick)
 
     def window(self, number: int, counts: LoadedCounts) -> Window:
         """The unit's counts as the window of a baseline."""
@@ -98,12 +129,28 @@ class Fleet:
         self._share_of_traffic(number, window)
         self.respend()
 
+    def order_of(self, test: int) -> tuple[Slice, int, int, int]:
+        """By stream, signal and question, a notice before the pages: the same whoever registered a slice first."""
+        number, watch = self.tests[test]
+        question = -1 if isinstance(watch, NoticeWatch) else watch.question
+        return self.state.units[number].unit, watch.signal, question, test
+
     def paging(self, epoch: Epoch, signal: int) -> bool:
         """Whether a page of this signal is open: nothing else is said about it then."""
         return any(watch.finding is not None for watch in epoch.watches if watch.signal == signal)
 
     def respend(self) -> None:
-        """Split both budgets over what is armed now: units alike, then their signals, then the questions."""
+        """What is armed has changed: both budgets are split anew before the next tick."""
+        self._unsplit = True
+
+    def split_budgets(self) -> None:
+        """Split both budgets over what is armed now, if that has changed: units alike, then signals, then questions.
+
+        It looks at which tests are armed, and so only at the past, as the guarantee demands.
+        """
+        if not self._unsplit:
+            return
+        self._unsplit = False
         pages: list[tuple[int, float]] = []
         notices: list[tuple[int, float]] = []
         for unit in self.state.units:
@@ -214,13 +261,8 @@ class Fleet:
         name = self.state.units[number].unit.guardrail
         if not len(window.ticks):
             return
-        total = events_only(self.history(int(window.ticks[0]), int(window.ticks[-1]) + 1))
-        own = of_slices_named(total, self.slices, name)
+        total = events_only(self._past(int(window.ticks[0]), int(window.ticks[-1]) + 1))
+        is_own = self.guardrails_of(total.cell) == self.guardrails.index(name)
+        own = int(total.count[is_own].sum())
         others = int(total.count.sum()) - own
         self.state.guardrails[name].share = own / others if others else 0.0
-
-
-def of_slices_named(events: LoadedCounts, slices: Mapping[int, Slice], guardrail: str) -> int:
-    """Events of one guardrail among event counts (cell = slice id)."""
-    ids = np.array([i for i, piece in slices.items() if piece.guardrail == guardrail], np.int64)
-    return int(events.count[np.isin(events.cell, ids)].sum())

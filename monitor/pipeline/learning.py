@@ -51,17 +51,26 @@ class Learning:
         for number, unit in enumerate(self._fleet.state.units):
             if unit.epoch is not None or unit.learned < self._fleet.rule.baseline_events or unit.by_hand:
                 continue
-            counts = self._fleet.counts_of(number, unit.learning_from, tick)
-            window = self._fleet.window(number, counts)
-            if unit.restarts < MAX_RESTARTS and not agrees_with_itself(window):
-                half = len(window.ticks) // 2
-                unit.restarts += 1
-                unit.learning_from = int(window.ticks[half])
-                unit.learned = int(window.counts[half:, :, EVENTS_COLUMN].sum())
+            counts = self._homogeneous(number, tick)
+            if counts is None:
                 continue
             approved.append(self._baseline(number, counts, tick))
             self._fleet.activate(number, counts, span=(unit.learning_from, tick), tick=tick)
         return approved
+
+    def _homogeneous(self, number: int, tick: int) -> LoadedCounts | None:
+        """The window's counts once its halves agree; it moves on, at once, as often as what is left is enough."""
+        unit = self._fleet.state.units[number]
+        while unit.learned >= self._fleet.rule.baseline_events:
+            counts = self._fleet.counts_of(number, unit.learning_from, tick)
+            window = self._fleet.window(number, counts)
+            if unit.restarts >= MAX_RESTARTS or agrees_with_itself(window):
+                return counts
+            half = len(window.ticks) // 2
+            unit.restarts += 1
+            unit.learning_from = int(window.ticks[half])
+            unit.learned = int(window.counts[half:, :, EVENTS_COLUMN].sum())
+        return None
 
     def _learners(self, counts: LoadedCounts) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
         """(unit, ticks, events per tick) of the units that learn and have events here."""

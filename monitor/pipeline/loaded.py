@@ -16,6 +16,15 @@ def between(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
     return LoadedCounts(counts.tick[a:b], counts.cell[a:b], counts.count[a:b])
 
 
+def joined(first: LoadedCounts, second: LoadedCounts) -> LoadedCounts:
+    """Counts of ticks, then of later ticks."""
+    return LoadedCounts(
+        np.concatenate((first.tick, second.tick)),
+        np.concatenate((first.cell, second.cell)),
+        np.concatenate((first.count, second.count)),
+    )
+
+
 def of_slices(counts: LoadedCounts, slice_ids: Collection[int]) -> LoadedCounts:
     """The cells of these slices."""
     wanted = np.fromiter(slice_ids, np.int64, len(slice_ids))
@@ -30,7 +39,7 @@ def events_only(counts: LoadedCounts) -> LoadedCounts:
 
 
 def kept_counts(baseline: Baseline) -> LoadedCounts:
-    """The counts kept with a baseline, as one tick: for when those of its ticks are gone by retention."""
+    """The counts kept with a baseline, as one tick: how they scattered over ticks is not known."""
     cells = np.array(sorted(baseline.counts), np.int64)
     return LoadedCounts(
         np.full(len(cells), baseline.from_tick, np.int64),

@@ -70,32 +70,54 @@ def _silence(
 ) -> list[Finding]:
     found: list[Finding] = []
     heard = np.flatnonzero(own)
-    edges = np.r_[heard, len(ticks)]
-    start = 0
-    for edge in edges.tolist():
-        quiet = slice(start, edge)
-        if memory.silent is None and memory.share > 0 and edge > start:
-            siblings = memory.siblings + total[quiet].cumsum()
-            long_enough = (ticks[quiet] + 1 - memory.last_tick) * rule.tick_ms >= rule.silent_ms
-            for at in np.flatnonzero(long_enough).tolist():
-                expected = expected_events(share=memory.share, siblings=float(siblings[at]))
-                if silence(seen=0, expected=expected, burst=BURST).fires:
-                    memory.silent = _silent_finding(memory, rule, name, int(ticks[quiet][at]), expected)
-                    found.append(memory.silent)
-                    break
-        memory.siblings += int(total[quiet].sum())
-        if edge < len(ticks):
-            memory.siblings, memory.last_tick = 0, int(ticks[edge])
-            if memory.silent is not None:
-                ended_at_ms = (memory.last_tick + 1) * rule.tick_ms
-                ended = msgspec.structs.replace(memory.silent, ended_at_ms=ended_at_ms)
-                memory.silent = None
-                found.append(ended)
-        start = edge + 1
+    # The quiet stretches between them, as half-open ranges of ticks with events, and when it was heard last.
+    starts, edges = np.r_[0, heard + 1], np.r_[heard, len(ticks)]
+    last = np.r_[memory.last_tick, ticks[heard]]
+    before = np.r_[0, total.cumsum()]
+    quiet = edges > starts
+    until = ticks[np.maximum(edges - 1, 0)] + 1 if len(ticks) else np.zeros(1, np.int64)
+    long_enough = quiet & ((until - last) * rule.tick_ms >= rule.silent_ms)
+    for k in sorted({0, *np.flatnonzero(long_enough).tolist()}):
+        start, edge = int(starts[k]), int(edges[k])
+        if long_enough[k] and memory.silent is None and memory.share > 0:
+            siblings = (memory.siblings if k == 0 else 0) + before[start + 1 : edge + 1] - before[start]
+            at = _falls_silent(memory.share, rule, ticks[start:edge] + 1 - last[k], siblings)
+            if at is not None:
+                found.append(
+                    _silent_finding(
+                        rule,
+                        name,
+                        last_tick=int(last[k]),
+                        tick=int(ticks[start + at]),
+                        expected=expected_events(share=memory.share, siblings=float(siblings[at])),
+                        siblings=int(siblings[at]),
+                    )
+                )
+                memory.silent = found[-1]
+        if edge < len(ticks) and memory.silent is not None:
+            found.append(msgspec.structs.replace(memory.silent, ended_at_ms=(int(ticks[edge]) + 1) * rule.tick_ms))
+            memory.silent = None
+    memory.siblings = int(before[-1] - before[starts[-1]]) + (0 if len(heard) else memory.siblings)
+    memory.last_tick = int(last[-1])
     return found
 
 
-def _silent_finding(memory: GuardrailState, rule: JudgeRule, name: str, tick: int, expected: float) -> Finding:
+def _falls_silent(share: float, rule: JudgeRule, since: NDArray[np.int64], siblings: NDArray[np.int64]) -> int | None:
+    """Index of the tick from which on the guardrail counts as silent; what is expected of it only grows."""
+
+    def fires(at: int) -> bool:
+        expected = expected_events(share=share, siblings=float(siblings[at]))
+        return silence(seen=0, expected=expected, burst=BURST).fires
+
+    if not fires(len(siblings) - 1):
+        return None
+    first = int(np.searchsorted(since * rule.tick_ms, rule.silent_ms))
+    return next((at for at in range(first, len(siblings)) if fires(at)), None)
+
+
+def _silent_finding(
+    rule: JudgeRule, name: str, *, last_tick: int, tick: int, expected: float, siblings: int
+) -> Finding:
     at_ms = (tick + 1) * rule.tick_ms
     return _finding(
         name=name,
@@ -103,11 +125,11 @@ def _silent_finding(memory: GuardrailState, rule: JudgeRule, name: str, tick: in
         tick=tick,
         kind=Kind.page if rule.silence == "page" else Kind.notice,
         direction=Direction.fall,
-        onset_ms=((memory.last_tick + 1) * rule.tick_ms, at_ms),
+        onset_ms=((last_tick + 1) * rule.tick_ms, at_ms),
         at_ms=at_ms,
         effect=Effect(baseline=expected, current=0.0, ratio=0.0),
         events=0,
-        detail=f"{expected:.0f} events were due while its siblings judged {memory.siblings} and more; none came",
+        detail=f"{expected:.0f} events were due while its siblings judged {siblings}; none came",
     )
 
 
@@ -115,6 +137,10 @@ def _volume(
     memory: GuardrailState, rule: JudgeRule, name: str, ticks: NDArray[np.int64], own: NDArray[np.int64]
 ) -> list[Finding]:
     found: list[Finding] = []
+    if memory.window is None:  # its windows begin with its first event, whenever its name became known
+        begun = np.flatnonzero(own)
+        first = int(begun[0]) if len(begun) else len(ticks)
+        ticks, own = ticks[first:], own[first:]
     per_window = max(1, rule.volume_window_ms // rule.tick_ms)
     numbers, at = np.unique(ticks // per_window, return_inverse=True)
     sums = np.bincount(at, weights=own, minlength=len(numbers)).astype(np.int64)
@@ -133,10 +159,14 @@ def _volume(
 def _close_window(memory: GuardrailState, rule: JudgeRule, name: str, per_window: int) -> Finding | None:
     if memory.window is None:
         raise AssertionError("a window that never began cannot end")
-    verdict = volume(memory.in_window, memory.windows, tail=VOLUME_TAIL, minimum_ratio=VOLUME_RATIO)
-    first = not memory.unusual
+    past, first = memory.windows, not memory.unusual
+    memory.windows = [*past, memory.in_window][-WINDOWS:]
+    usual, here = sum(past), memory.in_window * len(past)
+    if usual < here * VOLUME_RATIO and here < usual * VOLUME_RATIO:
+        memory.unusual = False  # the ratio alone says so; fitting a law to every window would cost most of a tick
+        return None
+    verdict = volume(memory.in_window, past, tail=VOLUME_TAIL, minimum_ratio=VOLUME_RATIO)
     memory.unusual = verdict.fires
-    memory.windows = [*memory.windows, memory.in_window][-WINDOWS:]
     if not (verdict.fires and first):
         return None
     last_tick = (memory.window + 1) * per_window - 1
@@ -164,16 +194,15 @@ def _close_window(memory: GuardrailState, rule: JudgeRule, name: str, per_window
 def _source(state: JudgeState, rule: JudgeRule, ticks: NDArray[np.int64], to_tick: int) -> list[Finding]:
     limit = max(1, rule.source_silent_ms // rule.tick_ms)
     found: list[Finding] = []
-    before = state.last_tick
-    for tick in [*ticks.tolist(), None]:
-        until = to_tick if tick is None else tick
-        if before is not None and until - before > limit and not state.source_silent and rule.silence != "off":
-            at = before + limit
-            found.append(_source_finding(rule, before, at))
-            state.source_silent = True
-        if tick is not None:
-            before, state.source_silent = tick, False
-    state.last_tick = before
+    heard = ticks if state.last_tick is None else np.r_[state.last_tick, ticks]
+    for k in np.flatnonzero(np.diff(np.r_[heard, to_tick]) > limit).tolist():
+        said = state.source_silent and state.last_tick is not None and k == 0
+        if rule.silence != "off" and not said:
+            found.append(_source_finding(rule, int(heard[k]), int(heard[k]) + limit))
+    if len(heard):
+        # Whatever was heard last, the flag says whether the silence since then has been reported.
+        state.source_silent = rule.silence != "off" and to_tick - int(heard[-1]) > limit
+        state.last_tick = int(heard[-1])
     return found
 
 
