@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from monitor.events.batch import EventBatch, Vocabulary
 from monitor.events.columns import SLOT, Columns, to_batch
 from monitor.events.fingerprint import fingerprint
-from monitor.events.general import Event, read
+from monitor.events.general import read
 from monitor.events.interning import Interner
 from monitor.events.keyed import SubKey, keyed_hash
 from monitor.events.lookup import build_lookup
@@ -117,7 +117,7 @@ class Decoder:
         batch = to_batch(block=block, columns=columns, words=words, keep=keep, vocabulary=self._vocabulary)
         return Decoded(batch, rejected)
 
-    def _read(self, block: RecordBlock, row: int, *, has_timestamp: bool) -> Event:
+    def _read(self, block: RecordBlock, row: int, *, has_timestamp: bool) -> dict[str, str | bytes | int | float]:
         length = int(block.value_end[row] - block.value_start[row])
         if block.value_start[row] < 0:
             raise Rejection(Reason.null_value, "the record has no value")
@@ -126,25 +126,30 @@ class Decoder:
         value = block.buffer[block.value_start[row] : block.value_end[row]].tobytes()
         return read(value, has_timestamp=has_timestamp, max_depth=self._max_depth)
 
-    def _fill(self, columns: Columns, row: int, event: Event, aside: dict[int, str]) -> None:
-        signed, doubles = columns.cells.view(np.int64), columns.cells.view(np.float64)
-        for name, text in event.words.items():
-            hashed = self._hash(text.encode())
-            columns.cells[SLOT[name], row] = hashed
-            aside[hashed] = text
-        for name, identifier in event.identifiers.items():
-            columns.cells[SLOT[name], row] = self._hash(identifier)
-        for name, integer in event.integers.items():
-            signed[SLOT[name], row] = integer
-        for name, number in event.numbers.items():
-            doubles[SLOT[name], row] = number
-        columns.cells[SLOT["fingerprint"], row] = event.fingerprint
-        if event.text is not None:
-            text_bytes: NDArray[np.uint8] = np.frombuffer(event.text, np.uint8)
-            signed[SLOT["text_length"], row] = characters(text_bytes, 0, len(text_bytes))
-            columns.cells[SLOT["text_fingerprint"], row] = fingerprint(
-                text_bytes, 0, len(text_bytes), self._text_key.first, self._text_key.second
-            )
+    def _fill(
+        self, columns: Columns, row: int, event: dict[str, str | bytes | int | float], aside: dict[int, str]
+    ) -> None:
+        cells = columns.cells
+        for name, value in event.items():
+            if isinstance(value, str):
+                cells[SLOT[name], row] = hashed = self._hash(value.encode())
+                aside[hashed] = value
+            elif isinstance(value, bytes):
+                if name == "text":
+                    self._measure(cells, row, np.frombuffer(value, np.uint8))
+                else:
+                    cells[SLOT[name], row] = self._hash(value)
+            elif isinstance(value, float):
+                cells.view(np.float64)[SLOT[name], row] = value
+            else:
+                cells[SLOT[name], row] = value
+
+    def _measure(self, cells: NDArray[np.uint64], row: int, text: NDArray[np.uint8]) -> None:
+        """Length and fingerprint of the text; nothing else of it is kept."""
+        cells[SLOT["text_length"], row] = characters(text, 0, len(text))
+        cells[SLOT["text_fingerprint"], row] = fingerprint(
+            text, 0, len(text), self._text_key.first, self._text_key.second
+        )
 
     def _hash(self, text: bytes) -> int:
         key = self._string_key

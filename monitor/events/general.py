@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, NoReturn
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
 
 import numpy as np
 from numba import njit
@@ -35,18 +35,7 @@ _MAX_DIGITS: Final = 40
 """Longest integer that is read as one. Every range ends far below; the parser must not be made to multiply."""
 
 
-class Event(NamedTuple):
-    """What one record says, by field name; absent fields are not in the mappings."""
-
-    words: Mapping[str, str]
-    identifiers: Mapping[str, bytes]
-    integers: Mapping[str, int]
-    numbers: Mapping[str, float]
-    fingerprint: int
-    text: bytes | None
-
-
-def read(value: bytes, *, has_timestamp: bool, max_depth: int) -> Event:
+def read(value: bytes, *, has_timestamp: bool, max_depth: int) -> dict[str, str | bytes | int | float]:
     """Decode and check one record.
 
     Args:
@@ -54,41 +43,34 @@ def read(value: bytes, *, has_timestamp: bool, max_depth: int) -> Event:
         has_timestamp: whether the record itself has a time.
         max_depth: how deeply objects and arrays may be nested.
 
+    Returns:
+        what the event says by field name, absent and dropped fields left out: vocabulary strings as str,
+        identifiers and the text as UTF-8 bytes, numbers as float, everything else as an integer that is not
+        negative (choices by code, booleans 0 and 1, times in epoch milliseconds, rules by their count).
+
     Raises:
         Rejection: the record is not an acceptable event.
     """
     record = _parse(value, max_depth=max_depth)
-    if "v" not in record or record["v"] is None:
+    if record.get("v") is None:
         _missing("v")
-    _read_version(BY_NAME["v"], record["v"])  # first: another version may mean other things by the same names
+    _read_version(BY_NAME["v"], record.pop("v"))  # first: another version may mean other things by the same names
     seen: dict[str, Any] = {}
     for name, raw in record.items():
-        field = BY_NAME.get(name)
-        if field is not None and raw is not None:
-            read_value = _READERS[field.kind](field, raw)
+        if raw is not None and name in _READER:
+            field, reader = _READER[name]
+            read_value = reader(field, raw)
             if read_value is not None:
                 seen[name] = read_value
-    for field in FIELDS:
-        if field.required and field.name not in seen:
-            _missing(field.name)
+    if "guardrail" not in seen:
+        _missing("guardrail")
     if "time" not in seen and not has_timestamp:
         raise Rejection(Reason.no_time, "neither the event nor the record has a time")
     if seen.get("score_semantics") == ScoreSemantics.label_confidence and "score" in seen and "verdict" not in seen:
         raise Rejection(
             Reason.missing_field, "verdict is missing: a score that is a label's confidence needs the label"
         )
-    return Event(
-        words=_of(seen, Kind.word),
-        identifiers=_of(seen, Kind.identifier),
-        integers=_of(seen, Kind.time, Kind.integer, Kind.rules, Kind.choice, Kind.flag),
-        numbers=_of(seen, Kind.number),
-        fingerprint=seen.get("fingerprint", 0),
-        text=seen.get("text"),
-    )
-
-
-def _of(seen: Mapping[str, Any], *kinds: Kind) -> dict[str, Any]:
-    return {name: value for name, value in seen.items() if BY_NAME[name].kind in kinds}
+    return seen
 
 
 def _parse(value: bytes, *, max_depth: int) -> dict[str, Any]:
@@ -135,6 +117,7 @@ def _constant(name: str) -> NoReturn:
     raise Rejection(Reason.invalid_json, f"{name} is not JSON")
 
 
+_CODES: Final = {field.name: {word: code for code, word in enumerate(field.words)} for field in FIELDS}
 _JSON: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
 
 
@@ -176,9 +159,9 @@ def _utf8(field: Field, value: object) -> bytes:
     return text
 
 
-def _read_version(field: Field, value: object) -> int:
+def _read_version(field: Field, value: object) -> None:
     if isinstance(value, int | float) and not isinstance(value, bool) and value == VERSION:
-        return VERSION
+        return
     shown = repr(value)[:_SHOWN] if isinstance(value, int | float | str) else _type_name(value)
     raise Rejection(Reason.wrong_version, f"v is {shown}; this decoder reads {VERSION}")
 
@@ -199,11 +182,12 @@ def _read_choice(field: Field, value: object) -> int | None:
         _wrong_type(field, value, "a string")
     if not value:
         return None
-    if value not in field.words:
+    code = _CODES[field.name].get(value)
+    if code is None:
         raise Rejection(
             Reason.unknown_value, f"{field.name} is {value[:_SHOWN]!a}; allowed is {', '.join(field.words)}"
         )
-    return field.words.index(value)
+    return code
 
 
 def _read_flag(field: Field, value: object) -> int:
@@ -291,7 +275,6 @@ def _read_labels(field: Field, value: object) -> None:
 
 
 _READERS: Final[dict[Kind, Callable[[Field, Any], Any]]] = {
-    Kind.version: _read_version,
     Kind.word: _read_word,
     Kind.identifier: _read_identifier,
     Kind.choice: _read_choice,
@@ -304,3 +287,4 @@ _READERS: Final[dict[Kind, Callable[[Field, Any], Any]]] = {
     Kind.rules: _read_rules,
     Kind.labels: _read_labels,
 }
+_READER: Final = {field.name: (field, _READERS[field.kind]) for field in FIELDS if field.kind in _READERS}
