@@ -82,7 +82,7 @@ def settings_from(config: Path | None, *, database: str | None = None) -> Settin
     """
     from monitor.settings import load_settings
 
-    return load_settings(config, env=_environment(database))
+    return load_settings(config, database=database)
 
 
 def database_from(*, config: Path | None, database: str | None) -> str:
@@ -153,11 +153,3 @@ def _fail(message: str, code: Exit) -> NoReturn:
     for line in message.splitlines():
         click.echo(f"driftline: {line}", err=True)
     sys.exit(code)
-
-
-def _environment(database: str | None) -> dict[str, str]:
-    environment = dict(os.environ)
-    if database is not None:
-        environment["DRIFTLINE__DATABASE"] = database
-        environment.pop("DRIFTLINE__DATABASE_FILE", None)
-    return environment

@@ -26,7 +26,7 @@ class Loaded:
     Attributes:
         settings: the settings.
         file: the settings file; None if there was none.
-        variables: environment variable per path of keys and list positions.
+        variables: environment variable (or ``--database``) per path of keys and list positions.
     """
 
     settings: Settings
@@ -34,20 +34,25 @@ class Loaded:
     variables: Mapping[tuple[str | int, ...], str]
 
 
-def load_settings(path: Path | str | None = None, *, env: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(
+    path: Path | str | None = None, *, env: Mapping[str, str] = os.environ, database: str | None = None
+) -> Settings:
     """The settings of one file, with ``DRIFTLINE__SECTION__KEY`` variables over it.
 
     Args:
         path: the file; None means ``driftline.yaml`` in the working directory.
         env: environment variables.
+        database: URL in place of whatever file and environment say about the database.
 
     Raises:
         SettingsError: one line per problem.
     """
-    return read_settings(path, env=env).settings
+    return read_settings(path, env=env, database=database).settings
 
 
-def read_settings(path: Path | str | None = None, *, env: Mapping[str, str] = os.environ) -> Loaded:
+def read_settings(
+    path: Path | str | None = None, *, env: Mapping[str, str] = os.environ, database: str | None = None
+) -> Loaded:
     """As :func:`load_settings`, with where the values came from."""
     file: Path | None = Path(DEFAULT_FILE if path is None else path)
     overridden = any(name.upper().startswith(PREFIX) for name in env)
@@ -59,6 +64,10 @@ def read_settings(path: Path | str | None = None, *, env: Mapping[str, str] = os
             )
         file = None
     tree, variables = overlay({} if file is None else read_yaml_file(file), env)
+    if database is not None:
+        tree.pop("database_file", None)
+        tree["database"] = database
+        variables[("database",)] = "--database"
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
