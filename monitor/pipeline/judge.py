@@ -20,13 +20,16 @@ from monitor.errors import DriftlineError, Fenced
 from monitor.incidents.model import Finding
 from monitor.pipeline import snapshot
 from monitor.pipeline.assess import Assessment, Assessor
-from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore
+from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore, LoadedCounts
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.state import JudgeState
 
 LEASE_MS: Final = 10_000
+CELLS: Final = 1_000_000
+"""Counts judged in one step when catching up: a second or so, well within the lease, and 24 MB."""
+FEW_TICKS: Final = 60
 MAX_TICKS: Final = 8_640
-"""Ticks judged in one step when catching up: a day of 10 s ticks bounds memory and the length of a transaction."""
+"""A day of 10 s ticks, however thin it is."""
 
 Respond = Callable[[AlertStore, Finding, int], Finding]
 """Saves a finding's new version and opens, extends or ends its incident; (store, finding, now_ms)."""
@@ -73,6 +76,8 @@ class Judge:
         self._renewed_ms = 0
         self._newest_slice = 0
         self._snapshot_at = 0
+        self._ticks = FEW_TICKS
+        """Ticks of the next step; follows the density of the counts."""
 
     @property
     def assessor(self) -> Assessor | None:
@@ -124,14 +129,7 @@ class Judge:
         assessor = self._assessor
         if assessor is None or closed is None or closed <= assessor.judged_before:
             return JudgeReport(Step.waiting, None if assessor is None else assessor.judged_before)
-        start, end = assessor.judged_before, min(closed, assessor.judged_before + MAX_TICKS)
-        counts = self._store.counts(start, end)
-        if len(counts.tick) == 0:
-            end = closed  # a long quiet stretch costs nothing
-            counts = self._store.counts(start, end)
-            if len(counts.tick):
-                end = min(closed, int(counts.tick[0]) + MAX_TICKS)
-                counts = self._store.counts(start, end)
+        counts, end = self._next_counts(assessor.judged_before, closed)
         self._learn_slices(assessor)
         approved = [assessor.approve(baseline) for baseline in self._pending()]
         assessment = assessor.advance(counts, end)
@@ -146,6 +144,17 @@ class Judge:
                 store.save_snapshot(snapshot.dump(assessor.fleet))
                 self._snapshot_at = end
         return JudgeReport(Step.judged, end, assessment)
+
+    def _next_counts(self, start: int, limit: int) -> tuple[LoadedCounts, int]:
+        """Counts of the next ticks up to ``limit``, about :data:`CELLS` of them, and the tick after those."""
+        first = self._store.first_tick(since=start)
+        if first is None or first >= limit:
+            return self._store.counts(start, start), limit  # a long quiet stretch costs nothing
+        end = min(limit, first + self._ticks)
+        counts = self._store.counts(start, end)
+        wanted = self._ticks * CELLS // max(1, len(counts.tick))
+        self._ticks = min(max(1, wanted), 2 * self._ticks, MAX_TICKS)
+        return counts, end
 
     def _with_offsets(self, finding: Finding) -> Finding:
         """Ties the evidence to the log: the offsets from the onset estimate to the alarm."""
@@ -186,6 +195,5 @@ class Judge:
         self._newest_slice, self._snapshot_at = 0, start
         self._learn_slices(assessor)
         while judged is not None and assessor.judged_before < judged:
-            end = min(judged, assessor.judged_before + MAX_TICKS)
-            assessor.advance(self._store.counts(assessor.judged_before, end), end)  # said before: not said again
+            assessor.advance(*self._next_counts(assessor.judged_before, judged))  # said before: not said again
         return assessor

@@ -214,8 +214,8 @@ class JudgeStore(Protocol):
     def judged_before(self) -> int | None:
         """Ticks below this are judged; None before the first judgement."""
 
-    def first_tick(self) -> int | None:
-        """The oldest tick with counts."""
+    def first_tick(self, *, since: int | None = None) -> int | None:
+        """The oldest tick with counts, or the oldest from ``since`` on."""
 
     def counts(self, from_tick: int, to_tick: int) -> LoadedCounts:
         """Counts of ticks in [from_tick, to_tick)."""

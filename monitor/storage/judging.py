@@ -64,10 +64,12 @@ class SqlJudgeStore(JudgeStore):
         with self._database.reading() as connection:
             return connection.execute(select(t.judge.c.judged_before)).scalar_one_or_none()
 
-    def first_tick(self) -> int | None:
-        """The oldest tick with counts."""
+    def first_tick(self, *, since: int | None = None) -> int | None:
+        """The oldest tick with counts, or the oldest from ``since`` on."""
+        tick = t.tick_counts.c.tick
+        from_then = [] if since is None else [tick >= int(since)]
         with self._database.reading() as connection:
-            query = select(func.min(t.tick_counts.c.tick)).where(*self._of_layout())
+            query = select(func.min(tick)).where(*from_then, *self._of_layout())
             oldest: int | None = connection.execute(query).scalar_one()
         return oldest
 
