@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -35,7 +36,8 @@ def demo(once: bool, seed: int, speed: float, directory: Path | None, as_json: b
     from monitor.demo.run import DemoOptions, run_demo
 
     place = directory or Path(tempfile.mkdtemp(prefix="driftline-demo-"))
-    options = DemoOptions(directory=place.resolve(), seed=seed, speed=speed, once=once)
+    program = "driftline" if shutil.which("driftline") else sys.argv[0]
+    options = DemoOptions(directory=place.resolve(), seed=seed, speed=speed, once=once, program=program)
     with _shown(place, as_json=as_json) as show:
         page = run_demo(options, show)
     if page is None:

@@ -62,6 +62,8 @@ class DemoOptions:
     seed: int = 7
     speed: float = SPEED
     once: bool = False
+    program: str = "driftline"
+    """How a person on this machine calls the command line."""
 
 
 def settings_of(options: DemoOptions, servers: str) -> Settings:
@@ -272,7 +274,7 @@ class _Stage:
         return Incident(
             name=incident_name(incident.id),
             severity=incident.severity.value,
-            address=f"driftline incidents show {incident.id} --database {url}",
+            address=f"{self._options.program} incidents show {incident.id} --database {url}",
         )
 
 
