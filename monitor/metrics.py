@@ -99,9 +99,7 @@ class Gauge(_Bounded):
         self._registry = registry
         self._refused = refused
         self._shown = False
-        self._series = prometheus_client.Gauge(
-            definition.name, definition.meaning, definition.labels, registry=None
-        )
+        self._series = prometheus_client.Gauge(definition.name, definition.meaning, definition.labels, registry=None)
 
     def set(self, value: float, **labels: str) -> None:
         """Set it; beyond the bound nothing is shown, and that is counted."""
@@ -135,7 +133,6 @@ class Gauge(_Bounded):
                 self._series.labels(*values).set(value)
         if len(series) > len(kept):
             self._refused.add(len(series) - len(kept), metric=self.definition.name)
-
 
     def _show(self) -> None:
         with self._lock:
