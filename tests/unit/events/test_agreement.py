@@ -37,15 +37,28 @@ def string_literal(draw: st.DrawFn, texts: st.SearchStrategy[str] = TEXT) -> str
     return draw(st.sampled_from([literal, literal, literal.replace("a", "\\u0061"), literal.replace("/", "\\/")]))
 
 
-ANY_VALUE = st.recursive(
-    st.one_of(st.sampled_from(["null", "true", "false", "nul", "NaN", "-Infinity", ""]), NUMERALS, string_literal()),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3).map(lambda items: "[" + ",".join(items) + "]"),
-        st.lists(st.tuples(string_literal(), inner), max_size=3).map(
-            lambda pairs: "{" + " , ".join(f"{key} : {value}" for key, value in pairs) + "}"
+def nested(scalars: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.recursive(
+        scalars,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3).map(lambda items: "[" + ",".join(items) + "]"),
+            st.lists(st.tuples(string_literal(), inner), max_size=3).map(
+                lambda pairs: "{" + " , ".join(f"{key} : {value}" for key, value in pairs) + "}"
+            ),
         ),
-    ),
-    max_leaves=8,
+        max_leaves=8,
+    )
+
+
+UNKNOWN_VALUE = nested(
+    st.one_of(
+        st.sampled_from(["null", "true", "false"]),
+        st.floats(allow_nan=False, allow_infinity=False).map(repr),
+        string_literal(),
+    )
+)
+ANY_VALUE = nested(
+    st.one_of(st.sampled_from(["null", "true", "false", "nul", "NaN", "-Infinity", ""]), NUMERALS, string_literal())
 )
 
 
@@ -89,17 +102,55 @@ def fitting(field: Field) -> st.SearchStrategy[str]:
             return string_literal()
 
 
+PLAIN = st.text(st.characters(codec="utf-8", exclude_characters='"\\', min_codepoint=32), max_size=25).map(
+    lambda text: f'"{text}"'
+)
+
+
+def valid(field: Field) -> st.SearchStrategy[str]:
+    """Values that are certainly right, written plainly."""
+    match field.kind:
+        case Kind.version:
+            return st.just("1")
+        case Kind.choice:
+            return st.sampled_from([f'"{word}"' for word in field.words] + ['""', "null"])
+        case Kind.flag:
+            return st.sampled_from(["true", "false", "null"])
+        case Kind.time:
+            return st.one_of(st.integers(NOW_MS - 10**6, NOW_MS).map(str), st.just('"2026-01-01T05:30:00.25+05:30"'))
+        case Kind.integer:
+            return st.integers(field.minimum, field.maximum).map(str)
+        case Kind.number:
+            return st.floats(field.minimum, field.maximum).map(lambda number: repr(abs(number)))
+        case Kind.fingerprint:
+            return st.integers(0, 2**64 - 1).map(lambda number: f'"{number:016x}"')
+        case Kind.rules:
+            return st.lists(string_literal(), max_size=4).map(lambda items: "[" + ",".join(items) + "]")
+        case Kind.labels:
+            return st.dictionaries(PLAIN, PLAIN, max_size=4).map(
+                lambda labels: "{" + ",".join(f"{key}:{value}" for key, value in labels.items()) + "}"
+            )
+        case Kind.text:
+            return string_literal()
+        case Kind.word | Kind.identifier:
+            return PLAIN
+
+
 @st.composite
 def record(draw: st.DrawFn) -> bytes:
-    """A record that is nearly an event: any fields in any order, some twice, some wrong, some cut or damaged."""
-    members = [('"v"', draw(fitting(FIELDS[0])))] if draw(st.integers(0, 9)) else []
-    if draw(st.integers(0, 9)):
-        members.append(('"guardrail"', draw(string_literal(st.sampled_from(["pii", "toxicity", "é", "a/b"])))))
-    for field in draw(st.lists(st.sampled_from(FIELDS), max_size=8)):
-        strange = draw(st.integers(0, 9)) == 0
-        members.append((f'"{field.name}"', draw(ANY_VALUE if strange else fitting(field))))
-    for _ in range(draw(st.integers(0, 2))):
-        members.append((draw(string_literal()), draw(ANY_VALUE)))
+    """An event, or nearly one: any fields in any order, some twice, some wrong, some cut or damaged."""
+    tame = draw(st.booleans())
+    value_of = valid if tame else fitting
+    members = []
+    if tame or draw(st.integers(0, 9)):
+        members.append(('"v"', draw(value_of(FIELDS[0]))))
+    if tame or draw(st.integers(0, 9)):
+        names = ["pii", "toxicity", "é"] if tame else ["pii", "toxicity", "é", "a/b", ""]
+        members.append(('"guardrail"', draw(st.sampled_from([f'"{name}"' for name in names]))))
+    for field in draw(st.lists(st.sampled_from(FIELDS[4:] if tame else FIELDS), max_size=8)):
+        strange = not tame and draw(st.integers(0, 9)) == 0
+        members.append((f'"{field.name}"', draw(ANY_VALUE if strange else value_of(field))))
+    members += draw(st.lists(st.tuples(string_literal(), UNKNOWN_VALUE if tame else ANY_VALUE), max_size=2))
     members = draw(st.permutations(members))
     space = draw(SPACE)
     joined = f"{space},{space}".join(f"{key}{space}:{space}{value}" for key, value in members)

@@ -293,7 +293,7 @@ def test_identifiers_hash_differently_under_another_key_and_equally_under_the_sa
 )
 def test_unusable_settings_are_refused(settings: dict[str, object]) -> None:
     arguments: dict[str, object] = {"key": bytes(16)} | settings
-    with pytest.raises(ValueError, match="must be|needs at least"):
+    with pytest.raises(ValueError, match=r"must be|needs at least"):
         Decoder(Vocabulary.bounded(), **arguments)  # type: ignore[arg-type]
 
 

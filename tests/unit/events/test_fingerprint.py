@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,10 +74,7 @@ def naive(text: bytes, key: SubKey) -> int:
 
     tokens = [one_token(token) for token in text.split()]
     mask = (1 << 64) - 1
-    pairs = [
-        ((((a << 23 | a >> 41) & mask) + b) * 0x9E3779B97F4A7C15) & mask
-        for a, b in zip(tokens, tokens[1:], strict=False)
-    ]
+    pairs = [((((a << 23 | a >> 41) & mask) + b) * 0x9E3779B97F4A7C15) & mask for a, b in pairwise(tokens)]
     features = tokens + pairs
     return sum(1 << bit for bit in range(64) if 2 * sum(f >> bit & 1 for f in features) > len(features))
 
