@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,40 +11,10 @@ from typing import Any, Final, Literal
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from monitor.errors import SettingsError
+from monitor.settings.secret import SecretPlace
 
 MEBI: Final = 1 << 20
 SASL_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
-SECRET_BYTES: Final = 64 * 1024  # a password or token is a line; anything longer is the wrong file
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """Where a secret is kept: in a file (first line) or in an environment variable, never in the settings."""
-
-    file: Path | None = None
-    variable: str | None = None
-
-    def read(self) -> str:
-        """The secret, as it is there now: files may be rotated.
-
-        Raises:
-            SettingsError: neither or both places are given, or nothing is there.
-        """
-        if (self.file is None) == (self.variable is None):
-            raise SettingsError("a secret needs either a file or an environment variable")
-        if self.file is not None:
-            try:
-                with self.file.open(encoding="utf-8") as lines:
-                    value = lines.read(SECRET_BYTES).split("\n", 1)[0].strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise SettingsError(f"secret file {self.file} cannot be read: {error}") from error
-            if not value:
-                raise SettingsError(f"secret file {self.file} is empty")
-            return value
-        value = os.environ.get(str(self.variable), "")
-        if not value:
-            raise SettingsError(f"environment variable {self.variable} of a secret is not set")
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +24,7 @@ class Tls:
     authority_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
-    key_password: Secret | None = None
+    key_password: SecretPlace | None = None
     check_hostname: bool = True
 
 
@@ -65,7 +34,7 @@ class Sasl:
 
     mechanism: str
     user: str = ""
-    password: Secret | None = None
+    password: SecretPlace | None = None
     token_file: Path | None = None
 
 
@@ -168,7 +137,7 @@ class TokenFile(AbstractTokenProvider):  # type: ignore[misc]  # the client carr
     """OAUTHBEARER token that somebody else keeps fresh in a file; read at every login."""
 
     def __init__(self, file: Path) -> None:
-        self._secret = Secret(file=file)
+        self._secret = SecretPlace(file=file)
 
     def token(self) -> str:
         """The token as it is now."""

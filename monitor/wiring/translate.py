@@ -6,7 +6,7 @@ from pathlib import Path
 
 from monitor.alerting.policy import AlertPolicy, Route
 from monitor.errors import SettingsError
-from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Secret, Tls
+from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
 from monitor.pipeline.count import CountRule
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import SIGNALS
@@ -74,7 +74,7 @@ def kafka_connection(kafka: Kafka) -> KafkaConnection:
         else Sasl(
             mechanism=kafka.sasl.mechanism,
             user=kafka.sasl.username,
-            password=Secret(file=_path(kafka.sasl.password_file), variable=kafka.sasl.password_env),
+            password=kafka.sasl.password,
         ),
     )
 

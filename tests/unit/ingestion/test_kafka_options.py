@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import SettingsError
-from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Secret, Tls
+from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
+from monitor.settings.secret import SecretPlace
 
 SERVERS = ("broker:9093",)
 
@@ -28,7 +29,7 @@ def test_a_plain_connection_needs_only_servers() -> None:
 def test_a_password_is_read_from_its_file_and_shown_nowhere(tmp_path: Path, mechanism: str) -> None:
     file = tmp_path / "password"
     file.write_text("s3cret-word\n", encoding="utf-8")
-    options = source(KafkaConnection(SERVERS, tls=Tls(), sasl=Sasl(mechanism, "user", Secret(file=file))))
+    options = source(KafkaConnection(SERVERS, tls=Tls(), sasl=Sasl(mechanism, "user", SecretPlace(file=file))))
     told = options.client_settings()
     assert told["security_protocol"] == "SASL_SSL"
     assert told["sasl_plain_password"] == "s3cret-word"
@@ -39,7 +40,7 @@ def test_a_password_is_read_from_its_file_and_shown_nowhere(tmp_path: Path, mech
 
 def test_a_secret_may_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY_PASSWORD", "s3cret-word")
-    options = source(KafkaConnection(SERVERS, tls=Tls(key_password=Secret(variable="KEY_PASSWORD"))))
+    options = source(KafkaConnection(SERVERS, tls=Tls(key_password=SecretPlace(variable="KEY_PASSWORD"))))
     assert options.client_settings()["ssl_password"] == "s3cret-word"
     assert "s3cret-word" not in repr(options)
 
@@ -59,12 +60,11 @@ def test_a_token_is_read_from_its_file_at_every_login(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("secret", "message"),
     [
-        (Secret(), "either a file or an environment variable"),
-        (Secret(file=Path("/nowhere/password")), "/nowhere/password"),
-        (Secret(variable="NO_SUCH_VARIABLE_HERE"), "NO_SUCH_VARIABLE_HERE"),
+        (SecretPlace(file=Path("/nowhere/password")), "/nowhere/password"),
+        (SecretPlace(variable="NO_SUCH_VARIABLE_HERE"), "NO_SUCH_VARIABLE_HERE"),
     ],
 )
-def test_a_missing_secret_is_named(secret: Secret, message: str) -> None:
+def test_a_missing_secret_is_named(secret: SecretPlace, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         secret.read()
 
