@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.events import decode as decode_module
-from monitor.events.schema import FIELDS, Field, Kind
+from monitor.events.schema import BY_NAME, FIELDS, Field, Kind
 from tests.unit.events.blocks import NOW_MS, block_of, comparable, event, new_decoder
 
 SPACE = st.sampled_from(["", "", "", " ", "\n", "\t\r ", "          "])
@@ -102,6 +102,8 @@ def fitting(field: Field) -> st.SearchStrategy[str]:
             return string_literal()
 
 
+SCORING = ["score", "score_semantics", "verdict"]
+"""Fields whose values depend on each other, so they must be drawn together often enough."""
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters='"\\', min_codepoint=32), max_size=25).map(
     lambda text: f'"{text}"'
 )
@@ -150,6 +152,9 @@ def record(draw: st.DrawFn) -> bytes:
     for field in draw(st.lists(st.sampled_from(FIELDS[4:] if tame else FIELDS), max_size=8)):
         strange = not tame and draw(st.integers(0, 9)) == 0
         members.append((f'"{field.name}"', draw(ANY_VALUE if strange else value_of(field))))
+    if draw(st.booleans()):
+        scoring = draw(st.lists(st.sampled_from(SCORING), unique=True))
+        members += [(f'"{name}"', draw(value_of(BY_NAME[name]))) for name in scoring]
     members += draw(st.lists(st.tuples(string_literal(), UNKNOWN_VALUE if tame else ANY_VALUE), max_size=2))
     members = draw(st.permutations(members))
     space = draw(SPACE)
@@ -168,6 +173,7 @@ def record(draw: st.DrawFn) -> bytes:
 @given(st.lists(record(), max_size=6), st.sampled_from([NOW_MS, -1, 1 << 60]), st.sampled_from([1, 2, 3, 32, 64]))
 @example([b'{"v":1,"v":null,"guardrail":"g"}', b'{"v":1,"guardrail":"g","guardrail":""}'], NOW_MS, 32)
 @example([b'{"v":1,"guardrail":"g","score":0.1234567890123456789,"threshold":1e-5}'], NOW_MS, 32)
+@example([b'{"v":1,"guardrail":"g","score":0.5,"score_semantics":"label_confidence"}'], NOW_MS, 32)
 @example([b'{"v":1,"guardrail":"g","text":"\\ud83d\\ude00\\ud83d x","text":null}'], NOW_MS, 32)
 @example([b'{"v":1,"guardrail":"g","x":[{},[],{"a":[1,{"b":null}]}]}'], NOW_MS, 4)
 def test_both_paths_give_the_same_columns_and_rejections(values: list[bytes], timestamp_ms: int, depth: int) -> None:
