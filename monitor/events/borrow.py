@@ -2,7 +2,8 @@
 
 numba counts references to an array's memory on every call between compiled functions, with an atomic addition each
 time; over a record with 17 fields that is three times the work of reading it. A borrowed array has no counter: it is
-only valid while the array it was borrowed from is alive, as the arguments of the outermost function are.
+only valid while the array it was borrowed from is alive. Borrow arguments of the outermost function and nothing else:
+their owner is the Python caller, while a local array may be freed right after its last use, which is the borrowing.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from monitor.events.keyed import SubKey, keyed_hash
 from monitor.events.lookup import build_lookup
 from monitor.events.reasons import Reason, Rejected, Rejection
 from monitor.events.records import RecordBlock
-from monitor.events.scanner import scan
+from monitor.events.scanner import no_order, scan
 from monitor.events.schema import LAST_TIME_MS
 from monitor.events.utf8 import characters
 
@@ -69,6 +69,7 @@ class Decoder:
         self._max_depth = max_depth
         self._interner = Interner(vocabulary)
         self._lookup = build_lookup()
+        self._order = no_order()
         self._keys = np.array([*self._string_key.words(), *self._text_key.words()], np.uint64)
 
     def decode(self, block: RecordBlock) -> Decoded:
@@ -104,6 +105,7 @@ class Decoder:
                 self._lookup.fields,
                 self._keys,
                 self._max_depth,
+                self._order,
             )
         rejected: list[Rejected] = []
         for row in np.flatnonzero(~keep).tolist():

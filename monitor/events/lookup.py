@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from monitor.events.columns import SLOT
 from monitor.events.schema import FIELDS, Kind
-from monitor.events.words import partial_word
+from monitor.events.words import partial_word, word
 
 NAME_BYTES: Final = 24
 """Longest field name that can be looked up: three words."""
@@ -29,8 +29,9 @@ UNKNOWN: Final = -1
 VERSION, WORD, IDENTIFIER, CHOICE, FLAG, TIME, INTEGER, NUMBER, FINGERPRINT, TEXT, RULES, LABELS = range(12)
 """How a field is read, as :class:`Kind`, but plain integers for compiled code."""
 
-NAME, KIND, PLACE, MINIMUM, MAXIMUM, CHOICES = 0, 3, 4, 5, 6, 7
-"""Columns of the field rows: 3 words of the name, kind, slot in the cells, range, then 2 words for each choice."""
+NAME, MASK, LENGTH, KIND, PLACE, MINIMUM, MAXIMUM, CHOICES = 0, 3, 6, 7, 8, 9, 10, 11
+"""Columns of the field rows: the name as 3 words, the bits of these words that it covers, its length, the kind, the
+slot in the cells, the range, then 2 words for each choice."""
 
 
 class Lookup(NamedTuple):
@@ -39,7 +40,7 @@ class Lookup(NamedTuple):
     Attributes:
         slots: uint64 (129,), hash slot to field row, 128 times; beyond the last field: empty. Then the multiplier
             that makes the hash of the names perfect.
-        fields: uint64 (fields, 7 + 2 * choices), a row per field in the order of the table of fields.
+        fields: uint64 (fields, 11 + 2 * choices), a row per field in the order of the table of fields.
     """
 
     slots: NDArray[np.uint64]
@@ -47,7 +48,7 @@ class Lookup(NamedTuple):
 
 
 def _as_words(text: str, count: int) -> list[int]:
-    padded = text.encode().ljust(8 * count, b"\0")
+    padded = text.encode("latin-1").ljust(8 * count, b"\0")
     if len(padded) > 8 * count:
         raise ValueError(f"{text!r} has more than {8 * count} bytes, the longest name that the scanner compares")
     return [int.from_bytes(padded[i : i + 8], "little") for i in range(0, 8 * count, 8)]
@@ -59,14 +60,16 @@ def build_lookup() -> Lookup:
     fields = np.zeros((len(FIELDS), CHOICES + 2 * longest), np.uint64)
     kinds = list(Kind)
     for row, field in zip(fields, FIELDS, strict=True):
-        row[NAME:KIND] = _as_words(field.name, 3)
+        row[NAME:MASK] = _as_words(field.name, 3)
+        row[MASK:LENGTH] = _as_words("\xff" * len(field.name), 3)
+        row[LENGTH] = len(field.name)
         row[KIND] = kinds.index(field.kind)
         row[PLACE] = SLOT.get(field.name, 0)
         row[MINIMUM] = field.minimum
         row[MAXIMUM] = field.maximum
         for code, choice in enumerate(field.words):
             row[CHOICES + 2 * code : CHOICES + 2 * code + 2] = _as_words(choice, 2)
-    multiplier, places = _perfect(fields[:, NAME:KIND])
+    multiplier, places = _perfect(fields[:, NAME:MASK])
     slots = np.full(_SIZE + 1, len(FIELDS), np.uint64)
     slots[places] = np.arange(len(FIELDS))
     slots[_SIZE] = multiplier
@@ -99,6 +102,22 @@ def find_field(buffer, start, end, slots, fields):  # type: ignore[no-untyped-de
     if fields[field, 0] != first or fields[field, 1] != second or fields[field, 2] != third:
         return np.int64(UNKNOWN)
     return np.int64(field)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def is_field(buffer, start, end, field, fields):  # type: ignore[no-untyped-def]
+    """Whether the string whose body begins at ``start`` is the name of this field, without looking for its end.
+
+    False also if fewer than 25 bytes are left of the record: the longest name and a quote.
+    """
+    if start + NAME_BYTES >= end:
+        return False
+    return (
+        (word(buffer, start) & fields[field, 3]) == fields[field, 0]
+        and buffer[np.uint64(start) + fields[field, 6]] == 0x22
+        and (word(buffer, start + 8) & fields[field, 4]) == fields[field, 1]
+        and (word(buffer, start + 16) & fields[field, 5]) == fields[field, 2]
+    )
 
 
 @njit(cache=True, nogil=True, forceinline=True)

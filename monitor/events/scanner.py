@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from monitor.events.batch import ScoreSemantics
 from monitor.events.borrow import borrow
@@ -25,6 +26,7 @@ from monitor.events.lookup import (
     INTEGER,
     KIND,
     LABELS,
+    LENGTH,
     MAXIMUM,
     MINIMUM,
     NUMBER,
@@ -32,9 +34,11 @@ from monitor.events.lookup import (
     RULES,
     TEXT,
     TIME,
+    UNKNOWN,
     VERSION,
     WORD,
     find_field,
+    is_field,
 )
 from monitor.events.utf8 import characters, is_ascii, is_utf8, unescape
 from monitor.events.values import (
@@ -58,14 +62,21 @@ _VERDICT: Final = SLOT["verdict"]
 _DECLARED_FINGERPRINT: Final = SLOT["fingerprint"]
 _TEXT_FINGERPRINT: Final = SLOT["text_fingerprint"]
 _TEXT_LENGTH: Final = SLOT["text_length"]
+_ORDER: Final = 64
+"""Positions whose field is remembered; further ones start again at the first."""
 _ZERO: Final = np.uint64(0)
 _MISSING: Final = np.uint64(0xFFFFFFFFFFFFFFFF)
 """-1, as the bits of a code or an integer."""
 _LABEL_CONFIDENCE: Final = np.uint64(ScoreSemantics.label_confidence)
 
 
+def no_order() -> NDArray[np.int64]:
+    """The hint of :func:`scan` before any record was seen."""
+    return np.full(_ORDER, UNKNOWN, np.int64)
+
+
 @njit(cache=True, nogil=True)
-def scan(buffer, starts, ends, wanted, has_timestamp, cells, numbers, keep, slots, fields, keys, max_depth):  # type: ignore[no-untyped-def]
+def scan(buffer, starts, ends, wanted, has_timestamp, cells, numbers, keep, slots, fields, keys, max_depth, order):  # type: ignore[no-untyped-def]
     """Decode the wanted rows of a block as far as they are ordinary.
 
     Args:
@@ -79,9 +90,11 @@ def scan(buffer, starts, ends, wanted, has_timestamp, cells, numbers, keep, slot
         slots, fields: the tables of :class:`Lookup`.
         keys: uint64 (4,), two words of key for strings and two for fingerprints.
         max_depth: how deeply objects and arrays may be nested, 1 to 64.
+        order: int64 (64,), from :func:`no_order`; keeps which field came at which position of the last record, since
+            producers write their keys in one order. Only a hint: it changes no result.
     """
     buffer, cells, numbers = borrow(buffer), borrow(cells), borrow(numbers)
-    slots, fields, keys = borrow(slots), borrow(fields), borrow(keys)
+    slots, fields, keys, order = borrow(slots), borrow(fields), borrow(keys), borrow(order)
     for row in range(starts.size):
         if wanted[row]:
             keep[row] = _scan_row(
@@ -96,11 +109,12 @@ def scan(buffer, starts, ends, wanted, has_timestamp, cells, numbers, keep, slot
                 fields,
                 keys,
                 max_depth,
+                order,
             )
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _scan_row(buffer, start, end, row, has_timestamp, cells, numbers, slots, fields, keys, max_depth):  # type: ignore[no-untyped-def]  # noqa: PLR0911, PLR0912 - a grammar branches
+def _scan_row(buffer, start, end, row, has_timestamp, cells, numbers, slots, fields, keys, max_depth, order):  # type: ignore[no-untyped-def]  # noqa: PLR0911, PLR0912 - a grammar branches
     if not is_ascii(buffer, start, end) and not is_utf8(buffer, start, end):
         return False
     at = skip_space(buffer, start, end)
@@ -108,15 +122,22 @@ def _scan_row(buffer, start, end, row, has_timestamp, cells, numbers, slots, fie
         return False
     at = skip_space(buffer, at + 1, end)
     versioned = False
+    position = 0
     text_start, text_end, text_escaped = np.int64(-1), np.int64(-1), False
     while True:
         # a key, at its opening quote
         if at >= end or buffer[at] != 0x22:
             return False
-        close, escaped = string_end(buffer, at + 1, end)
-        if close < 0 or escaped:
-            return False
-        field = find_field(buffer, at + 1, close, slots, fields)
+        field = order[position]
+        if field >= 0 and is_field(buffer, at + 1, end, field, fields):
+            close = at + 1 + np.int64(fields[field, LENGTH])
+        else:
+            close, escaped = string_end(buffer, at + 1, end)
+            if close < 0 or escaped:
+                return False
+            field = find_field(buffer, at + 1, close, slots, fields)
+            order[position] = field
+        position = (position + 1) & (_ORDER - 1)
         at = skip_colon(buffer, close + 1, end)
         if at < 0 or at >= end:
             return False

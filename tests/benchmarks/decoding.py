@@ -20,12 +20,12 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
-from monitor.events import decode as decode_module
 from monitor.events.batch import Vocabulary
 from monitor.events.columns import Columns
 from monitor.events.decode import Decoder
 from monitor.events.lookup import build_lookup
 from monitor.events.records import RecordBlock
+from monitor.events.scanner import no_order, scan
 from tests.unit.events.blocks import KEY, NOW_MS, block_of
 
 PROMPT = (
@@ -89,6 +89,7 @@ def make_events(count: int, *, text: bool) -> list[bytes]:
 def scan_alone(block: RecordBlock) -> Callable[[], object]:
     """The scanner without interning and normalising: bytes to raw columns."""
     tables = build_lookup()
+    order = no_order()
     keys = np.arange(4, dtype=np.uint64)
     wanted = np.ones(len(block), np.bool_)
     buffer, starts, ends = block.buffer, block.value_start.copy(), block.value_end.copy()
@@ -98,9 +99,9 @@ def scan_alone(block: RecordBlock) -> Callable[[], object]:
     def run() -> object:
         columns = Columns.empty(len(block))
         keep = np.zeros(len(block), np.bool_)
-        decode_module.scan(
+        scan(
             buffer, starts, ends, wanted, wanted, columns.cells, columns.cells.view(np.float64), keep,
-            tables.slots, tables.fields, keys, 32,
+            tables.slots, tables.fields, keys, 32, order,
         )  # fmt: skip
         assert keep.all()
         return columns

@@ -123,7 +123,10 @@ def valid(field: Field) -> st.SearchStrategy[str]:
         case Kind.integer:
             return st.integers(field.minimum, field.maximum).map(str)
         case Kind.number:
-            return st.floats(field.minimum, field.maximum).map(lambda number: repr(abs(number)))
+            return st.one_of(
+                st.floats(field.minimum, field.maximum).map(lambda number: repr(abs(number))),
+                st.from_regex(r"\A0\.[0-9]{1,24}([eE]-[0-9]{1,2})?\Z"),
+            )
         case Kind.fingerprint:
             return st.integers(0, 2**64 - 1).map(lambda number: f'"{number:016x}"')
         case Kind.rules:
