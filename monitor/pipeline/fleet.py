@@ -21,7 +21,7 @@ from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.state import Epoch, GuardrailState, JudgeState, NoticeWatch, UnitState, Watch
-from monitor.pipeline.units import unit_of
+from monitor.pipeline.units import family_of, is_scoreless, unit_of
 
 MOST_CELLS_HELD = 2_000_000
 """Counts of the past that are kept in memory while units learn: 48 MB."""
@@ -46,11 +46,20 @@ class Fleet:
         """Names, sorted."""
         self._guardrail_of = np.zeros(64, np.int64)
         self._slices_of: dict[int, dict[int, Slice]] = {}
+        self._scoreless: dict[Slice, list[int]] = {}
+        """Family -> its units without scores."""
+        self._home: dict[Slice, int] = {}
+        """Family -> the unit with scores that was activated last: events without a score count there."""
         self._read: tuple[int, int, LoadedCounts] | None = None
         self._unsplit = True
         for number, unit in enumerate(state.units):
+            self._note_family(number)
             if unit.epoch is not None:
                 self._place_tests(number, unit.epoch)
+        watched = [(unit.epoch.effective_tick, unit.unit) for unit in state.units if unit.epoch is not None]
+        for _, unit_name in sorted(watched):
+            if not is_scoreless(unit_name):
+                self._home[family_of(unit_name)] = self._index[unit_name]
 
     def learn_slices(self, slices: Mapping[int, Slice]) -> None:
         """Make slices known that the counts refer to."""
@@ -75,11 +84,26 @@ class Fleet:
         if unit not in self._index:
             self._index[unit] = len(self.state.units)
             self.state.units.append(UnitState(unit=unit, learning_from=-1))
+            self._note_family(self._index[unit])
         return self._index[unit]
 
+    def _note_family(self, number: int) -> None:
+        unit = self.state.units[number].unit
+        if is_scoreless(unit):
+            self._scoreless.setdefault(family_of(unit), []).append(number)
+
     def slices_of(self, number: int) -> dict[int, Slice]:
-        """The unit's slices by id."""
-        return self._slices_of.get(number, {})
+        """The slices by id whose events are the unit's: its own, and those of its family without a score.
+
+        Unless those are watched as a stream of their own already.
+        """
+        unit = self.state.units[number].unit
+        found = dict(self._slices_of.get(number, {}))
+        if not is_scoreless(unit):
+            for other in self._scoreless.get(family_of(unit), []):
+                if self.state.units[other].epoch is None:
+                    found |= self._slices_of.get(other, {})
+        return found
 
     def counts_of(self, number: int, from_tick: int, to_tick: int) -> LoadedCounts:
         """The unit's counts of ticks in [from_tick, to_tick)."""
@@ -119,8 +143,10 @@ class Fleet:
             unavailable={},
         )
         unit.epoch = epoch
-        for slice_id in self.slices_of(number):
-            self._place_slice(slice_id, number)
+        if not is_scoreless(unit.unit):
+            self._home[family_of(unit.unit)] = number
+        for slice_id, piece in self.slices_of(number).items():
+            self._place_slice(slice_id, self.number_of(unit_of(piece)))
         for signal in range(len(SIGNALS)):
             self._add_notice(number, epoch, window, signal)
             for question in range(len(SIGNALS[signal].questions)):
@@ -183,6 +209,9 @@ class Fleet:
             self.panel.evidence.set_spend(test, share)
 
     def _place_slice(self, slice_id: int, number: int) -> None:
+        unit = self.state.units[number]
+        if is_scoreless(unit.unit) and unit.epoch is None:
+            number = self._home.get(family_of(unit.unit), number)
         epoch = self.state.units[number].epoch
         stratum = 0 if epoch is None else place_of(self.slices[slice_id], epoch.strata)
         self.panel.place_slice(slice_id, unit=number, stratum=stratum)

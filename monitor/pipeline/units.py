@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Final
 
 from monitor.pipeline.ports import Slice
@@ -14,6 +15,30 @@ REST: Final = "(rest)"
 def unit_of(piece: Slice) -> Slice:
     """The slice without its stratum: one stream in one epoch of version, threshold and score semantics."""
     return dataclasses.replace(piece, language="", app="", model="", model_version="", format="")
+
+
+def family_of(unit: Slice) -> Slice:
+    """The unit without what it says of scores."""
+    return dataclasses.replace(unit, score_kind="", semantics="", threshold_milli=-1)
+
+
+def is_scoreless(piece: Slice) -> bool:
+    """Whether its events carry no score: of a guardrail without scores, or of one that did not run."""
+    return not piece.score_kind
+
+
+def slices_counted_with(unit: Slice, slices: Mapping[int, Slice]) -> dict[int, Slice]:
+    """The slices whose events are a unit's: its own, and those of its family that carry no score.
+
+    A guardrail that fails has no score to log, and often no threshold; that it failed must still count against the
+    stream that it belongs to, or failing open would look like a stream of its own that has always failed.
+    """
+    family = family_of(unit)
+    return {
+        number: piece
+        for number, piece in slices.items()
+        if unit_of(piece) == unit or (is_scoreless(piece) and family_of(unit_of(piece)) == family)
+    }
 
 
 def stratum_of(piece: Slice) -> str:

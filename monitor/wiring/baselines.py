@@ -16,7 +16,7 @@ from monitor.pipeline.loaded import kept_counts, of_slices
 from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore, LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import LAYOUT, SIGNALS
-from monitor.pipeline.units import unit_of
+from monitor.pipeline.units import family_of, is_scoreless, slices_counted_with, unit_of
 
 DAY_MS = 86_400_000
 
@@ -56,7 +56,9 @@ def matching_units(store: JudgeStore, *, guardrail: str, category: str | None, v
     Raises:
         NotFound: none has; the message names those that exist.
     """
-    units = sorted({unit_of(piece) for piece in store.slices().values()})
+    every = {unit_of(piece) for piece in store.slices().values()}
+    scored = {family_of(unit) for unit in every if not is_scoreless(unit)}
+    units = sorted(unit for unit in every if not is_scoreless(unit) or family_of(unit) not in scored)
     found = [
         unit
         for unit in units
@@ -90,7 +92,7 @@ def propose(
     slices = store.slices()
     proposals = []
     for unit in units:
-        own = {i: piece for i, piece in slices.items() if unit_of(piece) == unit}
+        own = slices_counted_with(unit, slices)
         part = of_slices(counts, own)
         window = window_of(part, own, rule)
         if window.events < rule.baseline_events:
@@ -145,7 +147,7 @@ def views(store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline]) -> 
     """Each baseline with its levels, read off the counts of its window (or those kept with it)."""
     slices = store.slices()
     for baseline in baselines:
-        own = {i: piece for i, piece in slices.items() if unit_of(piece) == baseline.unit}
+        own = slices_counted_with(baseline.unit, slices)
         window = window_of(of_slices(kept_counts(baseline), own), own, rule)
         by_tick = window_of(of_slices(store.counts(baseline.from_tick, baseline.to_tick), own), own, rule)
         if by_tick.events == window.events:

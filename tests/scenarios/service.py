@@ -1,0 +1,166 @@
+"""The counting worker and the judge over one database in memory, driven by hand: any batches, killed at any time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from monitor.alerting.policy import AlertPolicy
+from monitor.alerting.respond import respond
+from monitor.clock import ManualClock
+from monitor.errors import StoreUnavailable
+from monitor.events.batch import Vocabulary
+from monitor.events.decode import Decoder
+from monitor.incidents.model import Finding, Incident, Kind
+from monitor.ingestion.deadletter import CountedDeadLetters
+from monitor.ingestion.memory import MemoryRecord, MemorySource
+from monitor.ingestion.worker import Worker
+from monitor.pipeline.count import CountRule
+from monitor.pipeline.judge import Judge, Step
+from monitor.pipeline.ports import Baseline
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.signals import LAYOUT
+from monitor.pipeline.slices import SliceTable
+from monitor.storage.stores import Stores, open_stores
+
+NO_SNAPSHOTS = 2**62
+STEPS_AT_MOST = 100_000
+
+
+@dataclass(frozen=True)
+class Judging:
+    """When the judge steps and what happens to it."""
+
+    at_the_end: bool = False
+    """Step only once everything is counted; otherwise after every commit."""
+    deaths: int | None = None
+    """Seed: between steps, and in the middle of transactions, the judge dies at random and is built anew."""
+    snapshot_ticks: int = NO_SNAPSHOTS
+
+
+@dataclass
+class Outcome:
+    """What a log came to."""
+
+    findings: list[Finding]
+    incidents: list[Incident]
+    baselines: list[Baseline]
+    judge: Judge
+    deaths: int = 0
+
+    def pages(self, guardrail: str | None = None) -> list[Finding]:
+        """Pages in order of detection."""
+        return [f for f in self.findings if f.kind is Kind.page and guardrail in (None, f.guardrail)]
+
+    def notices(self, guardrail: str | None = None) -> list[Finding]:
+        """Notices that no page has overtaken."""
+        return [f for f in self.findings if f.kind is Kind.notice and guardrail in (None, f.guardrail)]
+
+
+@dataclass
+class Service:
+    """One worker, one judge, one database."""
+
+    stores: Stores
+    worker: Worker
+    rule: JudgeRule
+    judging: Judging
+    clock: ManualClock
+    deaths: int = 0
+    before_step: Callable[[Service], None] = lambda _: None
+    judge: Judge = field(init=False)
+    _chance: random.Random = field(init=False)
+    _mishap: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(self.judging.deaths)
+        self.judge = self._new_judge()
+
+    def _new_judge(self) -> Judge:
+        return Judge(
+            self.stores.judge, self.rule, self._respond, holder="j", snapshot_ticks=self.judging.snapshot_ticks
+        )
+
+    def _respond(self, store, finding: Finding, now_ms: int) -> Finding:
+        answer = respond(store, finding, now_ms=now_ms, policy=AlertPolicy())
+        if self._mishap:
+            self._mishap = False
+            self.deaths += 1
+            raise StoreUnavailable("the connection broke in the middle of the transaction")
+        return answer
+
+    def step_judge(self) -> None:
+        """Judge all that is closed."""
+        self.before_step(self)
+        for _ in range(STEPS_AT_MOST):
+            if self.judging.deaths is not None:
+                if self._chance.random() < 0.1:
+                    self.judge = self._new_judge()
+                    self.deaths += 1
+                self._mishap = self._chance.random() < 0.3
+            try:
+                step = self.judge.step(self.clock.now_ms()).step
+            except StoreUnavailable:
+                continue
+            if step is not Step.judged:
+                return
+        raise AssertionError("the judge never comes to an end")
+
+    def run(self) -> Outcome:
+        """To the end of the log."""
+        self.worker.start()
+        for _ in range(STEPS_AT_MOST):
+            report = self.worker.step(timeout_s=0.0)
+            if report.newest_ms:
+                self.clock.advance(max(0, max(report.newest_ms.values()) - self.clock.now_ms()))
+            if report.commit_seconds and not self.judging.at_the_end:
+                self.step_judge()
+            if report.ended:
+                break
+        self.step_judge()
+        self.worker.close()
+        with self.stores.alerts.transaction() as store:
+            found = sorted(store.findings(limit=10_000), key=lambda f: (f.detected_at_ms, f.id))
+            incidents = sorted(store.incidents(limit=10_000), key=lambda incident: incident.key)
+        return Outcome(found, incidents, list(self.stores.judge.baselines()), self.judge, self.deaths)
+
+
+@contextmanager
+def service(
+    partitions: Sequence[Sequence[MemoryRecord]],
+    *,
+    rule: JudgeRule | None = None,
+    judging: Judging | None = None,
+    block_records: int = 1_000,
+) -> Iterator[Service]:
+    """A service that has not begun to read yet."""
+    clock, vocabulary = ManualClock(), Vocabulary.bounded()
+    logs = [(f"log-{i}", records) for i, records in enumerate(partitions)]
+    with open_stores("sqlite://", layout=LAYOUT) as stores:
+        worker = Worker(
+            lambda _: MemorySource(logs, block_records=block_records),
+            stores.counts,
+            Decoder(vocabulary, b"k" * 32, max_bytes=1 << 20, max_depth=32),
+            CountedDeadLetters(),
+            SliceTable(vocabulary),
+            CountRule(),
+            owner="w",
+            source_of=lambda _: "log",
+            now_ms=clock.now_ms,
+            commit_interval_ms=NO_SNAPSHOTS,
+            timer=lambda: 0.0,
+        )
+        yield Service(stores, worker, rule or JudgeRule(), judging or Judging(), clock)
+
+
+def judged(partitions: Sequence[Sequence[MemoryRecord]], **options) -> Outcome:
+    """Count and judge a log from its beginning to its end."""
+    with service(partitions, **options) as built:
+        return built.run()
+
+
+def told(story_log: Sequence[MemoryRecord], **options) -> Outcome:
+    """The same of a log in one partition."""
+    return judged([story_log], **options)
