@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 # exp(-20) = 2e-9 for independent events; traffic in bursts of five still leaves exp(-4) = 2 %
 SILENT_AFTER = 20.0
 MIN_WINDOWS = 6  # fewer say nothing about how windows scatter
+HOURS = 168  # of a week
+PRIOR_WINDOWS = 1.0  # the overall mean weighs as much as one window of the hour
 TAIL = 1e-4  # probability of a window at least this unusual, under the fitted law
 
 
@@ -94,6 +96,63 @@ def volume(count: int, windows: ArrayLike, *, tail: float = TAIL, minimum_ratio:
         return Verdict(False, RateReason.LEARNING, count, float(base.mean()) if len(base) else np.nan, 1.0)
     mean = float(base.mean())
     variance = max(float(base.var(ddof=1)), mean) * (1 + 1 / len(base))
+    return _against(count, mean, variance, tail, minimum_ratio)
+
+
+def hour_of_week(seconds: float, *, offset_s: float = 0.0) -> int:
+    """0 to 167 of seconds since 1970-01-01 UTC; Monday 0:00 is 0, on a clock `offset_s` ahead of UTC."""
+    return int((seconds + offset_s) // 3600 + 72) % HOURS  # 1970-01-01 was a Thursday
+
+
+@dataclass(frozen=True, eq=False)
+class Season:
+    """Expected events per hour of the week, and how much windows scatter around it.
+
+    `mean` (168,) is each hour's own mean drawn towards the overall one, the more so the fewer windows it has;
+    `dispersion` is the variance of windows around it in units of mean squared, beyond Poisson's.
+    """
+
+    mean: NDArray[np.float64]
+    dispersion: float
+    windows: int
+
+    @classmethod
+    def fit(cls, windows: ArrayLike, hours: ArrayLike) -> Season:
+        """From baseline windows (W,) of an hour and the hours of the week (W,) they were counted in.
+
+        Needs two weeks or more for a daily shape to be trusted; with less, hours lean on the overall mean and the
+        season that was not learned counts as scatter, which only makes the rule slower to fire.
+        """
+        base = np.asarray(windows, dtype=np.float64)
+        slot = np.asarray(hours)
+        if base.ndim != 1 or base.shape != slot.shape or not ((base >= 0) & np.isfinite(base)).all():
+            raise ValueError(f"windows and hours must be equally many numbers >= 0, got {base.shape}, {slot.shape}")
+        if slot.dtype.kind not in "iu" or (len(slot) and (slot.min() < 0 or slot.max() >= HOURS)):
+            raise ValueError(f"hours of the week are integers from 0 to {HOURS - 1}")
+        if len(base) < MIN_WINDOWS or base.sum() == 0:
+            return cls(np.full(HOURS, np.nan), 0.0, len(base))
+        overall = float(base.mean())
+        number = np.bincount(slot, minlength=HOURS)
+        mean = (np.bincount(slot, weights=base, minlength=HOURS) + PRIOR_WINDOWS * overall) / (number + PRIOR_WINDOWS)
+        # a window pulls its own hour's mean towards itself; leaving it out keeps the scatter honest
+        weight = number[slot] + PRIOR_WINDOWS
+        without = (mean[slot] * weight - base) / np.maximum(weight - 1, 0.5)
+        without = np.maximum(without, 0.01 * overall)
+        excess = ((base - without) ** 2 - without) / without**2
+        return cls(mean, max(0.0, float(excess.mean())), len(base))
+
+    def volume(self, count: int, hour: int, *, tail: float = TAIL, minimum_ratio: float = 1.5) -> Verdict:
+        """A window's number of events against its hour of the week."""
+        if count < 0 or not 0 <= hour < HOURS:
+            raise ValueError(f"need a count >= 0 and an hour from 0 to {HOURS - 1}, got {count} and {hour}")
+        mean = float(self.mean[hour])
+        if np.isnan(mean):
+            return Verdict(False, RateReason.LEARNING, count, mean, 1.0)
+        return _against(count, mean, mean + self.dispersion * mean**2, tail, minimum_ratio)
+
+
+def _against(count: int, mean: float, variance: float, tail: float, minimum_ratio: float) -> Verdict:
+    variance = max(variance, mean * (1 + 1e-6))  # the negative binomial's limit is Poisson
     size = mean**2 / (variance - mean)
     law = stats.nbinom(size, size / (size + mean))
     if count > mean:

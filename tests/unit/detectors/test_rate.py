@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detectors.rate import RateReason, expected_events, silence, volume
+from detectors.rate import RateReason, Season, expected_events, hour_of_week, silence, volume
 
 
 def test_time_alone_never_makes_a_guardrail_silent():
@@ -52,3 +52,38 @@ def test_a_volume_rule_seldom_fires_on_windows_like_its_baseline():
 def test_expectations_must_be_numbers_of_events(bad):
     with pytest.raises(ValueError, match="finite"):
         expected_events(share=bad, siblings=1)
+
+
+def weeks(rng, number, dispersion=0.0):
+    hours = np.tile(np.arange(168), number)
+    level = 200 * (1 + 0.8 * np.sin(hours * 2 * np.pi / 24))
+    noise = rng.gamma(1 / dispersion, dispersion, len(hours)) if dispersion else 1.0
+    return rng.poisson(level * noise), hours
+
+
+def test_a_daily_season_is_learned_and_a_quiet_night_is_no_drop():
+    rng = np.random.default_rng(3)
+    season = Season.fit(*weeks(rng, 4))
+    assert season.volume(40, 18).reason == RateReason.NORMAL
+    assert season.volume(40, 6).reason == RateReason.DROP
+    assert season.volume(360, 6).reason == RateReason.NORMAL
+    assert season.volume(360, 18).reason == RateReason.SURGE
+
+
+def test_a_season_seldom_fires_on_weeks_like_its_baseline():
+    rng = np.random.default_rng(4)
+    season = Season.fit(*weeks(rng, 4, dispersion=0.05))
+    counts, hours = weeks(rng, 20, dispersion=0.05)
+    fired = [season.volume(int(c), int(h)).fires for c, h in zip(counts, hours, strict=True)]
+    assert np.mean(fired) < 0.003
+
+
+def test_a_season_of_a_few_hours_is_learning():
+    assert Season.fit([10, 12], [0, 1]).volume(1000, 5).reason == RateReason.LEARNING
+
+
+def test_hours_of_the_week_start_on_monday():
+    assert hour_of_week(0) == 72
+    assert hour_of_week(4 * 86400) == 0
+    assert hour_of_week(4 * 86400 - 1) == 167
+    assert hour_of_week(4 * 86400, offset_s=3600) == 1
