@@ -1,0 +1,111 @@
+"""The same log gives the same findings: however it was partitioned, batched, judged, and whatever died meanwhile."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from monitor.ingestion.files import FileSource
+from monitor.settings.model import Settings
+from monitor.wiring.replay import replay
+from tests.scenarios.service import NO_SNAPSHOTS, Judging, Outcome, judged
+from tests.scenarios.story import log_of, split
+
+EVENTFUL = """
+00:00 injection: rate=80/min languages=en:60,de:40 unsafe.de=12%
+00:00 toxicity:  rate=60/min unsafe=10%
+00:40 late:      rate=40/min
+01:00 injection: near=20%
+01:12 injection: near=1%
+01:20 injection: near=20%
+01:30 injection: near=1% unsafe.en=25%
+01:40 toxicity:  unsafe=0% timeout=5%
+02:00 toxicity:  rate=0/min
+02:10 toxicity:  rate=60/min unsafe=10% timeout=0%
+02:20 late:      version=2 near=5%
+02:30 injection: rate=400/min unsafe.en=5%
+03:30 end
+"""
+
+
+@cache
+def log():
+    return log_of(EVENTFUL, seed=3)
+
+
+def gist(outcome: Outcome) -> list[tuple[Any, ...]]:
+    """What must be the same; evidence is rounded, for sums of floats are not byte-stable."""
+    return [
+        (
+            f.id,
+            f.guardrail,
+            f.guardrail_version,
+            f.signal,
+            f.question,
+            f.stratum,
+            f.kind,
+            f.direction,
+            f.onset_low_ms,
+            f.onset_high_ms,
+            f.detected_at_ms,
+            f.paged_at_ms,
+            f.ended_at_ms,
+            round(f.effect.baseline, 9),
+            round(f.effect.current, 9),
+            round(f.evidence.log_evidence, 6),
+            f.evidence.events,
+            f.evidence.detail,
+            [(share.what, share.name, round(share.share, 6)) for share in f.attribution],
+        )
+        for f in outcome.findings
+    ]
+
+
+@cache
+def expected() -> Outcome:
+    return judged([log()])
+
+
+def test_the_story_is_eventful():
+    outcome = expected()
+    assert len(outcome.pages()) >= 4
+    assert {page.signal for page in outcome.pages()} == {"boundary_proximity", "verdict_mix", "coverage"}
+    assert outcome.notices()
+    assert any(page.ended_at_ms for page in outcome.pages())
+
+
+@pytest.mark.parametrize(("partitions", "block_records"), [(1, 97), (1, 5_000), (4, 1), (4, 97), (4, 5_000)])
+def test_partitions_and_batches_do_not_show(partitions, block_records):
+    judging = Judging(at_the_end=block_records == 1)
+    outcome = judged(split(log(), partitions), block_records=block_records, judging=judging)
+    assert gist(outcome) == gist(expected())
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_when_the_judge_steps_does_not_show(partitions):
+    outcome = judged(split(log(), partitions), judging=Judging(at_the_end=True))
+    assert gist(outcome) == gist(expected())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("snapshot_ticks", [1, 50, NO_SNAPSHOTS])
+def test_a_judge_that_dies_at_random_and_is_rebuilt_from_snapshots_and_counts_says_the_same(seed, snapshot_ticks):
+    judging = Judging(deaths=seed, snapshot_ticks=snapshot_ticks)
+    outcome = judged(split(log(), 3), block_records=700, judging=judging)
+    assert outcome.deaths > 5
+    assert gist(outcome) == gist(expected())
+    assert [incident.key for incident in outcome.incidents] == [incident.key for incident in expected().incidents]
+
+
+def test_a_replay_of_files_says_what_the_live_service_said(tmp_path):
+    paths = []
+    for i, part in enumerate(split(log(), 2)):
+        paths.append(tmp_path / f"part-{i}.jsonl")
+        paths[-1].write_bytes(b"\n".join(record.value for record in part))
+    settings = Settings(source={"files": {"paths": [str(path) for path in paths]}}, budget={"pages": 1})
+    found = replay(FileSource([str(path) for path in paths]), settings).findings
+    assert [(f.id, f.detected_at_ms, f.ended_at_ms) for f in found] == [
+        (f.id, f.detected_at_ms, f.ended_at_ms) for f in expected().findings
+    ]
