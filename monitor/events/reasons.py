@@ -31,6 +31,10 @@ class Reason(StrEnum):
     """A known field holds a word that is not in its list."""
     no_time = "no_time"
     """Neither the event nor the record says when it happened."""
+    unknown_format = "unknown_format"
+    """No wire format that is read has this shape."""
+    no_verdict = "no_verdict"
+    """The record's format is known, and there is no guardrail's verdict in it."""
 
 
 @dataclass(frozen=True, slots=True)

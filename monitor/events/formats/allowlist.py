@@ -1,0 +1,78 @@
+"""Field allowlists: of a vendor's record only what is listed is ever looked at; the rest is taken away first.
+
+Vendors' logs carry prompts, matched personal data and even bearer tokens beside the verdict. A list of what to drop
+would miss tomorrow's field, so there is only a list of what to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from monitor.events.reasons import Reason, Rejection
+
+VALUE: Final = ...
+"""In an allowlist: a string, a number, true or false."""
+ANY_KEY: Final = "*"
+"""In an allowlist: every key that is not listed itself."""
+MAX_KEYS: Final = 1_024
+MAX_ITEMS: Final = 16_384
+
+Keep = Any
+"""An allowlist: :data:`VALUE`, ``{key: Keep}``, or ``[Keep]`` for an array (a single value counts as one of one)."""
+
+
+def allowed(record: Any, keep: Keep) -> Any:
+    """What the allowlist leaves of a record; None where its kind is another.
+
+    Raises:
+        Rejection: an array or object of listed things is too large.
+    """
+    if keep is VALUE:
+        return record if isinstance(record, str | int | float | bool) else None
+    if isinstance(keep, list):
+        if record is None:
+            return None
+        items = record if isinstance(record, list) else [record]
+        if len(items) > MAX_ITEMS:
+            raise Rejection(Reason.out_of_range, f"an array of {len(items)}; at most {MAX_ITEMS} are read")
+        return [kept for item in items if (kept := allowed(item, keep[0])) is not None]
+    if not isinstance(record, dict):
+        return None
+    if ANY_KEY not in keep:
+        return {key: allowed(record[key], below) for key, below in keep.items() if key in record}
+    if len(record) > MAX_KEYS:
+        raise Rejection(Reason.out_of_range, f"an object of {len(record)} keys; at most {MAX_KEYS} are read")
+    return {key: allowed(value, keep.get(key, keep[ANY_KEY])) for key, value in record.items()}
+
+
+def leaves(record: Any, keep: Keep, path: str = "") -> Iterator[tuple[str, bool]]:
+    """Every value of a record by its path, and whether the allowlist keeps it; array places as ``[]``."""
+    if isinstance(record, dict):
+        for key, value in record.items():
+            inner = keep.get(key, keep.get(ANY_KEY)) if isinstance(keep, dict) else _one(keep, key)
+            yield from leaves(value, inner, f"{path}.{key}" if path else key)
+    elif isinstance(record, list):
+        inner = keep[0] if isinstance(keep, list) else None
+        for value in record:
+            yield from leaves(value, inner, f"{path}[]")
+    else:
+        yield path, (keep[0] if isinstance(keep, list) else keep) is VALUE and record is not None
+
+
+def _one(keep: Keep, key: str) -> Keep:
+    """An object where the allowlist has an array of objects."""
+    if isinstance(keep, list) and isinstance(keep[0], dict):
+        return keep[0].get(key, keep[0].get(ANY_KEY))
+    return None
+
+
+def listed(keep: Keep, path: str = "") -> Iterator[str]:
+    """The paths of an allowlist, for people."""
+    if isinstance(keep, dict):
+        for key, below in keep.items():
+            yield from listed(below, f"{path}.{key}" if path else key)
+    elif isinstance(keep, list):
+        yield from listed(keep[0], f"{path}[]")
+    else:
+        yield path

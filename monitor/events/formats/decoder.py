@@ -1,0 +1,175 @@
+"""Blocks of records of any wire format to canonical columns, through the canonical decoder.
+
+Every reader's events are written as canonical JSON into a block of their own and handed to
+:class:`monitor.events.decode.Decoder`: the very same checks, normalisation, hashing and fingerprints as for a
+producer that speaks canonical by itself, and at the scanner's speed. Blocks of canonical events go there untouched.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.events.batch import EventBatch
+from monitor.events.decode import Decoded, Decoder
+from monitor.events.formats.reader import Reader
+from monitor.events.reasons import Reason, Rejected, Rejection
+from monitor.events.records import RecordBlock
+from monitor.events.schema import VERSION
+
+SAMPLES: Final = 4
+"""Records of a block that are looked at to guess whether it is canonical. A wrong guess costs time, nothing else."""
+_ENCODE: Final = msgspec.json.Encoder().encode
+
+OnFormat = Callable[[str, str, str], None]
+"""Told of the first record of each format in each partition: partition, format, why."""
+
+
+class BlockDecoder(Protocol):
+    """What the counting worker needs: the canonical decoder, or the one of all formats."""
+
+    def decode(self, block: RecordBlock) -> Decoded:
+        """Accepted events in offset order, and why the other records were not accepted."""
+        ...
+
+
+class FormatDecoder:
+    """Decodes records of any format; one record may give several events, or one rejection, never some of both.
+
+    Args:
+        canonical: checks and normalises what the readers say.
+        reader: knows the formats.
+        max_bytes: longest record that is read.
+        auto: whether canonical events may be among the records.
+        on_format: told once per partition and format.
+    """
+
+    def __init__(
+        self,
+        canonical: Decoder,
+        reader: Reader,
+        *,
+        max_bytes: int,
+        auto: bool = True,
+        on_format: OnFormat = lambda partition, name, why: None,
+    ) -> None:
+        self._canonical = canonical
+        self._reader = reader
+        self._max_bytes = max_bytes
+        self._auto = auto
+        self._on_format = on_format
+        self._told: set[tuple[str, str]] = set()
+
+    def decode(self, block: RecordBlock) -> Decoded:
+        """Decode every record of the block."""
+        if self._auto and _looks_canonical(block):
+            decoded = self._canonical.decode(block)
+            if not decoded.rejected or not self._foreign(block, decoded.rejected):
+                return decoded
+        return self._decode(block)
+
+    def _foreign(self, block: RecordBlock, rejected: list[Rejected]) -> bool:
+        """Whether any of the records that are no canonical events is something else that can be told."""
+        for why in rejected:
+            if why.reason not in _MALFORMED:
+                continue
+            value = block.value(why.row)
+            try:
+                found = self._reader.recognise(value or b"")
+            except Rejection:
+                return True  # its own reason is better than the canonical decoder's
+            if found.format is not None or found.identities:
+                return True
+        return False
+
+    def _decode(self, block: RecordBlock) -> Decoded:
+        rows: list[int] = []
+        pieces: list[bytes | None] = []
+        foreign: dict[int, str] = {}
+        rejected: list[Rejected] = []
+        for row in range(len(block)):
+            value = block.value(row)
+            try:
+                found = None if value is None or len(value) > self._max_bytes else self._reader.recognise(value)
+                events = None if found is None else self._reader.events(found)
+            except Rejection as why:
+                rejected.append(Rejected(row, int(block.offset[row]), why.reason, why.sentence))
+                continue
+            if found is None or events is None:
+                rows.append(row)
+                pieces.append(value)
+                continue
+            self._tell(block.partition, found.name, found.why)
+            foreign[row] = found.name
+            rows += [row] * len(events)
+            pieces += [_ENCODE({"v": VERSION, **event}) for event in events]
+        decoded = self._canonical.decode(_block(block, np.array(rows, np.int64), pieces))
+        return _whole(block, np.array(rows, np.int64), decoded, rejected, foreign)
+
+    def _tell(self, partition: str, name: str, why: str) -> None:
+        if (partition, name) not in self._told:
+            self._told.add((partition, name))
+            self._on_format(partition, name, why)
+
+
+_MALFORMED: Final = frozenset({Reason.missing_field, Reason.not_an_object, Reason.invalid_json, Reason.wrong_type})
+"""What the canonical decoder says of records that may be of another format."""
+
+
+def _looks_canonical(block: RecordBlock) -> bool:
+    seen = (block.value(row) for row in range(min(len(block), SAMPLES)))
+    return all(value is None or b'"v"' in value for value in seen)
+
+
+def _block(block: RecordBlock, rows: NDArray[np.int64], pieces: list[bytes | None]) -> RecordBlock:
+    """The canonical events as records: each with offset and time of the record that it came from."""
+    length = np.array([0 if piece is None else len(piece) for piece in pieces], np.int64)
+    null = np.array([piece is None for piece in pieces], np.bool_)
+    end = np.cumsum(length)
+    none = np.full(len(rows), -1, np.int64)
+    return RecordBlock(
+        partition=block.partition,
+        buffer=np.frombuffer(b"".join(piece or b"" for piece in pieces), np.uint8),
+        offset=block.offset[rows],
+        timestamp_ms=block.timestamp_ms[rows],
+        value_start=np.where(null, -1, end - length),
+        value_end=np.where(null, -1, end),
+        key_start=none,
+        key_end=none,
+        next_offset=block.next_offset,
+    )
+
+
+def _whole(
+    block: RecordBlock,
+    rows: NDArray[np.int64],
+    decoded: Decoded,
+    rejected: list[Rejected],
+    foreign: dict[int, str],
+) -> Decoded:
+    """Rejections by the records' own rows, and no event of a record that was rejected for another of its events."""
+    if not decoded.rejected:
+        return Decoded(decoded.batch, rejected)
+    first: dict[int, Rejected] = {}
+    for why in decoded.rejected:
+        row = int(rows[why.row])
+        sentence = f"{foreign[row]}: {why.sentence}" if row in foreign else why.sentence
+        first.setdefault(row, Rejected(row, why.offset, why.reason, sentence))
+    accepted = np.delete(rows, [why.row for why in decoded.rejected])
+    keep = ~np.isin(accepted, list(first))
+    batch = decoded.batch if keep.all() else _rows(decoded.batch, keep)
+    return Decoded(batch, sorted([*rejected, *first.values()], key=lambda why: why.row))
+
+
+def _rows(batch: EventBatch, keep: NDArray[np.bool_]) -> EventBatch:
+    columns = {
+        field.name: column[keep]
+        for field in dataclasses.fields(batch)
+        if isinstance(column := getattr(batch, field.name), np.ndarray)
+    }
+    return dataclasses.replace(batch, **columns)

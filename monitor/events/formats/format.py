@@ -1,0 +1,157 @@
+"""What a wire format declares, and what its reader is given and gives back.
+
+A reader turns one record into plain canonical events (:mod:`monitor.events.schema`); checking and normalising them is
+the canonical decoder's work, so that no format has rules of its own. A reader never sees more of a record than the
+format's allowlist: everything else is taken away before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from monitor.events.batch import ScoreKind
+from monitor.events.formats.allowlist import Keep
+from monitor.events.formats.thresholds import Thresholds
+
+MAX_EVENTS: Final = 16_384
+"""Events that one record may give: an OpenTelemetry batch is 8,192 records by default."""
+
+Event = dict[str, Any]
+"""A canonical event as plain JSON; ``v`` is added by the decoder, None is the same as absent."""
+
+
+class Orientation(StrEnum):
+    """Which end of a score is the bad one, as the vendor writes it."""
+
+    high = "high is unsafe"
+    low = "low is unsafe"
+    label = "confidence of the label"
+    declared = "as the settings say"
+    none = "no score"
+
+
+class ThresholdFrom(StrEnum):
+    """Where the decision threshold of a score comes from."""
+
+    event = "event"
+    settings = "settings"
+    vendor = "vendor's fixed value, or settings"
+    none = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One sort of score in a format.
+
+    Attributes:
+        of: what carries it.
+        kind: how finely it resolves; boolean is a verdict without a score, so without boundary proximity.
+        orientation: which end is bad.
+        threshold: where its threshold comes from.
+        scale: the vendor's own scale, in which a threshold of the settings is given.
+    """
+
+    of: str
+    kind: ScoreKind
+    orientation: Orientation
+    threshold: ThresholdFrom
+    scale: str = "0 to 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a reader knows beside the record.
+
+    Attributes:
+        thresholds: thresholds of the settings.
+    """
+
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a record, or the envelope around it, says about all of its events.
+
+    Attributes:
+        record: names the record; ``event_id`` is made of it and the event's place in the record.
+        request: the request that was judged.
+        time: integer epoch milliseconds or RFC 3339.
+        model: the model that the product calls.
+    """
+
+    record: str | None = None
+    request: str | None = None
+    time: int | str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One wire format.
+
+    Attributes:
+        name: as in ``source.format`` and in the documentation.
+        title: for people.
+        fits: why a record is of this format, or None if it is not; looks at a few keys only, never raises.
+        keep: the allowlist; the reader sees nothing else.
+        read: events of an allowlisted record; raises Rejection. Never part of the events: all or none.
+        scores: what scores it has.
+        dropped: what the allowlist leaves out and why, for people.
+    """
+
+    name: str
+    title: str
+    fits: Callable[[Any], str | None]
+    keep: Keep
+    read: Callable[[Any, Context], list[Event]]
+    scores: tuple[Score, ...]
+    dropped: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A format that only carries records of other formats.
+
+    Attributes:
+        open: the record inside and what the envelope says about it; raises Rejection.
+    """
+
+    name: str
+    title: str
+    fits: Callable[[Any], str | None]
+    keep: Keep
+    open: Callable[[Any], tuple[Any, Identity]]
+    dropped: str
+
+
+def identified(events: list[Event], identity: Identity, *, format_name: str) -> list[Event]:
+    """The events with what the record says about all of them; what an event says itself goes first.
+
+    An ``event_id`` is format, record and place, so that the events of one record differ, a record that is delivered
+    again gives the same ones, and two formats that name a request alike do not collide.
+    """
+    for place, event in enumerate(events):
+        if identity.record and not event.get("event_id"):
+            event["event_id"] = f"{format_name}:{identity.record}#{place}"
+        for name, value in (("request_id", identity.request), ("time", identity.time), ("model", identity.model)):
+            if value is not None and event.get(name) is None:
+                event[name] = value
+    return events
+
+
+def has(record: Any, *keys: str) -> bool:
+    """Whether the record is an object with all these keys."""
+    return isinstance(record, dict) and all(key in record for key in keys)
+
+
+def at(record: Any, *path: str) -> Any:
+    """The value at a path of keys; None where there is none."""
+    for key in path:
+        if not isinstance(record, Mapping):
+            return None
+        record = record.get(key)
+    return record

@@ -1,0 +1,118 @@
+"""One record, whatever its format: recognised by its shape, allowlisted, read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from monitor.events.formats.allowlist import allowed
+from monitor.events.formats.format import MAX_EVENTS, Context, Envelope, Event, Format, Identity, identified
+from monitor.events.formats.parse import parse
+from monitor.events.reasons import Reason, Rejection
+
+MAX_ENVELOPES: Final = 2
+"""A CloudEvent around a Bedrock invocation log is two."""
+CANONICAL: Final = "canonical"
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What a record is.
+
+    Attributes:
+        format: the format; None for canonical events, and for what cannot be read at all.
+        why: what in the record says so.
+        record: the record inside of its envelopes.
+        envelopes: the envelopes around it, outermost first, each with what it was opened from.
+        identities: what they say, innermost first.
+    """
+
+    format: Format | None
+    why: str
+    record: Any
+    envelopes: list[tuple[Envelope, Any]] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The format's name."""
+        return CANONICAL if self.format is None else self.format.name
+
+
+class Reader:
+    """Reads records of any of the given formats. What a record is depends on the record alone, never on the others.
+
+    Args:
+        formats: in the order in which a record is tried; with a single one every record is taken for it.
+        envelopes: what may be around it.
+        context: what readers know beside the record.
+        max_depth: deepest nesting.
+    """
+
+    def __init__(
+        self, formats: Sequence[Format], envelopes: Sequence[Envelope], context: Context, *, max_depth: int
+    ) -> None:
+        self._formats = tuple(formats)
+        self._only = formats[0] if len(formats) == 1 else None
+        self._envelopes = tuple(envelopes)
+        self._context = context
+        self._max_depth = max_depth
+
+    def recognise(self, value: bytes) -> Recognised:
+        """What a record is.
+
+        Raises:
+            Rejection: it is no known format.
+        """
+        record = parse(value, max_depth=self._max_depth)
+        opened: list[tuple[Envelope, Any]] = []
+        identities: list[Identity] = []
+        while len(opened) <= MAX_ENVELOPES:
+            envelope = next((one for one in self._envelopes if one.fits(record)), None)
+            if envelope is None:
+                return self._inside(record, opened, identities)
+            opened.append((envelope, record))
+            record, identity = envelope.open(record)
+            identities.insert(0, identity)
+        raise Rejection(Reason.too_deep, f"more than {MAX_ENVELOPES} envelopes around a record")
+
+    def events(self, recognised: Recognised) -> list[Event] | None:
+        """The canonical events of a record; None if it is one to begin with, to be decoded as it stands.
+
+        Raises:
+            Rejection: it cannot be read.
+        """
+        if recognised.format is None:
+            if not recognised.identities:
+                return None
+            events = [dict(recognised.record)]
+        else:
+            kept = allowed(recognised.record, recognised.format.keep)
+            events = recognised.format.read(kept, self._context)
+        if not events:
+            raise Rejection(Reason.no_verdict, f"{recognised.name}: no guardrail's verdict in it")
+        if len(events) > MAX_EVENTS:
+            raise Rejection(Reason.out_of_range, f"{recognised.name}: {len(events)} verdicts; at most {MAX_EVENTS}")
+        for identity in recognised.identities:
+            identified(events, identity, format_name=recognised.name)
+        return events
+
+    def _inside(self, record: Any, opened: list[tuple[Envelope, Any]], identities: list[Identity]) -> Recognised:
+        if self._only is not None:
+            if isinstance(record, bytes) and not self._only.fits(record):
+                return Recognised(None, "not JSON", record)  # the canonical decoder says what is wrong with it
+            return Recognised(self._only, "as set", record, opened, identities)
+        if isinstance(record, dict) and (record.get("v") is not None or "guardrail" in record):
+            return Recognised(None, "has v or guardrail", record, opened, identities)
+        for candidate in self._formats:
+            why = candidate.fits(record)
+            if why:
+                return Recognised(candidate, why, record, opened, identities)
+        if isinstance(record, bytes | str) and not opened:
+            return Recognised(None, "not JSON", record)
+        raise Rejection(
+            Reason.unknown_format,
+            "neither a canonical event (v is missing) nor of a known format; see `driftline formats`, or map its"
+            " fields with source.mapping",
+        )

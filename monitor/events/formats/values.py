@@ -1,0 +1,165 @@
+"""Reading single values of a vendor's record: kinds checked, lengths cut, nothing quoted."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypeVar
+
+from monitor.events.instant import rfc3339_ms
+from monitor.events.reasons import Reason, Rejection
+from monitor.events.schema import FIRST_TIME_MS, LAST_TIME_MS, MAX_RULES, MAX_WORD_BYTES
+
+T = TypeVar("T")
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
+
+
+def word(value: Any) -> str | None:
+    """A name: text or a whole number, without control characters, cut to what a vocabulary takes."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if abs(value) < 10**18 else None
+    if not isinstance(value, str) or not value:
+        return None
+    plain = _CONTROL.sub(" ", value)
+    if len(plain) * 4 > MAX_WORD_BYTES:
+        plain = plain.encode("utf-8", "replace")[:MAX_WORD_BYTES].decode("utf-8", "ignore")
+    return plain.encode("utf-8", "replace").decode() if not plain.isascii() else plain
+
+
+def joined(*parts: Any) -> str:
+    """Names joined by slashes, empty ones left out, cut as one name."""
+    return word("/".join(part for part in map(word, parts) if part)) or "unnamed"
+
+
+def identifier(value: Any) -> str | None:
+    """An identifier: text or a whole number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if abs(value) < 10**18 else None
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and value else None
+
+
+def number(value: Any) -> float | None:
+    """A finite number; None for everything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def share(value: Any) -> float | None:
+    """A number from 0 to 1; None for everything else."""
+    read = number(value)
+    return read if read is not None and 0.0 <= read <= 1.0 else None
+
+
+def required_number(value: Any, name: str, *, low: float, high: float) -> float:
+    """A number in a range.
+
+    Raises:
+        Rejection: it is none, or out of range.
+    """
+    read = number(value)
+    if read is None:
+        raise Rejection(Reason.wrong_type, f"{name} must be a number")
+    if not low <= read <= high:
+        raise Rejection(Reason.out_of_range, f"{name} is {read:g}; allowed is {low:g} to {high:g}")
+    return read
+
+
+def flag(value: Any, name: str) -> bool:
+    """True or false.
+
+    Raises:
+        Rejection: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise Rejection(Reason.wrong_type, f"{name} must be true or false")
+    return value
+
+
+def choose(value: Any, table: Mapping[str, T], name: str) -> T:
+    """What a closed vocabulary's word stands for; upper and lower case are the same.
+
+    Raises:
+        Rejection: the word is not in the table. It is not quoted: it may be anything.
+    """
+    known = table.get(value.lower()) if isinstance(value, str) else None
+    if known is None:
+        raise Rejection(Reason.unknown_value, f"{name} is not one of {', '.join(table)}")
+    return known
+
+
+def seconds_ms(value: Any) -> int | None:
+    """Epoch seconds to epoch milliseconds; None if it is no number or no plausible time."""
+    read = number(value)
+    return _plausible(read * 1000.0) if read is not None else None
+
+
+def nanoseconds_ms(value: Any) -> int | None:
+    """Epoch nanoseconds, in OTLP JSON a string of digits, to epoch milliseconds; 0 is none."""
+    if isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdigit() and len(value) <= 19 else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return _plausible(value // 1_000_000)
+
+
+def instant(value: Any) -> int | None:
+    """A time in any of the usual forms: RFC 3339, or epoch seconds, milli-, micro- or nanoseconds by magnitude.
+
+    A time without an offset is none: nobody knows whose clock it was.
+    """
+    if isinstance(value, str):
+        ms = rfc3339_ms(value)
+        return None if ms is None else _plausible(ms)
+    read = number(value)
+    if read is None:
+        return None
+    for unit in (1000.0, 1.0, 1e-3, 1e-6):
+        ms = _plausible(read * unit)
+        if ms is not None and ms < 10_000_000_000_000:  # the year 2286
+            return ms
+    return None
+
+
+def http_date(value: Any) -> int | None:
+    """The ``Date`` header of HTTP as epoch milliseconds."""
+    if not isinstance(value, str) or len(value) > 64:
+        return None
+    try:
+        return _plausible(parsedate_to_datetime(value).timestamp() * 1000.0)
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def duration_ms(start: Any, end: Any) -> float | None:
+    """Milliseconds between two RFC 3339 times; also if neither has an offset, since then both lack the same one."""
+    pair = [text for text in (start, end) if isinstance(text, str)]
+    if len(pair) != 2:
+        return None
+    read = [rfc3339_ms(text) for text in pair]
+    if None in read:
+        read = [rfc3339_ms(f"{text}Z") for text in pair]
+    first, last = read
+    return float(last - first) if first is not None and last is not None and last >= first else None
+
+
+def names(values: Any) -> list[str] | None:
+    """Names of rules that hit, of which only the number is kept."""
+    if not isinstance(values, list):
+        return None
+    return [value for value in values if isinstance(value, str)][:MAX_RULES]
+
+
+def strongest(words: Iterable[str | None], order: tuple[str, ...]) -> str | None:
+    """The last of the words in this order."""
+    present = [order.index(text) for text in words if text in order]
+    return order[max(present)] if present else None
+
+
+def _plausible(ms: float) -> int | None:
+    return int(ms) if math.isfinite(ms) and FIRST_TIME_MS <= ms <= LAST_TIME_MS else None
