@@ -1,0 +1,193 @@
+"""Many streams as counts per tick, judged by the real Assessor without log or database.
+
+The counts are drawn directly (multinomial per stream, stratum and signal), which is what counting a log of such
+events would give; the judging from there on is the service's own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.incidents.model import Finding, Kind
+from monitor.pipeline.assess import Assessor
+from monitor.pipeline.loaded import between
+from monitor.pipeline.ports import LoadedCounts, Slice
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
+from monitor.pipeline.state import JudgeState
+
+BOUNDARY, VERDICT, COVERAGE = SIGNALS
+MONTH_MS = 30 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """What is normal in one stratum of a stream: shares of adverse verdicts, near scores and failures."""
+
+    adverse: float
+    near: float
+    failed: float = 0.001
+
+    def laws(self) -> dict[str, NDArray[np.float64]]:
+        """Probability of each bin of each signal, given that the event has one."""
+        boundary = np.zeros(len(BOUNDARY.bins))
+        inner = np.asarray(BOUNDARY.questions[0].values) > 0
+        boundary[inner] = self.near / inner.sum()
+        boundary[0], boundary[-1] = (1 - self.near) * 0.9, (1 - self.near) * 0.1
+        verdict = np.zeros(len(VERDICT.bins))
+        verdict[VERDICT.bins.index("deny/block")] = self.adverse
+        verdict[VERDICT.bins.index("allow/allow")] = 1 - self.adverse
+        coverage = np.zeros(len(COVERAGE.bins))
+        coverage[COVERAGE.bins.index("timeout")] = self.failed
+        coverage[COVERAGE.bins.index("ok")] = 1 - self.failed
+        return {BOUNDARY.name: boundary, VERDICT.name: verdict, COVERAGE.name: coverage}
+
+
+Events = Callable[[np.random.Generator, int], NDArray[np.int64]]
+"""(generator, ticks) -> (ticks, strata) events."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One guardrail: what is normal per stratum, and how many events come."""
+
+    strata: tuple[Normal, ...]
+    events: Events
+    later: tuple[Normal, ...] | None = None
+    """What holds from the middle of the time on, if that is another matter."""
+    wander: float = 0.0
+    """Relative sd of the adverse share, drawn anew every twelve ticks."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the streams came to over the time that they were watched."""
+
+    findings: list[Finding]
+    page_spend: float
+    """What the tests have spent, in alarms."""
+    notice_spend: float
+    page_spends: float
+    """What all armed tests together may spend in the next full tick."""
+    notice_spends: float
+    stream_months: float
+    ends: dict[str, int]
+    """By finding, how often it was said to have ended."""
+    open_ms: dict[str, int]
+    """By finding, from its first page to its last known end, or to the end of time."""
+
+    def count(self, kind: Kind) -> int:
+        """Findings of a kind that a test of the engine made; plain rules promise nothing."""
+        return sum(1 for f in self.findings if f.kind is kind and f.promise.value == "proved")
+
+
+def slices_of(streams: list[Stream]) -> dict[int, Slice]:
+    """A slice per stream and stratum, ids from 1."""
+    out: dict[int, Slice] = {}
+    for number, stream in enumerate(streams):
+        for s in range(len(stream.strata)):
+            language = f"l{s}" if len(stream.strata) > 1 else ""
+            name = f"g{number:04}"
+            out[len(out) + 1] = Slice(name, "1", "", "input", "continuous", "p_unsafe", 500, language, "", "", "", "")
+    return out
+
+
+def counts_of(streams: list[Stream], rng: np.random.Generator, ticks: int) -> Iterator[LoadedCounts]:
+    """Counts in chunks of ticks, sorted by tick and cell."""
+    drawn = [stream.events(rng, ticks) for stream in streams]
+    factors = [np.exp(rng.normal(0, s.wander, ticks // 12 + 1)).repeat(12)[:ticks] for s in streams]
+    chunk = max(1, 50_000 // len(streams))
+    middle = ticks // 2
+    edges = sorted({*range(0, ticks, chunk), middle, ticks})
+    for start, stop in pairwise(edges):
+        parts: tuple[list, list, list] = ([], [], [])
+        first = 1
+        for stream, events, factor in zip(streams, drawn, factors, strict=True):
+            strata = stream.strata if stream.later is None or start < middle else stream.later
+            for s, normal in enumerate(strata):
+                _draw(normal, events[start:stop, s], factor[start:stop], rng, (first + s) * COLUMNS, start, parts)
+            first += len(stream.strata)
+        tick, cell, count = (np.concatenate(part) for part in parts)
+        order = np.lexsort((cell, tick))
+        yield LoadedCounts(tick[order], cell[order], count[order])
+
+
+def _draw(normal, n, factor, rng, base, start, parts) -> None:
+    laws = normal.laws()
+    _put(n[:, None], base + EVENTS_COLUMN, start, *parts)
+    coverage = rng.multinomial(n, laws[COVERAGE.name])
+    ran = coverage[:, 0]  # only these have a score and a verdict
+    _put(coverage, base + OFFSETS[COVERAGE.name], start, *parts)
+    _put(rng.multinomial(ran, laws[BOUNDARY.name]), base + OFFSETS[BOUNDARY.name], start, *parts)
+    verdict = laws[VERDICT.name]
+    if (factor != 1).any():
+        adverse = np.minimum(normal.adverse * factor, 0.99)
+        verdict = np.where(verdict == normal.adverse, adverse[:, None], verdict)
+        verdict[:, VERDICT.bins.index("allow/allow")] = 1 - adverse
+    _put(rng.multinomial(ran, verdict), base + OFFSETS[VERDICT.name], start, *parts)
+
+
+def _put(table: NDArray[np.int64], base: int, start: int, ticks: list, cells: list, counts: list) -> None:
+    row, column = np.nonzero(table)
+    ticks.append(row + start)
+    cells.append(base + column)
+    counts.append(table[row, column])
+
+
+def judge(streams: list[Stream], rule: JudgeRule, *, seed: int, ticks: int) -> Judged:
+    """Learn by the automatic policy, then watch, to the end of the ticks."""
+    rng = np.random.default_rng(seed)
+    past: list[LoadedCounts] = []
+
+    def history(from_tick: int, to_tick: int) -> LoadedCounts:
+        parts = [between(counts, from_tick, to_tick) for counts in past]
+        return LoadedCounts(
+            *(np.concatenate([getattr(p, name) for p in parts]) for name in ("tick", "cell", "count"))
+        )
+
+    assessor = Assessor(rule, history, state=JudgeState(judged_before=0, units=[], guardrails={}))
+    assessor.learn_slices(slices_of(streams))
+    first: dict[str, Finding] = {}
+    ends: Counter[str] = Counter()
+    open_ms: dict[str, int] = {}
+    at = 0
+    for counts in counts_of(streams, rng, ticks):
+        past.append(counts)
+        at = min(ticks, int(counts.tick[-1]) + 1)
+        for finding in assessor.advance(counts, at).findings:
+            if finding.kind is Kind.page and finding.paged_at_ms is not None:
+                until = finding.ended_at_ms or ticks * rule.tick_ms
+                open_ms[finding.id] = until - finding.paged_at_ms
+                ends[finding.id] += finding.ended_at_ms is not None
+            known = first.get(finding.id)
+            if known is None or (known.kind is Kind.notice and finding.kind is Kind.page):
+                first[finding.id] = finding
+    assessor.advance(LoadedCounts(*(np.zeros(0, np.int64),) * 3), ticks)
+    spent = assessor.fleet.panel.evidence.total_spend()
+    spends = assessor.fleet.panel.evidence.snapshot()
+    spend = dict(zip(spends["id"].tolist(), np.where(spends["armed"], spends["spend"], 0.0).tolist(), strict=True))
+    page_spend = notice_spend = page_spends = notice_spends = watched = 0.0
+    for unit in assessor.fleet.state.units:
+        if unit.epoch is None:
+            raise AssertionError(f"{unit.unit.guardrail} never learned its baseline")
+        watched += (ticks - unit.epoch.effective_tick) * rule.tick_ms / MONTH_MS
+        page_spend += sum(spent[watch.test] for watch in unit.epoch.watches)
+        notice_spend += sum(spent[notice.test] for notice in unit.epoch.notices)
+        page_spends += sum(spend[watch.test] for watch in unit.epoch.watches)
+        notice_spends += sum(spend[notice.test] for notice in unit.epoch.notices)
+    return Judged(
+        findings=list(first.values()),
+        page_spend=page_spend,
+        notice_spend=notice_spend,
+        page_spends=page_spends,
+        notice_spends=notice_spends,
+        stream_months=watched,
+        ends=dict(ends),
+        open_ms=open_ms,
+    )
