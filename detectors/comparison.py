@@ -5,9 +5,9 @@
     PairedComparison(...).update(better=, worse=, same=) -> Judgement       the same request through both releases
 
 A bad event is whatever must not grow (attacks let through, harmful outputs, benign requests blocked). One question
-per release, with a fixed start: the chance of ever saying "regressed" or "improved" of a release whose mean is no worse (no
-better) than the old one's, at whatever time one looks or stops, is at most alpha / 2 each; the interval covers
-the true difference at all times together with probability 1 - alpha.
+per release, with a fixed start: the chance of ever saying "regressed" or "improved" of a release whose mean is no
+worse (no better) than the old one's, at whatever time one looks or stops, is at most alpha / 2 each; the interval
+covers the true difference at all times together with probability 1 - alpha.
 """
 
 from __future__ import annotations
