@@ -47,17 +47,20 @@ class BatchReader:
         room = self._options.poll_bytes
         expanded = batches = 0
         for tp, items in fetched.items():
-            mine: list[RecordBlock] = []
+            runs: list[list[RecordBlock]] = [[]]
             for item in items:
                 if expanded >= room:
                     self._consumer.seek(tp, item.from_offset)
                     break
                 block = self._block(tp, item)
                 batches += 1
-                if block is not None:
+                if block is None:
+                    runs.append([])  # a block must not reach over a gap, or the gap would look counted already
+                else:
                     expanded += len(block.buffer)
-                    mine.append(block)
-            blocks += with_position(self._consumer, tp, merged(mine))
+                    runs[-1].append(block)
+            mine = [block for run in runs for block in merged(run)]
+            blocks += with_position(self._consumer, tp, mine)
         if batches:
             self._batch_bytes = max(expanded // batches, self._batch_bytes // 2, 1)
         return blocks

@@ -31,7 +31,7 @@ def kinds(*, time_ms: int, many: int) -> list[Hostile]:
     """All kinds; `many` is how many distinct guardrails nobody has heard of."""
     base = json.loads(event(number=0, time_ms=time_ms, guardrail="x", session=1, language="en", score=0.1))
     base |= {"guardrail": "hostile", "text": SECRET}
-    del base["event_id"]
+    del base["event_id"], base["time"]  # the record's own time counts
 
     def having(**changes: object) -> bytes:
         return json.dumps(base | changes).encode()
