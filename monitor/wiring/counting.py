@@ -56,6 +56,8 @@ class Counting:
         )
         self.assigned = False
         """Whether the newest worker owns any partition."""
+        self._worked = False
+        """Whether the newest worker has committed anything."""
 
     def run(self, stop: threading.Event, on_report: Callable[[WorkerReport], None]) -> None:
         """Count until told to stop, or until a source that ends has ended; pause and start anew after trouble.
@@ -65,11 +67,14 @@ class Counting:
         """
         pause = FIRST_PAUSE_S
         while not stop.is_set():
+            self._worked = False
             try:
                 if self._one_worker(stop, on_report):
                     return
             except (TryAgain, Fenced) as error:
                 self.assigned = False
+                if self._worked:
+                    pause = FIRST_PAUSE_S  # new trouble, not the old one going on
                 _LOG.warning("counting paused", error=str(error), seconds=pause)
                 stop.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
@@ -96,6 +101,7 @@ class Counting:
             while not stop.is_set():
                 report = worker.step(timeout_s=POLL_S)
                 self.assigned = report.owned > 0
+                self._worked |= bool(report.commit_seconds)
                 on_report(report)
                 if report.ended:
                     break

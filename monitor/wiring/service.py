@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -120,7 +121,8 @@ class Service:
             translate.judge_rule(self._settings),
             translate.alert_policy(self._settings),
             channels(self._settings, clock=self._clock, env=self._env),
-            holder=worker_name(self._settings),
+            # Two processes under one name (a pod that was replaced while cut off) must not share the lease's token.
+            holder=f"{worker_name(self._settings)}/{secrets.token_hex(4)}",
             clock=self._clock,
             on_judged=lambda report, seconds: self._judged(report, seconds, judging),
             on_delivered=self._observer.delivered,
