@@ -7,7 +7,7 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from monitor.pipeline.ports import Tally
     from monitor.settings import Settings
     from monitor.wiring.replay import Replay
+
+PIPE_COLUMNS: Final = 200
+"""Width of the table in a pipe or a file, where nobody has said how wide a screen is: names must not be cut off."""
 
 
 @click.command(epilog="Example: driftline backtest --config driftline.yaml january.jsonl.gz february.jsonl.gz --json")
@@ -124,7 +127,7 @@ def _print_text(result: Replay) -> None:
 
     from monitor.incidents.words import moment
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     summary = result.summary
     if result.findings:
         table = Table("when", "kind", "guardrail", "what", "baseline", "current", "since", box=None)
