@@ -51,6 +51,8 @@ class Fleet:
         self._home: dict[Slice, int] = {}
         """Family -> the unit with scores that was activated last: events without a score count there."""
         self._read: tuple[int, int, LoadedCounts] | None = None
+        self._traffic: tuple[tuple[int, int, int], NDArray[np.int64]] | None = None
+        """Events per guardrail of the window asked for last: many units learn in the same one."""
         self._unsplit = True
         for number, unit in enumerate(state.units):
             self._note_family(number)
@@ -290,8 +292,13 @@ class Fleet:
         name = self.state.units[number].unit.guardrail
         if not len(window.ticks):
             return
-        total = events_only(self._past(int(window.ticks[0]), int(window.ticks[-1]) + 1))
-        is_own = self.guardrails_of(total.cell) == self.guardrails.index(name)
-        own = int(total.count[is_own].sum())
-        others = int(total.count.sum()) - own
+        span = int(window.ticks[0]), int(window.ticks[-1]) + 1
+        if self._traffic is None or self._traffic[0] != (*span, len(self.slices)):
+            total = events_only(self._past(*span))
+            sums = np.zeros(len(self.guardrails), np.int64)
+            np.add.at(sums, self.guardrails_of(total.cell), total.count)
+            self._traffic = (*span, len(self.slices)), sums
+        sums = self._traffic[1]
+        own = int(sums[self.guardrails.index(name)])
+        others = int(sums.sum()) - own
         self.state.guardrails[name].share = own / others if others else 0.0

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -49,15 +50,75 @@ def advance_rules(
         to_tick: the tick after the last one judged; may lie far beyond the last tick with events.
     """
     found = []
-    total = events.sum(axis=1)
-    for column, name in enumerate(guardrails):
-        memory = state.guardrails.setdefault(name, GuardrailState())
-        if rule.silence != "off":
-            found += _silence(memory, rule, name, ticks, events[:, column], total)
-        if rule.volume != "off":
-            found += _volume(memory, rule, name, ticks, events[:, column])
+    if len(ticks):
+        total = events.sum(axis=1)
+        summary = _summary(rule, ticks, events, total)
+        for column, name in enumerate(guardrails):
+            memory = state.guardrails.setdefault(name, GuardrailState())
+            if rule.silence != "off" and not _still_heard(memory, rule, summary, column):
+                found += _silence(memory, rule, name, ticks, events[:, column], total)
+            if rule.volume != "off" and not _same_window(memory, summary, column):
+                found += _volume(memory, rule, name, ticks, events[:, column])
     found += _source(state, rule, ticks, to_tick)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    """The stretch of ticks in a few numbers per guardrail: nearly always they say that nothing can have happened."""
+
+    end: int
+    """The tick after the last one with events."""
+    heard: list[int | None]
+    """Newest tick with an event of the guardrail."""
+    since: list[int]
+    """Events of all guardrails after it (of the whole stretch where it was not heard)."""
+    events: list[int]
+    window: int | None
+    """Number of the volume window that holds the whole stretch; None where it spans several."""
+
+
+def _summary(
+    rule: JudgeRule, ticks: NDArray[np.int64], events: NDArray[np.int64], total: NDArray[np.int64]
+) -> _Summary:
+    any_heard = np.asarray(events.max(axis=0) > 0)
+    newest = len(ticks) - 1 - (events[::-1] > 0).argmax(axis=0)
+    running = total.cumsum()
+    windows = ticks[[0, -1]] // _per_window(rule)
+    return _Summary(
+        end=int(ticks[-1]) + 1,
+        heard=[
+            tick if heard else None for tick, heard in zip(ticks[newest].tolist(), any_heard.tolist(), strict=True)
+        ],
+        since=(running[-1] - np.where(any_heard, running[newest], 0)).tolist(),
+        events=events.sum(axis=0).tolist(),
+        window=int(windows[0]) if windows[0] == windows[1] else None,
+    )
+
+
+def _per_window(rule: JudgeRule) -> int:
+    return max(1, rule.volume_window_ms // rule.tick_ms)
+
+
+def _still_heard(memory: GuardrailState, rule: JudgeRule, stretch: _Summary, column: int) -> bool:
+    """Whether it cannot have been silent for long enough; takes note of what was heard then."""
+    soon = (stretch.end - memory.last_tick) * rule.tick_ms < rule.silent_ms
+    if memory.silent is not None or (memory.share > 0 and not soon):
+        return False
+    heard = stretch.heard[column]
+    memory.siblings = stretch.since[column] + (memory.siblings if heard is None else 0)
+    memory.last_tick = memory.last_tick if heard is None else heard
+    return True
+
+
+def _same_window(memory: GuardrailState, stretch: _Summary, column: int) -> bool:
+    """Whether no window of the guardrail ends or begins in the stretch; adds up what was heard then."""
+    if memory.window is None:
+        return stretch.heard[column] is None
+    if memory.window != stretch.window:
+        return False
+    memory.in_window += stretch.events[column]
+    return True
 
 
 def _silence(
@@ -75,7 +136,7 @@ def _silence(
     last = np.r_[memory.last_tick, ticks[heard]]
     before = np.r_[0, total.cumsum()]
     quiet = edges > starts
-    until = ticks[np.maximum(edges - 1, 0)] + 1 if len(ticks) else np.zeros(1, np.int64)
+    until = ticks[np.maximum(edges - 1, 0)] + 1
     long_enough = quiet & ((until - last) * rule.tick_ms >= rule.silent_ms)
     for k in sorted({0, *np.flatnonzero(long_enough).tolist()}):
         start, edge = int(starts[k]), int(edges[k])
@@ -141,7 +202,7 @@ def _volume(
         begun = np.flatnonzero(own)
         first = int(begun[0]) if len(begun) else len(ticks)
         ticks, own = ticks[first:], own[first:]
-    per_window = max(1, rule.volume_window_ms // rule.tick_ms)
+    per_window = _per_window(rule)
     numbers, at = np.unique(ticks // per_window, return_inverse=True)
     sums = np.bincount(at, weights=own, minlength=len(numbers)).astype(np.int64)
     for number, n in zip(numbers.tolist(), sums.tolist(), strict=True):

@@ -2,7 +2,7 @@
 
 Null streams only: whatever is found is false. Every stream may cost one page and one notice a month; the budget of
 the fleet is that times the number of streams. By the theorem false alarms never exceed what is spent, in expectation,
-as long as the true mean keeps to the approved level (pages) or the stream is exchangeable within its strata (notices).
+as long as the true mean keeps to the approved level (pages) or the stream is exchangeable in its strata (notices).
 """
 
 from __future__ import annotations
