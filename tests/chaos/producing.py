@@ -24,6 +24,7 @@ def produce(servers: str, topic: str, records: Iterable[Record], *, batch: int =
             "bootstrap.servers": servers,
             "enable.idempotence": True,
             "compression.type": codec,
+            "log_level": 0,
             "linger.ms": 20,
             "batch.num.messages": batch,
             "batch.size": 256 * 1024,
