@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,12 @@ DEFAULTS: dict[str, tuple[str, Callable[[], Any]]] = {
 }
 
 
+@lru_cache(maxsize=64)
+def tuned_setting(name: str, kind: str, runs: int) -> float | None:
+    """`tune` once for all families that look the same before they drift."""
+    return tune(name, next(f for f in FAMILIES if f.kind == kind), runs=runs)
+
+
 def tune(name: str, family: Any, *, runs: int) -> float | None:
     """The most eager setting whose spacing on undrifted streams is at least the budget's, by simulation."""
     form, make, settings = TUNABLE[name]
@@ -97,6 +104,10 @@ def tune(name: str, family: Any, *, runs: int) -> float | None:
         if outcome.exposure / max(outcome.false, 1) >= SPACING:
             return setting
     return None
+
+
+def _runs(name: str, effort: Effort) -> int:
+    return max(4, effort.river_runs // 4) if name.startswith("HDDM") else effort.river_runs  # 4-5 us an event
 
 
 def methods(family: Any, effort: Effort) -> dict[str, tuple[Method, int | None]]:
@@ -116,14 +127,14 @@ def methods(family: Any, effort: Effort) -> dict[str, tuple[Method, int | None]]
     elif not getattr(family, "histogram", False):
         for name, (form, make) in DEFAULTS.items():
             if (form == "raw" or family.kind == "rate") and not (name == "KSWIN" and family.kind == "rate"):
-                limit = effort.slow_runs if name == "KSWIN" else effort.river_runs
+                limit = effort.slow_runs if name == "KSWIN" else _runs(name, effort)
                 out[f"river {name}"] = (by_event(make, form=form), limit)
         for name, (form, make_with, _) in TUNABLE.items():
             if form == "raw" or family.kind == "rate":
-                setting = tune(name, family, runs=max(6, effort.river_runs // 8))
+                setting = tuned_setting(name, family.kind, max(6, effort.river_runs // 8))
                 if setting is not None:
                     tuned = by_event(lambda s=setting, m=make_with: m(s), form=form)
-                    out[f"river {name} tuned"] = (tuned, effort.river_runs)
+                    out[f"river {name} tuned"] = (tuned, _runs(name, effort))
     rules = ("PSI", "JS", "chi2", *(("KS", "mean 3 sd") if family.kind == "score" else ()))
     if family.kind == "rate":
         rules = (*rules, "mean 3 sd")

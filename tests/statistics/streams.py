@@ -31,13 +31,18 @@ def alarms_of(engine: Evidence, cells) -> list[tuple[int, int]]:
     return out
 
 
-def recoupled_alarms(engine: Evidence, recoupler: Recoupler, cells, *, stratum_of=None, test_of=None):
-    """The same behind a recoupler, with a fresh bag after each alarm; rows are tests unless mapped."""
+def recoupled_alarms(
+    engine: Evidence, recoupler: Recoupler, cells, *, stratum_of=None, test_of=None, first=0, keep_bag=False
+):
+    """The same behind a recoupler; rows are tests unless mapped. Ticks are numbered from `first`.
+
+    Each alarm starts a fresh bag, as a true one would; `keep_bag` dismisses it instead.
+    """
     out, at, ticks = [], 0, len(cells[0]) - 1
     rows = recoupler.snapshot()["id"]
     test_of = rows if test_of is None else test_of
     stratum_of = np.zeros(len(rows), dtype=int) if stratum_of is None else stratum_of
-    numbers = np.arange(ticks)
+    numbers = np.arange(first, first + ticks)
     while at < ticks:
         rest = part(cells, at, ticks)
         ptr, row, bins, count = recoupler.recouple(rest[0], numbers[at:], *rest[1:])
@@ -47,6 +52,6 @@ def recoupled_alarms(engine: Evidence, recoupler: Recoupler, cells, *, stratum_o
         for test in alarmed:
             out.append((at - 1, int(test)))
             engine.reset(int(test))
-            for row_ in np.flatnonzero(test_of == test):
+            for row_ in np.flatnonzero(test_of == test) if not keep_bag else ():
                 recoupler.fresh_bag(int(row_))
     return out

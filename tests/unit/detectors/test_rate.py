@@ -44,8 +44,8 @@ def test_scatter_in_the_baseline_widens_what_is_normal():
 
 def test_a_volume_rule_seldom_fires_on_windows_like_its_baseline():
     rng = np.random.default_rng(2)
-    fired = [volume(int(draw[-1]), draw[:-1]).fires for draw in rng.negative_binomial(5, 0.05, (2000, 41))]
-    assert np.mean(fired) < 0.003
+    fired = [volume(int(draw[-1]), draw[:-1]).fires for draw in rng.negative_binomial(5, 0.05, (600, 41))]
+    assert sum(fired) <= 3
 
 
 @pytest.mark.parametrize("bad", [np.nan, -1.0, np.inf])
@@ -73,9 +73,9 @@ def test_a_daily_season_is_learned_and_a_quiet_night_is_no_drop():
 def test_a_season_seldom_fires_on_weeks_like_its_baseline():
     rng = np.random.default_rng(4)
     season = Season.fit(*weeks(rng, 4, dispersion=0.05))
-    counts, hours = weeks(rng, 20, dispersion=0.05)
+    counts, hours = weeks(rng, 6, dispersion=0.05)
     fired = [season.volume(int(c), int(h)).fires for c, h in zip(counts, hours, strict=True)]
-    assert np.mean(fired) < 0.003
+    assert sum(fired) <= 3  # of 1,008
 
 
 def test_a_season_of_a_few_hours_is_learning():
