@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from monitor.errors import Fenced
-from monitor.events.decode import Decoder
+from monitor.events.formats.decoder import BlockDecoder
 from monitor.events.records import RecordBlock
 from monitor.ingestion.deadletter import DeadLetters
 from monitor.ingestion.gaps import Gap, OnGap
@@ -50,7 +50,7 @@ class Worker:
         self,
         open_source: Callable[[OnGap], Source],
         store: CountStore,
-        decoder: Decoder,
+        decoder: BlockDecoder,
         dead_letters: DeadLetters,
         slices: SliceTable,
         rule: CountRule,

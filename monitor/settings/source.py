@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
+from monitor.settings.formats import FormatName, Mapping
 from monitor.settings.secret import SecretPlace, place_of
 from monitor.settings.section import File, Paths, Section, setting
 from monitor.settings.values import Duration, Size, Word, Words
@@ -29,6 +31,23 @@ def _topics(topics: tuple[str, ...]) -> tuple[str, ...]:
         if not legal or not 1 <= len(topic) <= 249 or topic in (".", ".."):
             raise ValueError(f"{topic[:80]!r} is not a topic name (letters, digits, dot, underscore, hyphen)")
     return topics
+
+
+THRESHOLD: Final = re.compile(r"\s*(.{1,260}?)\s*(>=|<=)\s*([0-9]{1,9}(?:\.[0-9]{1,12})?)\s*")
+"""A guardrail or guardrail/category, the side that is unsafe, and a number on the vendor's scale."""
+
+
+def _thresholds(lines: tuple[str, ...]) -> tuple[str, ...]:
+    names = []
+    for line in lines:
+        match = THRESHOLD.fullmatch(line)
+        if match is None:
+            raise ValueError(f"{line[:80]!r} is not of the form: guardrail/category >= number (or <=)")
+        names.append(match[1])
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice[:80]!r} is given twice")
+    return lines
 
 
 class Tls(Section):
@@ -163,6 +182,27 @@ class Source(Section):
 
     kafka: Kafka | None = setting(None, "Kafka topics")
     files: Files | None = setting(None, "files")
+    format: FormatName = setting(
+        "auto", "wire format of the records; auto tells it record by record, see `driftline formats`"
+    )
+    thresholds: Annotated[Words, AfterValidator(_thresholds)] | None = setting(
+        None,
+        "thresholds that records do not carry, on the vendor's scale; <= where low is unsafe",
+        example=["azure-content-safety/Violence >= 4"],
+        max_length=1_000,
+        allowed="one or more lines such as bedrock-checks/pii >= 0.8",
+    )
+    mapping: Mapping | None = setting(
+        None, "how JSON is read that is of no other format; with format: mapping, all of it"
+    )
+
+    @model_validator(mode="after")
+    def _mapping_and_format(self) -> Self:
+        if self.format == "mapping" and self.mapping is None:
+            raise ValueError("format: mapping needs mapping, which says what is where")
+        if self.mapping is not None and self.format not in ("auto", "mapping"):
+            raise ValueError(f"mapping is not used with format: {self.format}; take format: auto or mapping")
+        return self
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -14,7 +14,6 @@ import structlog
 from monitor.clock import Clock
 from monitor.errors import Fenced, TryAgain
 from monitor.events.batch import Vocabulary
-from monitor.events.decode import Decoder
 from monitor.ingestion.deadletter import DeadLetters, FileDeadLetters, Sealer
 from monitor.ingestion.deadletter_kafka import KafkaDeadLetters
 from monitor.ingestion.files import FileSource
@@ -26,6 +25,7 @@ from monitor.pipeline.ports import CountStore
 from monitor.pipeline.slices import SliceTable
 from monitor.settings.model import Settings
 from monitor.wiring import translate
+from monitor.wiring.decoding import block_decoder
 from monitor.wiring.keys import hash_key
 
 POLL_S: Final = 0.1
@@ -50,7 +50,7 @@ class Counting:
         limits = settings.limits
         vocabulary = Vocabulary.bounded(guardrails=limits.guardrails)
         self._key = hash_key(settings, env)
-        self._decoder = Decoder(vocabulary, self._key, max_bytes=limits.record_bytes, max_depth=limits.depth)
+        self._decoder = block_decoder(settings, vocabulary, self._key)
         self.slices = SliceTable(
             vocabulary, units=limits.units, strata_per_unit=limits.strata_per_unit, slices=limits.slices
         )

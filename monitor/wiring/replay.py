@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from monitor.alerting.respond import respond
 from monitor.clock import ManualClock
 from monitor.events.batch import Vocabulary
-from monitor.events.decode import Decoder
 from monitor.incidents.model import Finding, Incident, Kind
 from monitor.ingestion.deadletter import CountedDeadLetters
 from monitor.ingestion.source import Source
@@ -24,6 +23,7 @@ from monitor.pipeline.slices import SliceTable
 from monitor.settings.model import Settings
 from monitor.storage.stores import Stores, open_stores
 from monitor.wiring import translate
+from monitor.wiring.decoding import block_decoder
 
 IN_MEMORY = "sqlite://"
 
@@ -134,7 +134,7 @@ def _assembled(source: Source, settings: Settings) -> Iterator[_Parts]:
         worker = Worker(
             lambda _: source,  # files have no gaps
             stores.counts,
-            Decoder(vocabulary, secrets.token_bytes(32), max_bytes=limits.record_bytes, max_depth=limits.depth),
+            block_decoder(settings, vocabulary, secrets.token_bytes(32)),
             dead_letters,
             SliceTable(vocabulary, units=limits.units, strata_per_unit=limits.strata_per_unit, slices=limits.slices),
             translate.count_rule(settings),

@@ -13,21 +13,28 @@ from monitor.events.reasons import Reason, Rejection
 
 VALUE: Final = ...
 """In an allowlist: a string, a number, true or false."""
+EVERYTHING: Final = None
+"""In an allowlist: whatever it is. Only for mappings, whose expressions are the allowlist."""
 ANY_KEY: Final = "*"
 """In an allowlist: every key that is not listed itself."""
 MAX_KEYS: Final = 1_024
 MAX_ITEMS: Final = 16_384
 
 Keep = Any
-"""An allowlist: :data:`VALUE`, ``{key: Keep}``, or ``[Keep]`` for an array (a single value counts as one of one)."""
+"""An allowlist: :data:`VALUE`, ``{key: Keep}``, ``[Keep]`` for an array (a single value counts as one of one), or a
+pair ``({key: Keep}, Keep)`` where an object may stand in place of something else."""
 
 
-def allowed(record: Any, keep: Keep) -> Any:
+def allowed(record: Any, keep: Keep) -> Any:  # noqa: PLR0911 - one line per kind
     """What the allowlist leaves of a record; None where its kind is another.
 
     Raises:
         Rejection: an array or object of listed things is too large.
     """
+    if isinstance(keep, tuple):
+        keep = keep[0] if isinstance(record, dict) else keep[1]
+    if keep is EVERYTHING:
+        return record
     if keep is VALUE:
         return record if isinstance(record, str | int | float | bool) else None
     if isinstance(keep, list):
@@ -48,6 +55,8 @@ def allowed(record: Any, keep: Keep) -> Any:
 
 def leaves(record: Any, keep: Keep, path: str = "") -> Iterator[tuple[str, bool]]:
     """Every value of a record by its path, and whether the allowlist keeps it; array places as ``[]``."""
+    if isinstance(keep, tuple):
+        keep = keep[0] if isinstance(record, dict) else keep[1]
     if isinstance(record, dict):
         for key, value in record.items():
             inner = keep.get(key, keep.get(ANY_KEY)) if isinstance(keep, dict) else _one(keep, key)
@@ -69,7 +78,10 @@ def _one(keep: Keep, key: str) -> Keep:
 
 def listed(keep: Keep, path: str = "") -> Iterator[str]:
     """The paths of an allowlist, for people."""
-    if isinstance(keep, dict):
+    if isinstance(keep, tuple):
+        for one in keep:
+            yield from listed(one, path)
+    elif isinstance(keep, dict):
         for key, below in keep.items():
             yield from listed(below, f"{path}.{key}" if path else key)
     elif isinstance(keep, list):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
@@ -117,7 +117,7 @@ class FormatDecoder:
             self._on_format(partition, name, why)
 
 
-_MALFORMED: Final = frozenset({Reason.missing_field, Reason.not_an_object, Reason.invalid_json, Reason.wrong_type})
+_MALFORMED: Final = frozenset({Reason.missing_field, Reason.not_an_object, Reason.invalid_json})
 """What the canonical decoder says of records that may be of another format."""
 
 
@@ -167,7 +167,7 @@ def _whole(
 
 
 def _rows(batch: EventBatch, keep: NDArray[np.bool_]) -> EventBatch:
-    columns = {
+    columns: dict[str, Any] = {
         field.name: column[keep]
         for field in dataclasses.fields(batch)
         if isinstance(column := getattr(batch, field.name), np.ndarray)

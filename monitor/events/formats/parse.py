@@ -16,7 +16,7 @@ _DECODE: Final = msgspec.json.Decoder().decode
 
 
 def parse(value: bytes, *, max_depth: int) -> Any:
-    """The JSON of a record; a str if it is short bare text; the bytes themselves if it is neither, or nested too deep.
+    """The JSON of a record; a str if it is short bare text; the bytes themselves if neither, or nested too deep.
 
     Depth is measured before anything recurses.
     """

@@ -89,6 +89,8 @@ class Reader:
             events = [dict(recognised.record)]
         else:
             kept = allowed(recognised.record, recognised.format.keep)
+            if kept is None:
+                raise Rejection(Reason.not_an_object, f"{recognised.name}: not the kind of JSON that this format is")
             events = recognised.format.read(kept, self._context)
         if not events:
             raise Rejection(Reason.no_verdict, f"{recognised.name}: no guardrail's verdict in it")
@@ -103,7 +105,7 @@ class Reader:
             if isinstance(record, bytes) and not self._only.fits(record):
                 return Recognised(None, "not JSON", record)  # the canonical decoder says what is wrong with it
             return Recognised(self._only, "as set", record, opened, identities)
-        if isinstance(record, dict) and (record.get("v") is not None or "guardrail" in record):
+        if isinstance(record, dict) and (record.get("v") is not None or isinstance(record.get("guardrail"), str)):
             return Recognised(None, "has v or guardrail", record, opened, identities)
         for candidate in self._formats:
             why = candidate.fits(record)

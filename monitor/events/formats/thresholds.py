@@ -7,12 +7,10 @@ to .7). The name is a guardrail's, or guardrail/category; the number is on the v
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
-_LINE: Final = re.compile(r"\s*(.{1,260}?)\s*(>=|<=)\s*([0-9]{1,9}(?:\.[0-9]{1,12})?)\s*")
+from monitor.settings.source import THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Thresholds:
         """
         found: dict[str, Threshold] = {}
         for line in lines:
-            match = _LINE.fullmatch(line)
+            match = THRESHOLD.fullmatch(line)
             if match is None:
                 raise ValueError(f"{line[:80]!r} is not of the form: guardrail/category >= number (or <=)")
             name, side, number = match.groups()
@@ -57,7 +55,7 @@ class Thresholds:
     def scaled(
         self, guardrail: str | None, category: str | None, *, low: float = 0.0, high: float = 1.0
     ) -> float | None:
-        """The threshold's place between the ends of the vendor's scale, 0 to 1; None if there is none or it is off."""
+        """The threshold's place between the ends of the vendor's scale, 0 to 1; None if there is none, or off it."""
         known = self.of(guardrail, category)
         if known is None:
             return None

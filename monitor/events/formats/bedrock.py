@@ -1,0 +1,146 @@
+"""AWS Bedrock Guardrails: the assessment, which every Bedrock record holds (botocore, bedrock-runtime).
+
+Content filters are ordinal: confidence NONE, LOW, MEDIUM, HIGH against a strength that says from which confidence on
+the filter blocks (LOW blocks HIGH only, MEDIUM from MEDIUM, HIGH from LOW). So each event carries its own threshold.
+Grounding and relevance are the other way round: a low score is the bad one. Lists hold what was found only, unless
+the caller asked for everything; so every assessment also gives one event without category, the base of all rates.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from monitor.events.batch import ScoreKind
+from monitor.events.formats.allowlist import VALUE, Keep
+from monitor.events.formats.format import Event, Identity, Orientation, Score, ThresholdFrom, at
+from monitor.events.formats.values import choose, http_date, identifier, joined, number, word
+from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN, MASKED, by_category, worst
+
+_HIT: Final = {"action": VALUE, "detected": VALUE}
+ASSESSMENT: Final[Keep] = {
+    "topicPolicy": {"topics": [_HIT | {"name": VALUE}]},
+    "contentPolicy": {"filters": [_HIT | {"type": VALUE, "confidence": VALUE, "filterStrength": VALUE}]},
+    "wordPolicy": {"customWords": [_HIT], "managedWordLists": [_HIT | {"type": VALUE}]},
+    "sensitiveInformationPolicy": {
+        "piiEntities": [_HIT | {"type": VALUE}],
+        "regexes": [_HIT | {"name": VALUE}],
+    },
+    "contextualGroundingPolicy": {"filters": [_HIT | {"type": VALUE, "threshold": VALUE, "score": VALUE}]},
+    "invocationMetrics": {"guardrailProcessingLatency": VALUE},
+    "appliedGuardrailDetails": {"guardrailId": VALUE, "guardrailVersion": VALUE},
+}
+RESPONSE: Final[Keep] = {"RequestId": VALUE, "HTTPHeaders": {"date": VALUE}}
+"""``ResponseMetadata``, which boto3 adds to every response."""
+
+SCORES: Final = (
+    Score("content filters", ScoreKind.ordinal, Orientation.high, ThresholdFrom.event, "confidence against strength"),
+    Score("grounding, relevance", ScoreKind.continuous, Orientation.low, ThresholdFrom.event),
+    Score("topics, words, personal data, overall", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),
+)
+DROPPED: Final = "matched words and personal data, texts, reasons, automated reasoning findings, usage, ARNs"
+
+_CONFIDENCE: Final = {"none": 0, "low": 1, "medium": 2, "high": 3}
+_CUT: Final = {"low": 3, "medium": 2, "high": 1}
+"""From which confidence on a filter of this strength blocks; strength NONE blocks nothing and has no boundary."""
+_OUTCOME: Final = {"blocked": BLOCKED, "anonymized": MASKED, "none": AUDITED}
+
+
+def assessment_events(
+    assessment: dict[str, Any], *, guardrail_id: str | None = None, stage: str | None = None, intervened: bool = False
+) -> list[Event]:
+    """One event for the whole assessment and one per filter in it.
+
+    Args:
+        assessment: allowlisted by :data:`ASSESSMENT`.
+        guardrail_id: from around the assessment; its own details go first.
+        stage: where the text came from, if known.
+        intervened: whether the response says that something was done, for assessments without details.
+
+    Raises:
+        Rejection: a word or number is none of Bedrock's.
+    """
+    details = at(assessment, "appliedGuardrailDetails") or {}
+    common = {
+        "guardrail": joined("bedrock", details.get("guardrailId") or guardrail_id),
+        "guardrail_version": word(details.get("guardrailVersion")),
+        "stage": stage,
+        "latency_ms": number(at(assessment, "invocationMetrics", "guardrailProcessingLatency")),
+    }
+    parts = [*_content(assessment), *_grounding(assessment), *by_category(_boolean(assessment))]
+    overall = worst(parts) if parts else ALLOWED
+    if intervened and overall["action"] in (None, "allow", "audit"):
+        overall = BLOCKED
+    return [common | BOOLEAN | overall, *(common | part for part in parts)]
+
+
+def response_identity(metadata: dict[str, Any] | None) -> Identity:
+    """What boto3's ``ResponseMetadata`` says: the request and when it was answered."""
+    request = identifier(at(metadata, "RequestId"))
+    return Identity(record=request, request=request, time=http_date(at(metadata, "HTTPHeaders", "date")))
+
+
+def source_stage(source: Any) -> str | None:
+    """``source`` of an ApplyGuardrail request."""
+    return {"INPUT": "input", "OUTPUT": "output"}.get(source) if isinstance(source, str) else None
+
+
+def _outcome(hit: dict[str, Any]) -> Event:
+    """What a filter's action says; an entry that says nothing of detection was listed because it detected."""
+    action = hit.get("action")
+    outcome = choose(action, _OUTCOME, "action") if action is not None else AUDITED
+    return ALLOWED if hit.get("detected") is False else outcome
+
+
+def _content(assessment: dict[str, Any]) -> list[Event]:
+    found = []
+    for hit in at(assessment, "contentPolicy", "filters") or []:
+        rank = choose(hit.get("confidence"), _CONFIDENCE, "confidence")
+        strength = hit.get("filterStrength")
+        cut = _CUT.get(strength.lower()) if isinstance(strength, str) else None
+        silent = hit.get("detected") is None and rank == 0
+        found.append(
+            {
+                "category": joined("content", hit.get("type")),
+                "score": rank / 3,
+                "score_kind": "ordinal",
+                "threshold": None if cut is None else cut / 3,
+                **(ALLOWED if silent else _outcome(hit)),
+            }
+        )
+    return found
+
+
+def _grounding(assessment: dict[str, Any]) -> list[Event]:
+    return [
+        {
+            "category": joined("grounding", hit.get("type")),
+            "score": number(hit.get("score")),
+            "score_kind": "continuous",
+            "score_semantics": "inverted",
+            "threshold": number(hit.get("threshold")),
+            **_grounded(hit),
+        }
+        for hit in at(assessment, "contextualGroundingPolicy", "filters") or []
+    ]
+
+
+def _grounded(hit: dict[str, Any]) -> Event:
+    """Grounding filters are always listed, so an action of NONE alone does not say that something was found."""
+    if hit.get("detected") is None and hit.get("action") == "NONE":
+        return ALLOWED
+    return _outcome(hit)
+
+
+def _boolean(assessment: dict[str, Any]) -> list[Event]:
+    lists = (
+        ("topic", at(assessment, "topicPolicy", "topics"), "name"),
+        ("word/custom", at(assessment, "wordPolicy", "customWords"), ""),
+        ("word", at(assessment, "wordPolicy", "managedWordLists"), "type"),
+        ("pii", at(assessment, "sensitiveInformationPolicy", "piiEntities"), "type"),
+        ("pii/regex", at(assessment, "sensitiveInformationPolicy", "regexes"), "name"),
+    )
+    return [
+        BOOLEAN | {"category": joined(policy, hit.get(name))} | _outcome(hit)
+        for policy, hits, name in lists
+        for hit in hits or []
+    ]

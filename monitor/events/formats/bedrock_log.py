@@ -1,0 +1,44 @@
+"""AWS Bedrock model invocation logging: the envelope around Converse and InvokeModel answers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from monitor.events.formats.allowlist import VALUE, allowed
+from monitor.events.formats.format import Envelope, Identity, at
+from monitor.events.formats.values import identifier, instant, word
+from monitor.events.reasons import Reason, Rejection
+
+_KEEP: Final = {"timestamp": VALUE, "requestId": VALUE, "modelId": VALUE}
+
+
+def _fits(record: Any) -> str | None:
+    return "schemaType is ModelInvocationLog" if at(record, "schemaType") == "ModelInvocationLog" else None
+
+
+def _open(record: dict[str, Any]) -> tuple[Any, Identity]:
+    head = allowed(record, _KEEP)
+    request = identifier(head.get("requestId"))
+    identity = Identity(
+        record=request, request=request, time=instant(head.get("timestamp")), model=word(head.get("modelId"))
+    )
+    body = at(record, "output", "outputBodyJson")
+    if isinstance(body, list):  # chunks of a stream; the trace comes with the last one that has it
+        body = next((one for one in reversed(body) if _speaks(one)), None)
+    if not isinstance(body, dict):
+        raise Rejection(Reason.no_verdict, "an invocation log without a readable answer")
+    return body, identity
+
+
+def _speaks(chunk: Any) -> bool:
+    return at(chunk, "metadata", "trace") is not None or at(chunk, "amazon-bedrock-guardrailAction") is not None
+
+
+ENVELOPE: Final = Envelope(
+    name="bedrock-invocation-log",
+    title="AWS Bedrock model invocation log (around the Bedrock formats)",
+    fits=_fits,
+    keep=_KEEP,
+    open=_open,
+    dropped="prompts, answers, account, identity, region",
+)

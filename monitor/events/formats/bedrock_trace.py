@@ -1,0 +1,96 @@
+"""AWS Bedrock guardrail traces: of ``Converse`` and of an ``InvokeModel`` body."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from monitor.events.formats import bedrock
+from monitor.events.formats.allowlist import ANY_KEY, VALUE, Keep
+from monitor.events.formats.format import Context, Event, Format, at, has, identified
+from monitor.events.formats.verdicts import BLOCKED, BOOLEAN
+
+_BY_ID: Final[Keep] = {ANY_KEY: bedrock.ASSESSMENT}
+_TRACE: Final[Keep] = {
+    "inputAssessment": _BY_ID,
+    "outputAssessments": {ANY_KEY: [bedrock.ASSESSMENT]},
+    "input": _BY_ID,
+    "outputs": [_BY_ID],
+}
+"""Converse has the former two, InvokeModel bodies the latter."""
+
+
+def trace_events(trace: dict[str, Any] | None) -> list[Event]:
+    """Events of the input's and the outputs' assessments, in this order."""
+    events: list[Event] = []
+    for name in ("inputAssessment", "input"):
+        for guardrail, one in (at(trace, name) or {}).items():
+            events += bedrock.assessment_events(one or {}, guardrail_id=guardrail, stage="input")
+    for guardrail, several in (at(trace, "outputAssessments") or {}).items():
+        for one in several or []:
+            events += bedrock.assessment_events(one, guardrail_id=guardrail, stage="output")
+    for by_id in at(trace, "outputs") or []:
+        for guardrail, one in by_id.items():
+            events += bedrock.assessment_events(one or {}, guardrail_id=guardrail, stage="output")
+    return events
+
+
+def _blocked(events: list[Event], *, intervened: bool) -> list[Event]:
+    """Without a trace, an intervention is all that is known."""
+    if events or not intervened:
+        return events
+    return [{"guardrail": "bedrock", **BOOLEAN, **BLOCKED}]
+
+
+def _fits_converse(record: Any) -> str | None:
+    if isinstance(at(record, "trace", "guardrail"), dict):
+        return "has trace.guardrail"
+    if isinstance(at(record, "metadata", "trace", "guardrail"), dict):
+        return "has metadata.trace.guardrail"
+    return "has stopReason and usage" if has(record, "stopReason", "usage") else None
+
+
+def _read_converse(record: dict[str, Any], context: Context) -> list[Event]:
+    trace = at(record, "trace", "guardrail") or at(record, "metadata", "trace", "guardrail")
+    events = _blocked(trace_events(trace), intervened=record.get("stopReason") == "guardrail_intervened")
+    return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=CONVERSE.name)
+
+
+def _fits_invoke(record: Any) -> str | None:
+    return "has amazon-bedrock-guardrailAction" if has(record, "amazon-bedrock-guardrailAction") else None
+
+
+def _read_invoke(record: dict[str, Any], context: Context) -> list[Event]:
+    intervened = record.get("amazon-bedrock-guardrailAction") == "INTERVENED"
+    events = _blocked(trace_events(at(record, "amazon-bedrock-trace", "guardrail")), intervened=intervened)
+    if not events and record.get("amazon-bedrock-guardrailAction") == "NONE":
+        events = [{"guardrail": "bedrock", **BOOLEAN, "verdict": "allow", "action": "allow"}]
+    return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=INVOKE.name)
+
+
+CONVERSE: Final = Format(
+    name="bedrock-converse",
+    title="AWS Bedrock Converse trace",
+    fits=_fits_converse,
+    keep={
+        "trace": {"guardrail": _TRACE},
+        "metadata": {"trace": {"guardrail": _TRACE}},
+        "stopReason": VALUE,
+        "ResponseMetadata": bedrock.RESPONSE,
+    },
+    read=_read_converse,
+    scores=bedrock.SCORES,
+    dropped=f"{bedrock.DROPPED}; the conversation",
+)
+INVOKE: Final = Format(
+    name="bedrock-invoke-model",
+    title="AWS Bedrock InvokeModel trace",
+    fits=_fits_invoke,
+    keep={
+        "amazon-bedrock-guardrailAction": VALUE,
+        "amazon-bedrock-trace": {"guardrail": _TRACE},
+        "ResponseMetadata": bedrock.RESPONSE,
+    },
+    read=_read_invoke,
+    scores=bedrock.SCORES,
+    dropped=f"{bedrock.DROPPED}; the answer",
+)

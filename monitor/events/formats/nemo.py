@@ -1,0 +1,60 @@
+"""NVIDIA NeMo Guardrails: ``log.activated_rails`` of a GenerationResponse. A rail stops or it does not: boolean.
+
+Dialog and generation rails steer the conversation and judge nothing; they are left out. The tracing adapter's files
+of 2024 carry durations and no decision, so there is no verdict to read in them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from monitor.events.batch import ScoreKind
+from monitor.events.formats.allowlist import VALUE
+from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at
+from monitor.events.formats.values import flag, number, seconds_ms, word
+from monitor.events.formats.verdicts import ALLOWED, BLOCKED, BOOLEAN
+
+STAGES: Final = {
+    "input": "input",
+    "output": "output",
+    "retrieval": "retrieval",
+    "tool_input": "tool",
+    "tool_output": "tool",
+}
+"""Kinds of rails that judge."""
+
+
+def _fits(record: Any) -> str | None:
+    if isinstance(at(record, "log", "activated_rails"), list):
+        return "has log.activated_rails[]"
+    return "has activated_rails[]" if isinstance(at(record, "activated_rails"), list) else None
+
+
+def _read(record: dict[str, Any], context: Context) -> list[Event]:
+    rails = at(record, "log", "activated_rails") or record.get("activated_rails") or []
+    return [_event(rail) for rail in rails if isinstance(rail.get("type"), str) and rail["type"] in STAGES]
+
+
+def _event(rail: dict[str, Any]) -> Event:
+    seconds = number(rail.get("duration"))
+    stop = rail.get("stop")
+    return {
+        "guardrail": word(rail.get("name")),
+        "stage": STAGES[rail["type"]],
+        "time": seconds_ms(rail.get("finished_at")) or seconds_ms(rail.get("started_at")),
+        "latency_ms": None if seconds is None or seconds < 0 else seconds * 1000.0,
+        **BOOLEAN,
+        **(BLOCKED if stop is not None and flag(stop, "stop") else ALLOWED),
+    }
+
+
+_RAIL: Final = dict.fromkeys(("type", "name", "stop", "started_at", "finished_at", "duration"), VALUE)
+FORMAT: Final = Format(
+    name="nemo-guardrails",
+    title="NVIDIA NeMo Guardrails, activated rails",
+    fits=_fits,
+    keep={"log": {"activated_rails": [_RAIL]}, "activated_rails": [_RAIL]},
+    read=_read,
+    scores=(Score("stop", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),
+    dropped="actions with their parameters and results, model calls with prompts and completions, the answer",
+)

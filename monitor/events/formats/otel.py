@@ -1,0 +1,176 @@
+"""OpenTelemetry GenAI over OTLP JSON: evaluation results, the guardrail proposal in three spellings, NeMo's rails.
+
+An evaluation's score has no declared scale or direction: it is read as P(unsafe) if it lies between 0 and 1, unless a
+threshold of the settings says ``<=``; other scales are left out, the label remains. A guardrail's verdict (what it
+thought) and action (what was done) are two attributes and stay two. In OTLP JSON 64-bit integers are strings and ids
+hexadecimal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from monitor.events.batch import ScoreKind
+from monitor.events.formats.allowlist import VALUE, Keep
+from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at, has
+from monitor.events.formats.otel_guardrail import ATTRIBUTES as GUARDRAIL_ATTRIBUTES
+from monitor.events.formats.otel_guardrail import guardrail_event
+from monitor.events.formats.values import identifier, nanoseconds_ms, share, word
+
+_ANY_VALUE: Final[Keep] = dict.fromkeys(("stringValue", "doubleValue", "intValue", "boolValue"), VALUE)
+_ATTRIBUTES: Final[Keep] = [{"key": VALUE, "value": _ANY_VALUE}]
+_LOG: Final[Keep] = {
+    "eventName": VALUE,
+    "timeUnixNano": VALUE,
+    "observedTimeUnixNano": VALUE,
+    "traceId": VALUE,
+    "spanId": VALUE,
+    "attributes": _ATTRIBUTES,
+}
+_SPAN: Final[Keep] = {
+    "name": VALUE,
+    "traceId": VALUE,
+    "spanId": VALUE,
+    "startTimeUnixNano": VALUE,
+    "endTimeUnixNano": VALUE,
+    "attributes": _ATTRIBUTES,
+    "events": [{"name": VALUE, "timeUnixNano": VALUE, "attributes": _ATTRIBUTES}],
+}
+_EVALUATION: Final = "gen_ai.evaluation."
+_WANTED: Final = frozenset(
+    {
+        "event.name",
+        "error.type",
+        "gen_ai.evaluation.name",
+        "gen_ai.evaluation.score.value",
+        "gen_ai.evaluation.score.label",
+        "gen_ai.response.id",
+        "gen_ai.response.model",
+        "gen_ai.request.model",
+        "gen_ai.conversation.id",
+        *GUARDRAIL_ATTRIBUTES,
+    }
+)
+"""Attributes that are read; of the others not even the key is looked at twice."""
+_LABELS: Final = {
+    **dict.fromkeys(("fail", "failed", "unsafe", "flagged", "malicious", "deny", "block", "blocked"), "flag"),
+    **dict.fromkeys(("pass", "passed", "safe", "benign", "allow", "allowed"), "allow"),
+}
+
+
+def _fits(record: Any) -> str | None:
+    for key in ("resourceLogs", "resourceSpans"):
+        if isinstance(at(record, key), list):
+            return f"has {key}[]"
+    if has(record, "attributes") and isinstance(record["attributes"], list):
+        if has(record, "eventName") or has(record, "timeUnixNano"):
+            return "is an OTLP log record"
+        if has(record, "spanId", "name"):
+            return "is an OTLP span"
+    return None
+
+
+def _read(record: dict[str, Any], context: Context) -> list[Event]:
+    return [event for item in _items(record) if (event := _event(item, context)) is not None]
+
+
+def _items(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Log records, spans and the events of spans, alone or in batches."""
+    if "attributes" in record:
+        yield from _unrolled(record)
+    for resource in record.get("resourceLogs") or []:
+        for scope in resource.get("scopeLogs") or []:
+            yield from scope.get("logRecords") or []
+    for resource in record.get("resourceSpans") or []:
+        for scope in resource.get("scopeSpans") or []:
+            for span in scope.get("spans") or []:
+                yield from _unrolled(span)
+
+
+def _unrolled(span: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield span
+    for place, event in enumerate(span.get("events") or []):
+        yield event | {"traceId": span.get("traceId"), "spanId": span.get("spanId"), "place": place}
+
+
+def _event(item: dict[str, Any], context: Context) -> Event | None:
+    said = attributes(item.get("attributes"))
+    name = item.get("eventName") or said.get("event.name") or item.get("name")
+    found = guardrail_event(said) if said else None
+    if found is None and _EVALUATION + "name" in said:
+        found = _evaluation(said, context)
+    if found is None:
+        return None
+    trace, span = identifier(item.get("traceId")), identifier(item.get("spanId"))
+    end = nanoseconds_ms(item.get("endTimeUnixNano"))
+    begin = nanoseconds_ms(item.get("startTimeUnixNano"))
+    response = identifier(said.get("gen_ai.response.id"))
+    time = end or nanoseconds_ms(item.get("timeUnixNano")) or nanoseconds_ms(item.get("observedTimeUnixNano"))
+    place = item.get("place", "")
+    subject = f"{trace or ''}:{span or ''}:{place}" if span else response
+    if subject and time is not None:
+        found["event_id"] = f"otel:{subject}:{name}:{found['guardrail']}:{found.get('category')}:{time}"[:500]
+    return found | {
+        "time": time,
+        "request_id": response or trace,
+        "session_id": identifier(said.get("gen_ai.conversation.id")),
+        "model": word(said.get("gen_ai.request.model")),
+        "model_version": word(said.get("gen_ai.response.model")),
+        "latency_ms": float(end - begin) if begin is not None and end is not None and end >= begin else None,
+    }
+
+
+def attributes(pairs: list[dict[str, Any]] | None) -> dict[str, Any]:
+    """The wanted ones of a list of OTLP attributes as a plain mapping."""
+    found: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, value = pair.get("key"), pair.get("value")
+        if key in _WANTED and value:
+            found[key] = _plain(value)
+    return found
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    kind, plain = next(iter(value.items()))
+    if kind == "intValue" and isinstance(plain, str):  # 64-bit integers are strings in OTLP JSON
+        return int(plain) if len(plain) <= 20 and plain.lstrip("-").isdigit() and plain.isascii() else None
+    return plain
+
+
+def _evaluation(said: dict[str, Any], context: Context) -> Event:
+    guardrail = word(said[_EVALUATION + "name"])
+    error = said.get("error.type")
+    if error is not None:
+        return {"guardrail": guardrail, "status": "timeout" if "timeout" in str(error).lower() else "error"}
+    label = said.get(_EVALUATION + "score.label")
+    score = share(said.get(_EVALUATION + "score.value"))
+    rule = context.thresholds.of(guardrail)
+    return {
+        "guardrail": guardrail,
+        "verdict": _LABELS.get(label.lower()) if isinstance(label, str) else None,
+        "score": score,
+        "score_kind": None if score is None else "continuous",
+        "score_semantics": "inverted" if rule is not None and rule.low_is_unsafe and score is not None else None,
+        "threshold": context.thresholds.scaled(guardrail, None) if score is not None else None,
+    }
+
+
+FORMAT: Final = Format(
+    name="otel",
+    title="OpenTelemetry GenAI, OTLP JSON: evaluations, guardrail proposals, NeMo rails",
+    fits=_fits,
+    keep={
+        "resourceLogs": [{"scopeLogs": [{"logRecords": [_LOG]}]}],
+        "resourceSpans": [{"scopeSpans": [{"spans": [_SPAN]}]}],
+        **_LOG,
+        **_SPAN,
+    },
+    read=_read,
+    scores=(
+        Score("gen_ai.evaluation.score.value", ScoreKind.continuous, Orientation.declared, ThresholdFrom.settings),
+        Score("risk.score of a guardrail", ScoreKind.continuous, Orientation.high, ThresholdFrom.none),
+        Score("verdicts without a score, NeMo rails", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),
+    ),
+    dropped="messages, instructions, explanations, verdict reasons, content hashes, resources, all other attributes",
+)

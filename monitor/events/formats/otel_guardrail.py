@@ -1,0 +1,103 @@
+"""Attributes of guardrail verdicts in OpenTelemetry: three spellings of one proposal, and NeMo Guardrails' own.
+
+None of the three is merged; newest first: ``gen_ai.guardrail.*``, ``gen_ai.security.*``, ``gen_ai.guardian.*`` with
+``gen_ai.security.decision.type``. NeMo's spans have ``rail.type``, ``rail.name`` and ``rail.stop``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from monitor.events.formats.format import Event
+from monitor.events.formats.nemo import STAGES
+from monitor.events.formats.values import share, word
+from monitor.events.formats.verdicts import ALLOWED, BLOCKED, BOOLEAN
+
+_G, _S, _O = "gen_ai.guardrail.", "gen_ai.security.", "gen_ai.guardian."
+_VERDICT: Final = (_G + "verdict.type", _S + "verdict.type", _G + "security.verdict.type", _S + "decision.type")
+_ACTION: Final = (_G + "action.type", _S + "action.type", _G + "security.action.type")
+_NAME: Final = (
+    _G + "component.name",
+    _G + "name",
+    _S + "guardrail.name",
+    _O + "name",
+    _S + "guardrail.id",
+    _O + "id",
+)
+_VERSION: Final = (_G + "component.version", _G + "version", _S + "guardrail.version", _O + "version")
+_TARGET: Final = (_G + "target.type", _S + "target.type", _O + "target.type")
+_SUBTYPE: Final = (_G + "target.subtype", _S + "target.subtype")
+_CATEGORY: Final = (_G + "security.risk.category", _S + "risk.category", _G + "risk.category")
+_SCORE: Final = (_G + "security.risk.score", _S + "risk.score", _G + "risk.score")
+_RAIL: Final = ("rail.type", "rail.name", "rail.stop")
+ATTRIBUTES: Final = frozenset(
+    (*_VERDICT, *_ACTION, *_NAME, *_VERSION, *_TARGET, *_SUBTYPE, *_CATEGORY, *_SCORE, *_RAIL, "error.type")
+)
+
+_VERDICTS: Final = {
+    "allow": "allow",
+    "deny": "deny",
+    "modify": "modify",
+    "warn": "flag",
+    "audit": "flag",
+    "escalate": "flag",
+}
+_ACTIONS: Final = {"allow": "allow", "block": "block", "modify": "redact", "audit": "audit", "escalate": "audit"}
+_STAGES: Final = {"input": "input", "output": "output", "llm_input": "input", "llm_output": "output"}
+_SUBSTAGES: Final = {"tool_call": "tool", "tool_definition": "tool", "retrieval": "retrieval", "memory": "retrieval"}
+
+
+def guardrail_event(said: dict[str, Any]) -> Event | None:
+    """The verdict that a span's or record's attributes tell; None if they tell none."""
+    if "rail.name" in said:
+        return _rail(said)
+    verdict, action = _first(said, _VERDICT), _first(said, _ACTION)
+    if verdict is None and action is None and not (_is_guardrail(said) and "error.type" in said):
+        return None
+    error = said.get("error.type")
+    score = share(_first(said, _SCORE))
+    subtype = _word_of(_first(said, _SUBTYPE))
+    event: Event = {
+        "guardrail": word(_first(said, _NAME)) or "unnamed",
+        "guardrail_version": word(_first(said, _VERSION)),
+        "stage": _SUBSTAGES.get(subtype) or _stage(said),
+        "category": word(_first(said, _CATEGORY)),
+    }
+    if error is not None and verdict is None:
+        return event | {"status": "timeout" if "timeout" in str(error).lower() else "error"}
+    return event | {
+        "verdict": _VERDICTS.get(_word_of(verdict)),
+        "action": _ACTIONS.get(_word_of(action)),
+        "score": score,
+        "score_kind": "boolean" if score is None else "continuous",
+    }
+
+
+def _rail(said: dict[str, Any]) -> Event | None:
+    """Rails that only steer a dialogue are none of ours."""
+    kind = said.get("rail.type")
+    if not isinstance(kind, str) or kind not in STAGES:
+        return None
+    stopped = said.get("rail.stop") is True
+    return {
+        "guardrail": word(said["rail.name"]),
+        "stage": STAGES[kind],
+        **BOOLEAN,
+        **(BLOCKED if stopped else ALLOWED),
+    }
+
+
+def _is_guardrail(said: dict[str, Any]) -> bool:
+    return _first(said, _NAME) is not None
+
+
+def _stage(said: dict[str, Any]) -> str | None:
+    return _STAGES.get(_word_of(_first(said, _TARGET)))
+
+
+def _word_of(value: Any) -> str:
+    return value.lower() if isinstance(value, str) else ""
+
+
+def _first(said: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((said[name] for name in names if said.get(name) is not None), None)

@@ -1,0 +1,107 @@
+"""OTLP protobuf, the default encoding of the collector's Kafka exporter: read into the shape of OTLP JSON.
+
+A log export and a trace export cannot be told apart by their first bytes. A message is taken for logs, and for spans
+if that gives no records: in a span the fields of a log record's times have other types and are left aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from monitor.events.formats import otel
+from monitor.events.formats.allowlist import VALUE
+from monitor.events.formats.format import Envelope, Identity
+from monitor.events.reasons import Reason, Rejection
+
+_FIRST_BYTE: Final = 0x0A
+"""Field 1, length-delimited: the resource entries. It is also a line feed, so JSON is tried before."""
+
+
+def _fits(record: Any) -> str | None:
+    return "first byte 0a, and no JSON" if isinstance(record, bytes) and record[:1] == bytes([_FIRST_BYTE]) else None
+
+
+def _open(record: bytes) -> tuple[Any, Identity]:
+    try:
+        found = {"resourceLogs": [{"scopeLogs": [{"logRecords": _logs(record)}]}]}
+        if not found["resourceLogs"][0]["scopeLogs"][0]["logRecords"]:
+            found = {"resourceSpans": [{"scopeSpans": [{"spans": _spans(record)}]}]}
+    except DecodeError:
+        raise Rejection(Reason.invalid_json, "neither JSON nor OTLP protobuf") from None
+    return found, Identity()
+
+
+def _logs(record: bytes) -> list[dict[str, Any]]:
+    return [
+        {
+            "eventName": log.event_name,
+            "timeUnixNano": log.time_unix_nano,
+            "observedTimeUnixNano": log.observed_time_unix_nano,
+            "traceId": log.trace_id.hex(),
+            "spanId": log.span_id.hex(),
+            "attributes": _attributes(log.attributes),
+        }
+        for resource in ExportLogsServiceRequest.FromString(record).resource_logs
+        for scope in resource.scope_logs
+        for log in scope.log_records
+        if log.time_unix_nano or log.observed_time_unix_nano  # of another type in a span: then it is none
+    ]
+
+
+def _spans(record: bytes) -> list[dict[str, Any]]:
+    return [
+        _span(span)
+        for resource in ExportTraceServiceRequest.FromString(record).resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+def _span(span: Span) -> dict[str, Any]:
+    return {
+        "name": span.name,
+        "traceId": span.trace_id.hex(),
+        "spanId": span.span_id.hex(),
+        "startTimeUnixNano": span.start_time_unix_nano,
+        "endTimeUnixNano": span.end_time_unix_nano,
+        "attributes": _attributes(span.attributes),
+        "events": [
+            {"name": one.name, "timeUnixNano": one.time_unix_nano, "attributes": _attributes(one.attributes)}
+            for one in span.events
+        ],
+    }
+
+
+def _attributes(pairs: Iterable[KeyValue]) -> list[dict[str, Any]]:
+    """Plain values only; arrays and objects are where messages are."""
+    return [{"key": pair.key, "value": value} for pair in pairs if (value := _value(pair))]
+
+
+def _value(pair: KeyValue) -> dict[str, Any] | None:
+    match pair.value.WhichOneof("value"):
+        case "string_value":
+            return {"stringValue": pair.value.string_value}
+        case "double_value":
+            return {"doubleValue": pair.value.double_value}
+        case "int_value":
+            return {"intValue": pair.value.int_value}
+        case "bool_value":
+            return {"boolValue": pair.value.bool_value}
+    return None
+
+
+ENVELOPE: Final = Envelope(
+    name="otlp-protobuf",
+    title="OTLP protobuf (around otel)",
+    fits=_fits,
+    keep=VALUE,
+    open=_open,
+    dropped=otel.FORMAT.dropped,
+)
