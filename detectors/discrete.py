@@ -27,6 +27,8 @@ _EXACT = np.array(
 )
 _LOG_2PI = math.log(2 * math.pi)
 _NEGLIGIBLE = 1e-17  # a term below this share of its sum no longer changes it
+FEW = 64  # draws, or expected events, up to which sums from 0 are quicker than logarithms
+NEARLY_ONE = 1 - 1e-6  # above, the upper tail is summed instead: 1 - u would lose its digits
 _TINY = 1e-290  # tails are kept away from 0 so that their logarithm exists
 
 
@@ -95,12 +97,45 @@ def hypergeometric_pmf(x: int, success: int, failure: int, n: int) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _few_pit(x: int, success: float, failure: float, n: int, v: float) -> float:
+    """The transform of a count among few draws, by products from P(X = 0) up: no logarithm."""
+    # four products of at most 19 factors below 1e9 each: none overflows, and none waits for another
+    a0, a1, a2, a3, b0, b1, b2, b3 = 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0
+    population = success + failure
+    i = 0
+    while i + 3 < n:
+        a0 *= failure - i
+        b0 *= population - i
+        a1 *= failure - i - 1
+        b1 *= population - i - 1
+        a2 *= failure - i - 2
+        b2 *= population - i - 2
+        a3 *= failure - i - 3
+        b3 *= population - i - 3
+        i += 4
+    while i < n:
+        a0 *= failure - i
+        b0 *= population - i
+        i += 1
+    here = (a0 / b0) * (a1 / b1) * ((a2 / b2) * (a3 / b3))
+    total = 0.0
+    for k in range(x):
+        total += here
+        here *= (success - k) * (n - k) / ((k + 1.0) * (failure - n + k + 1.0))
+    return float(total + v * here)
+
+
+@njit(cache=True, nogil=True)
 def hypergeometric_pit(x: int, success: int, failure: int, n: int, v: float) -> tuple[float, bool]:
     """The randomised probability integral transform of a hypergeometric count.
 
     With v uniform on (0, 1), `u = P(X < x) + v P(X = x)` is uniform. Returns (u, True) where x is at or below
     the mean and (1 - u, False) above it: always the tail that is summed, never the one that is subtracted.
     """
+    if n <= FEW and failure >= n:
+        u = _few_pit(x, float(success), float(failure), n, v)
+        if u < NEARLY_ONE:
+            return u, True
     here = hypergeometric_pmf(x, success, failure, n)
     lowest, highest = max(0, n - failure), min(n, success)
     total = 0.0
@@ -175,8 +210,24 @@ def _lower_inverse(tail: float, n: int, p: float, q: float) -> int:
 
 
 @njit(cache=True, nogil=True)
+def _few_inverse(tail: float, n: int, odds: float, pmf: float) -> int:
+    """Smallest x with P(X <= x) > tail, from P(X = 0) = pmf up."""
+    x = 0
+    below = pmf
+    while below <= tail and x < n:
+        pmf *= (n - x) / (x + 1.0) * odds
+        x += 1
+        below += pmf
+    return x
+
+
+@njit(cache=True, nogil=True)
 def binomial_inverse(tail: float, lower: bool, n: int, p: float) -> int:
     """The x that a uniform u falls on: smallest x with P(X <= x) > u; u given as its lower or upper tail."""
     if lower:
+        if tail < NEARLY_ONE and n * p < FEW:
+            pmf = math.exp(n * math.log1p(-p)) if p < 1 else 0.0
+            if pmf > 1e-250:
+                return int(_few_inverse(tail, n, p / (1 - p), pmf))
         return int(_lower_inverse(tail, n, p, 1 - p))
     return int(n - _lower_inverse(tail, n, 1 - p, p))
