@@ -6,6 +6,7 @@ holds a late event.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,7 @@ import numpy as np
 THRESHOLD = 0.5
 LANGUAGES = ("en", "en", "en", "de", "de", "fr")
 INPUT, OUTPUT = "prompt-injection", "content-filter"
+REPEATED_AFTER = 500
 QUIET_SCORES = (0.8, 12.0)  # Beta: nearly all far below the threshold
 
 
@@ -43,7 +45,8 @@ class Story:
     """What a log tells.
 
     Attributes:
-        repeated: share of the records that are sent a second time, right behind the first.
+        repeated: share of the records that are sent a second time, :data:`REPEATED_AFTER` records later: a worker that
+            was restarted in between must know them.
         garbled: share of the records that are followed by one that nobody can read.
     """
 
@@ -97,11 +100,15 @@ def records(story: Story) -> Iterator[Record]:
             score=value,
             failed=bool(failed),
         )
-        yield Record(partition, key, body, at)
+        record = Record(partition, key, body, at)
+        yield record
         if twice[i]:
-            yield Record(partition, key, body, at)
+            again.append((i + REPEATED_AFTER, record))
+        while again and again[0][0] <= i:
+            yield again.popleft()[1]
         if garbled[i]:
             yield Record(partition, key, b'{"v":1,"guardrail":"' + b"x" * (i % 7), at)
+    yield from (record for _, record in again)
 
 
 def event(
