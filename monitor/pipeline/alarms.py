@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -16,6 +17,8 @@ from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.state import Epoch, NoticeWatch, Watch
 
 DAY_MS: Final = 86_400_000
+NEAR_TICKS: Final = 360
+"""An hour of 10 s ticks; the onset of most alarms is nearer."""
 
 
 class Alarms:
@@ -37,8 +40,24 @@ class Alarms:
             return self._ended(number, epoch, watch, tick)
         return self._page(number, epoch, watch, tick)
 
-    def _alarm(self, number: int, epoch: Epoch, watch: Watch | NoticeWatch, tick: int) -> describe.Alarm:
-        start = max(watch.armed_tick, tick + 1 - self._rule.lookback_ticks)
+    def _described(
+        self,
+        number: int,
+        epoch: Epoch,
+        watch: Watch | NoticeWatch,
+        tick: int,
+        describe_: Callable[[describe.Alarm], Finding],
+    ) -> Finding:
+        """Looks back as far as it takes: until the onset lies in the newer half of what was read."""
+        first, span = max(watch.armed_tick, tick + 1 - self._rule.lookback_ticks), NEAR_TICKS
+        while True:
+            start = max(first, tick + 1 - span)
+            found = describe_(self._alarm(number, epoch, watch, start, tick))
+            if start == first or found.onset_low_ms // self._rule.tick_ms > tick - span // 2:
+                return found
+            span *= 4
+
+    def _alarm(self, number: int, epoch: Epoch, watch: Watch | NoticeWatch, start: int, tick: int) -> describe.Alarm:
         counts = self._fleet.counts_of(number, start, tick + 1)
         return describe.Alarm(
             unit=self._fleet.state.units[number].unit,
@@ -52,7 +71,7 @@ class Alarms:
     def _notice(self, number: int, epoch: Epoch, watch: NoticeWatch, tick: int) -> Finding | None:
         if self._fleet.paging(epoch, watch.signal):
             return None
-        found = describe.notice(self._alarm(number, epoch, watch, tick), watch, self._rule)
+        found = self._described(number, epoch, watch, tick, lambda alarm: describe.notice(alarm, watch, self._rule))
         watch.finding = found
         self._rearm_notice(watch, tick)
         return found
@@ -65,7 +84,7 @@ class Alarms:
         watch.armed_tick = tick + 1
 
     def _page(self, number: int, epoch: Epoch, watch: Watch, tick: int) -> Finding:
-        found = describe.page(self._alarm(number, epoch, watch, tick), watch, self._rule)
+        found = self._described(number, epoch, watch, tick, lambda alarm: describe.page(alarm, watch, self._rule))
         found = self._continued(watch, found) or self._upgraded(epoch, watch, found) or found
         watch.finding = found
         self._look_for_end(number, watch, found)

@@ -17,10 +17,11 @@ import numpy as np
 
 from monitor.incidents.model import Finding
 from monitor.pipeline.alarms import Alarms
-from monitor.pipeline.fleet import Fleet, History
+from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.learning import NEVER, Learning
 from monitor.pipeline.loaded import between, events_only, kept_counts, of_slices
 from monitor.pipeline.panel import Panel
+from monitor.pipeline.past import History
 from monitor.pipeline.ports import Baseline, LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.rules import advance_rules

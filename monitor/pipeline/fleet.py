@@ -7,7 +7,7 @@ ticks. Counts of the past come through ``history``, which reads them back from s
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,19 +15,13 @@ from numpy.typing import NDArray
 from detectors.budget import Budget
 from detectors.recoupling import seed_of
 from monitor.pipeline.epoch import NotTested, Window, material_test, notice_test, place_of, window_of
-from monitor.pipeline.loaded import between, events_only, joined, of_slices
 from monitor.pipeline.panel import NONE, Panel
+from monitor.pipeline.past import History, Past
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.state import Epoch, GuardrailState, JudgeState, NoticeWatch, UnitState, Watch
 from monitor.pipeline.units import family_of, is_scoreless, unit_of
-
-MOST_CELLS_HELD = 2_000_000
-"""Counts of the past that are kept in memory while units learn: 48 MB."""
-
-History = Callable[[int, int], LoadedCounts]
-"""Counts of the ticks in [from, to), all of them judged or being judged."""
 
 
 class Fleet:
@@ -35,7 +29,7 @@ class Fleet:
 
     def __init__(self, rule: JudgeRule, history: History, state: JudgeState, panel: Panel) -> None:
         self.rule = rule
-        self.history = history
+        self._past = Past(history)
         self.state = state
         self.panel = panel
         self.slices: dict[int, Slice] = {}
@@ -50,7 +44,6 @@ class Fleet:
         """Family -> its units without scores."""
         self._home: dict[Slice, int] = {}
         """Family -> the unit with scores that was activated last: events without a score count there."""
-        self._read: tuple[int, int, LoadedCounts] | None = None
         self._traffic: tuple[tuple[int, int, int], NDArray[np.int64]] | None = None
         """Events per guardrail of the window asked for last: many units learn in the same one."""
         self._unsplit = True
@@ -109,20 +102,7 @@ class Fleet:
 
     def counts_of(self, number: int, from_tick: int, to_tick: int) -> LoadedCounts:
         """The unit's counts of ticks in [from_tick, to_tick)."""
-        return of_slices(self._past(from_tick, to_tick), self.slices_of(number))
-
-    def _past(self, from_tick: int, to_tick: int) -> LoadedCounts:
-        """Counts of [from_tick, to_tick); units that learn together ask for much the same ticks, one by one."""
-        held = self._read
-        if held is not None and held[0] <= from_tick <= held[1] <= to_tick:
-            counts = joined(held[2], self.history(held[1], to_tick)) if held[1] < to_tick else held[2]
-            low = held[0]
-        else:
-            counts, low = self.history(from_tick, to_tick), from_tick
-        keep = low if len(counts.tick) <= MOST_CELLS_HELD else from_tick
-        kept = between(counts, keep, to_tick)
-        self._read = (keep, to_tick, kept) if len(kept.tick) <= MOST_CELLS_HELD else None
-        return between(counts, from_tick, to_tick)
+        return self._past.counts(self.slices_of(number), from_tick, to_tick)
 
     def window(self, number: int, counts: LoadedCounts) -> Window:
         """The unit's counts as the window of a baseline."""
@@ -294,9 +274,7 @@ class Fleet:
             return
         span = int(window.ticks[0]), int(window.ticks[-1]) + 1
         if self._traffic is None or self._traffic[0] != (*span, len(self.slices)):
-            total = events_only(self._past(*span))
-            sums = np.zeros(len(self.guardrails), np.int64)
-            np.add.at(sums, self.guardrails_of(total.cell), total.count)
+            sums = self._past.events(self._guardrail_of, len(self.guardrails), *span)
             self._traffic = (*span, len(self.slices)), sums
         sums = self._traffic[1]
         own = int(sums[self.guardrails.index(name)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -16,12 +16,12 @@ def between(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
     return LoadedCounts(counts.tick[a:b], counts.cell[a:b], counts.count[a:b])
 
 
-def joined(first: LoadedCounts, second: LoadedCounts) -> LoadedCounts:
-    """Counts of ticks, then of later ticks."""
+def joined(parts: Sequence[LoadedCounts]) -> LoadedCounts:
+    """Counts of ticks, then of later ticks, and so on; at least one part."""
     return LoadedCounts(
-        np.concatenate((first.tick, second.tick)),
-        np.concatenate((first.cell, second.cell)),
-        np.concatenate((first.count, second.count)),
+        np.concatenate([part.tick for part in parts]),
+        np.concatenate([part.cell for part in parts]),
+        np.concatenate([part.count for part in parts]),
     )
 
 

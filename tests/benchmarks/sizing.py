@@ -96,10 +96,7 @@ def measure(size: tuple[int, int]) -> Row:
     past: list[LoadedCounts] = []
 
     def history(from_tick: int, to_tick: int) -> LoadedCounts:
-        out = LoadedCounts(*(np.zeros(0, np.int64),) * 3)
-        for counts in past:
-            out = joined(out, between(counts, from_tick, to_tick))
-        return out
+        return joined([between(counts, from_tick, to_tick) for counts in past])
 
     events = EVENTS // strata
     rule = JudgeRule()
