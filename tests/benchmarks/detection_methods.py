@@ -21,6 +21,7 @@ from tests.benchmarks import detection_oracle
 SPACING = 50_000  # events between false alarms that every tuned method is allowed
 TICK = 50
 SPLIT = 2000  # of the baseline's 10,000 events, kept out of the bag for q
+REPLAY = 5000  # the baseline's last events, replayed tick by tick: evidence is warm when monitoring begins
 CHUNK = 1000
 
 
@@ -119,7 +120,7 @@ def any_change(*, calibrated: int = 0, fresh: bool = False) -> Method:
             engine.add([bank], spend=spend * (1 - share), n_ref=TICK)
             if share:
                 dense.add(q, spend=spend * share, n_ref=TICK)
-            history = np.bincount(codes[i, SPLIT:], minlength=bins)
+            history = np.bincount(codes[i, SPLIT:-REPLAY], minlength=bins)
             recoupler.add(q, seed=seed_of("benchmark", streams.family.name, i), bag=history)
 
         def feed(tick: int, row: Any, bin_: Any, count: Any) -> set[int]:
@@ -165,6 +166,12 @@ def _ticked(streams: Streams, feed: Callable[..., set[int]], reset: Callable[[in
     delay = np.full(runs, -1, dtype=np.int64)
     table = tick_counts(streams.family.codes(streams.events), len(streams.family.rule.names), streams.phase)
     false, fed = 0, 0
+    replay = streams.family.codes(streams.baseline[:, -REPLAY:])
+    past = tick_counts(replay, table.shape[2], np.zeros(runs, dtype=np.int64))
+    for tick, counts in enumerate(past):
+        row, bin_ = np.nonzero(counts)
+        for i in feed(tick - len(past), row, bin_, counts[row, bin_]):
+            reset(i)
     start = time.process_time()
     for tick, counts in enumerate(table):
         row, bin_ = np.nonzero(counts)
