@@ -38,6 +38,10 @@ class Judging:
     deaths: int | None = None
     """Seed: between steps, and in the middle of transactions, the judge dies at random and is built anew."""
     snapshot_ticks: int = NO_SNAPSHOTS
+    rival: bool = False
+    """A second judge stands by; who steps is up to chance, and the lease runs out between most steps."""
+    worker_deaths: bool = False
+    """The counting worker dies at random between its steps; a new one takes over from the last commit."""
 
 
 @dataclass
@@ -64,23 +68,26 @@ class Service:
     """One worker, one judge, one database."""
 
     stores: Stores
-    worker: Worker
+    new_worker: Callable[[], Worker]
     rule: JudgeRule
     judging: Judging
     clock: ManualClock
     deaths: int = 0
     before_step: Callable[[Service], None] = lambda _: None
     judge: Judge = field(init=False)
+    rival: Judge = field(init=False)
+    worker: Worker = field(init=False)
     _chance: random.Random = field(init=False)
     _mishap: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.judging.deaths)
-        self.judge = self._new_judge()
+        self.judge, self.rival = self._new_judge("j"), self._new_judge("rival")
+        self.worker = self.new_worker()
 
-    def _new_judge(self) -> Judge:
+    def _new_judge(self, holder: str) -> Judge:
         return Judge(
-            self.stores.judge, self.rule, self._respond, holder="j", snapshot_ticks=self.judging.snapshot_ticks
+            self.stores.judge, self.rule, self._respond, holder=holder, snapshot_ticks=self.judging.snapshot_ticks
         )
 
     def _respond(self, store, finding: Finding, now_ms: int) -> Finding:
@@ -97,14 +104,17 @@ class Service:
         for _ in range(STEPS_AT_MOST):
             if self.judging.deaths is not None:
                 if self._chance.random() < 0.1:
-                    self.judge = self._new_judge()
+                    self.judge = self._new_judge("j")
                     self.deaths += 1
                 self._mishap = self._chance.random() < 0.3
+            acting = self.rival if self.judging.rival and self._chance.random() < 0.5 else self.judge
+            if self.judging.rival:
+                self.clock.advance(self._chance.choice((0, 5_000, 11_000)))
             try:
-                step = self.judge.step(self.clock.now_ms()).step
+                step = acting.step(self.clock.now_ms()).step
             except StoreUnavailable:
                 continue
-            if step is not Step.judged:
+            if step is Step.waiting:
                 return
         raise AssertionError("the judge never comes to an end")
 
@@ -112,6 +122,11 @@ class Service:
         """To the end of the log."""
         self.worker.start()
         for _ in range(STEPS_AT_MOST):
+            if self.judging.worker_deaths and self._chance.random() < 0.3:
+                self.worker.abandon()
+                self.worker = self.new_worker()
+                self.worker.start()
+                self.deaths += 1
             report = self.worker.step(timeout_s=0.0)
             if report.newest_ms:
                 self.clock.advance(max(0, max(report.newest_ms.values()) - self.clock.now_ms()))
@@ -134,25 +149,29 @@ def service(
     rule: JudgeRule | None = None,
     judging: Judging | None = None,
     block_records: int = 1_000,
+    dedupe_window: int = 65_536,
 ) -> Iterator[Service]:
     """A service that has not begun to read yet."""
     clock, vocabulary = ManualClock(), Vocabulary.bounded()
     logs = [(f"log-{i}", records) for i, records in enumerate(partitions)]
     with open_stores("sqlite://", layout=LAYOUT) as stores:
-        worker = Worker(
-            lambda _: MemorySource(logs, block_records=block_records),
-            stores.counts,
-            Decoder(vocabulary, b"k" * 32, max_bytes=1 << 20, max_depth=32),
-            CountedDeadLetters(),
-            SliceTable(vocabulary),
-            CountRule(),
-            owner="w",
-            source_of=lambda _: "log",
-            now_ms=clock.now_ms,
-            commit_interval_ms=NO_SNAPSHOTS,
-            timer=lambda: 0.0,
-        )
-        yield Service(stores, worker, rule or JudgeRule(), judging or Judging(), clock)
+
+        def new_worker() -> Worker:
+            return Worker(
+                lambda _: MemorySource(logs, block_records=block_records),
+                stores.counts,
+                Decoder(vocabulary, b"k" * 32, max_bytes=1 << 20, max_depth=32),
+                CountedDeadLetters(),
+                SliceTable(vocabulary),
+                CountRule(dedupe_window=dedupe_window),
+                owner="w",
+                source_of=lambda _: "log",
+                now_ms=clock.now_ms,
+                commit_interval_ms=NO_SNAPSHOTS,
+                timer=lambda: 0.0,
+            )
+
+        yield Service(stores, new_worker, rule or JudgeRule(), judging or Judging(), clock)
 
 
 def judged(partitions: Sequence[Sequence[MemoryRecord]], **options) -> Outcome:

@@ -99,6 +99,23 @@ def test_a_judge_that_dies_at_random_and_is_rebuilt_from_snapshots_and_counts_sa
     assert [incident.key for incident in outcome.incidents] == [incident.key for incident in expected().incidents]
 
 
+@pytest.mark.parametrize("seed", [4, 5])
+def test_two_judges_that_take_the_lease_from_each_other_say_what_one_says(seed):
+    judging = Judging(deaths=seed, snapshot_ticks=40, rival=True)
+    outcome = judged(split(log(), 2), block_records=900, judging=judging)
+    assert gist(outcome) == gist(expected())
+    assert [incident.key for incident in outcome.incidents] == [incident.key for incident in expected().incidents]
+
+
+@pytest.mark.parametrize("seed", [6, 7])
+def test_workers_that_die_count_everything_once(seed):
+    # a window of 500: with the usual one, each new worker would read the whole log again to warm its filter
+    judging = Judging(deaths=seed, worker_deaths=True)
+    outcome = judged(split(log(), 2), block_records=400, dedupe_window=500, judging=judging)
+    assert outcome.deaths > 20
+    assert gist(outcome) == gist(expected())
+
+
 def test_a_replay_of_files_says_what_the_live_service_said(tmp_path):
     paths = []
     for i, part in enumerate(split(log(), 2)):
