@@ -45,8 +45,8 @@ class Story:
     """What a log tells.
 
     Attributes:
-        repeated: share of the records that are sent a second time, :data:`REPEATED_AFTER` records later: a worker that
-            was restarted in between must know them.
+        repeated: share of the records that are sent a second time, :data:`REPEATED_AFTER` records later: a worker
+            that was restarted in between must know them.
         garbled: share of the records that are followed by one that nobody can read.
     """
 
@@ -81,6 +81,7 @@ def records(story: Story) -> Iterator[Record]:
             status[part] = 1
     twice = rng.random(n) < story.repeated
     garbled = rng.random(n) < story.garbled
+    again: deque[tuple[int, Record]] = deque()
     columns = (
         times.tolist(),
         guardrail.tolist(),
