@@ -1,7 +1,7 @@
 """From a baseline to the tests of a unit: strata, levels, banks.
 
 Strata with enough baseline stand on their own; the rest, and whatever is never seen in the baseline, is pooled
-and tested against the level of the whole unit where its own is lower, so that a new slice alone pages nobody.
+and tested against the level of the whole unit where its own is stricter.
 """
 
 from __future__ import annotations

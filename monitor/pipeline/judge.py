@@ -22,6 +22,7 @@ from monitor.pipeline import snapshot
 from monitor.pipeline.assess import Assessment, Assessor
 from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore, LoadedCounts
 from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.signals import LAYOUT
 from monitor.pipeline.state import JudgeState
 
 LEASE_MS: Final = 10_000
@@ -188,7 +189,10 @@ class Judge:
         effective = [
             baseline
             for baseline in self._store.baselines()
-            if baseline.effective_tick is not None and baseline.effective_tick >= start
+            if baseline.effective_tick is not None
+            and baseline.layout == LAYOUT
+            # One from before the oldest counts still holds: what it was learned from may be gone, it is not.
+            and (baseline.effective_tick >= start or (panel is None and baseline.state is BaselineState.approved))
         ]
         assessor = Assessor(self._rule, self._store.counts, state=state, panel=panel, approved=effective)
         assessor.fleet.respend()

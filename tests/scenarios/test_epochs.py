@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from sqlalchemy import delete
 
 from monitor.pipeline.loaded import of_slices
 from monitor.pipeline.ports import Baseline, BaselineState
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import LAYOUT
 from monitor.pipeline.units import unit_of
+from monitor.storage.tables import tick_counts
 from tests.scenarios.service import Judging, Service, service, told
 from tests.scenarios.story import at, log_of
 
@@ -136,6 +138,20 @@ def test_a_baseline_by_hand_watches_from_its_tick_on():
     outcome = run_with(story, approving("01:00", "injection", ("00:00", "01:00")), rule=rule)
     (page,) = outcome.pages()
     assert at("01:30") < page.paged_at_ms < at("01:32")
+
+
+def test_a_baseline_outlives_the_counts_that_it_was_learned_from():
+    with service([log_of(PAIR + "02:00 end")]) as built:
+        before = built.run().judge.assessor
+        with built.stores.judge._database.writing() as connection:
+            connection.execute(delete(tick_counts).where(tick_counts.c.tick < tick("01:30")))
+        built.judge = built._new_judge("after the upgrade")
+        built.clock.advance(60_000)
+        built.step_judge()
+        after = built.judge.assessor
+    units, same = before.fleet.state.units, after.fleet.state.units
+    assert {u.unit: u.epoch.baseline for u in same} == {u.unit: u.epoch.baseline for u in units}
+    assert {u.epoch.effective_tick for u in after.fleet.state.units} == {tick("01:30")}
 
 
 def unavailable(outcome, guardrail: str) -> dict[str, str]:

@@ -4,7 +4,8 @@ To add a signal: write one file with a ``SIGNAL`` and add one line to :data:`SIG
 a column of the count table; a cell of a tick's counts is ``slice id * COLUMNS + column``. Column 0 counts the events
 themselves, whatever they carry: volume, silence and strata shares come from it.
 
-New signals go to the end: the columns of the others then stay where they are, and stored counts stay readable.
+New signals go to the end, so that no column changes its meaning. The layout is another one all the same: counts and
+baselines of the one before are not read any more, and every stream learns anew.
 """
 
 from __future__ import annotations
