@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),
     "config": ("monitor.cli.config:config", "Check the settings file, or print an example."),
     "db": ("monitor.cli.db:db", "Create, upgrade and check the database."),
+    "formats": ("monitor.cli.formats:formats", "List the log formats that are read, or test a file against them."),
     "schema": ("monitor.cli.schema:schema", "Print the JSON Schema of events or settings."),
 }
 """Command -> where it is, and its one line in ``--help`` (repeated here so that help need not load it)."""

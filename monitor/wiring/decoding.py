@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import structlog
 
+from monitor.errors import SettingsError
 from monitor.events.batch import Vocabulary
-from monitor.events.decode import Decoder
+from monitor.events.decode import MAX_DEPTH, Decoder
 from monitor.events.formats.decoder import BlockDecoder, FormatDecoder
 from monitor.events.formats.format import Context, Format
 from monitor.events.formats.mapping import NAME as MAPPING
@@ -13,6 +17,8 @@ from monitor.events.formats.mapping import mapping_format
 from monitor.events.formats.reader import CANONICAL, Reader
 from monitor.events.formats.registry import BY_NAME, ENVELOPES, FORMATS
 from monitor.events.formats.thresholds import Thresholds
+from monitor.ingestion.files import FileSource
+from monitor.settings import load_settings
 from monitor.settings.model import Settings
 from monitor.settings.source import Source
 
@@ -43,11 +49,65 @@ def reader_of(source: Source, *, max_depth: int) -> Reader:
     return Reader(_formats(source), ENVELOPES, context, max_depth=max_depth)
 
 
+def reader_for(name: str, config: Path | None) -> Reader:
+    """Reader of one format by name, with mapping and thresholds of a settings file if there is one.
+
+    Raises:
+        SettingsError: the name is of no format, mapping is named without one, or the file is wrong.
+    """
+    if config is None:
+        if name == MAPPING:
+            raise SettingsError("--format mapping needs --config, whose source.mapping says what is where")
+        if name not in (AUTO, CANONICAL, *BY_NAME):
+            raise SettingsError(f"--format: {name[:80]!r} is no format; see `driftline formats`")
+        formats = FORMATS if name in (AUTO, CANONICAL) else (BY_NAME[name],)
+        return Reader(formats, ENVELOPES, Context(), max_depth=MAX_DEPTH)
+    settings = load_settings(config)
+    source = settings.source if name == AUTO else settings.source.model_copy(update={"format": name})
+    if source.format not in (AUTO, CANONICAL, MAPPING, *BY_NAME):
+        raise SettingsError(f"--format: {name[:80]!r} is no format; see `driftline formats`")
+    return reader_of(source, max_depth=settings.limits.depth)
+
+
+def first_records(path: Path, count: int) -> list[bytes]:
+    """The first records of a file of lines, also ``.gz`` and ``.zst``; ``-`` is standard input.
+
+    Raises:
+        SourceRefused: the file cannot be read.
+    """
+    found: list[bytes] = []
+    source = FileSource([path])
+    source.start(_Reading())
+    try:
+        while len(found) < count:
+            polled = source.poll(timeout_s=1.0)
+            for block in polled.blocks:
+                found += [block.value(row) or b"" for row in range(min(len(block), count - len(found)))]
+            if polled.ended:
+                break
+    finally:
+        source.close()
+    return found
+
+
+class _Reading:
+    """A source's reader that claims everything from the beginning."""
+
+    def assigned(self, partitions: Sequence[str]) -> Mapping[str, int]:
+        return dict.fromkeys(partitions, 0)
+
+    def revoked(self, partitions: Sequence[str]) -> None:
+        """Files are not taken away."""
+
+    def lost(self, partitions: Sequence[str]) -> None:
+        """Nor lost."""
+
+
 def _formats(source: Source) -> tuple[Format, ...]:
     """The formats that a record may be of, in the order in which they are tried."""
-    if source.format not in (AUTO, MAPPING):
+    if source.format not in (AUTO, CANONICAL, MAPPING):
         return (BY_NAME[source.format],)
-    known = FORMATS if source.format == AUTO else ()
+    known = () if source.format == MAPPING else FORMATS
     if source.mapping is None:
         return known
     mapping = source.mapping

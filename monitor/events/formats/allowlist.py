@@ -13,7 +13,7 @@ from monitor.events.reasons import Reason, Rejection
 
 VALUE: Final = ...
 """In an allowlist: a string, a number, true or false."""
-EVERYTHING: Final = None
+EVERYTHING: Final = "everything"
 """In an allowlist: whatever it is. Only for mappings, whose expressions are the allowlist."""
 ANY_KEY: Final = "*"
 """In an allowlist: every key that is not listed itself."""
@@ -59,21 +59,21 @@ def leaves(record: Any, keep: Keep, path: str = "") -> Iterator[tuple[str, bool]
         keep = keep[0] if isinstance(record, dict) else keep[1]
     if isinstance(record, dict):
         for key, value in record.items():
-            inner = keep.get(key, keep.get(ANY_KEY)) if isinstance(keep, dict) else _one(keep, key)
-            yield from leaves(value, inner, f"{path}.{key}" if path else key)
+            yield from leaves(value, _below(keep, key), f"{path}.{key}" if path else key)
     elif isinstance(record, list):
-        inner = keep[0] if isinstance(keep, list) else None
+        inner = keep[0] if isinstance(keep, list) else keep if keep is EVERYTHING else None
         for value in record:
             yield from leaves(value, inner, f"{path}[]")
     else:
-        yield path, (keep[0] if isinstance(keep, list) else keep) is VALUE and record is not None
+        yield path, (keep[0] if isinstance(keep, list) else keep) in (VALUE, EVERYTHING)
 
 
-def _one(keep: Keep, key: str) -> Keep:
-    """An object where the allowlist has an array of objects."""
-    if isinstance(keep, list) and isinstance(keep[0], dict):
-        return keep[0].get(key, keep[0].get(ANY_KEY))
-    return None
+def _below(keep: Keep, key: str) -> Keep:
+    """The allowlist of one key; None if it is not listed. An object may stand for an array of one object."""
+    inner = keep[0] if isinstance(keep, list) else keep
+    if inner is EVERYTHING:
+        return EVERYTHING
+    return inner.get(key, inner.get(ANY_KEY)) if isinstance(inner, dict) else None
 
 
 def listed(keep: Keep, path: str = "") -> Iterator[str]:

@@ -42,7 +42,7 @@ def _fits(record: Any) -> str | None:
 
 
 def _read(record: Any, context: Context) -> list[Event]:
-    if isinstance(record, str):
+    if not isinstance(record, dict):
         return [_event(record, None, context)]
     events = [
         _event(at(choice, "message", "content") or choice.get("text"), at(choice, "logprobs", "content"), context)
@@ -60,8 +60,8 @@ def _event(answer: Any, tokens: list[dict[str, Any]] | None, context: Context) -
         raise Rejection(Reason.unknown_value, "the answer is neither safe nor unsafe with codes such as S1,S10")
     event: Event = {"guardrail": _GUARDRAIL, "verdict": "allow" if match[1] else "flag"}
     codes = sorted(set(re.findall(r"S\d{1,2}", match[3] or "")))
-    if codes:
-        event |= {"rules": codes, "category": codes[0] if len(codes) == 1 else "several"}
+    if codes:  # rules, not categories: a safe answer has none, and a stream of hits alone has no rate
+        event["rules"] = codes
     score = _probability(tokens or [])
     if score is None:
         return event | BOOLEAN

@@ -28,7 +28,7 @@ from monitor.events.formats.format import (
     identified,
 )
 from monitor.events.formats.values import identifier, instant, joined, number, required_number
-from monitor.events.formats.verdicts import ALLOWED, BOOLEAN
+from monitor.events.formats.verdicts import BOOLEAN
 
 _GUARDRAIL: Final = "llm-guard"
 _STAGES: Final = {"Scanned prompt": "input", "Scanned output": "output"}
@@ -37,18 +37,18 @@ _STAGES: Final = {"Scanned prompt": "input", "Scanned output": "output"}
 def _fits(record: Any) -> str | None:
     if has(record, "is_valid", "scanners"):
         return "has is_valid and scanners"
-    if has(record, "event", "scores") and record["event"] in _STAGES:
+    if has(record, "event", "scores") and record["event"] in tuple(_STAGES):
         return "event is Scanned prompt or Scanned output"
     return "has injection_score" if has(record, "event", "injection_score") else None
 
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
-    stage = _STAGES.get(record.get("event") or "")
+    stage = _STAGES.get(str(record.get("event")))
     risks = record.get("scanners") or record.get("scores") or {}
     valid = record.get("is_valid")
     events = [_scanner(name, risk, valid, context) for name, risk in risks.items()]
     if isinstance(valid, bool):
-        events.insert(0, {"guardrail": _GUARDRAIL, **BOOLEAN, **(ALLOWED if valid else {"verdict": "deny"})})
+        events.insert(0, {"guardrail": _GUARDRAIL, **BOOLEAN, "verdict": "allow" if valid else "deny"})
     seconds = number(record.get("elapsed_time_seconds"))
     common = {"stage": stage, "latency_ms": None if seconds is None or seconds < 0 else seconds * 1000.0}
     return identified([common | event for event in events], _identity(record), format_name=FORMAT.name)

@@ -1,15 +1,15 @@
 """OTLP protobuf, the default encoding of the collector's Kafka exporter: read into the shape of OTLP JSON.
 
 A log export and a trace export cannot be told apart by their first bytes. A message is taken for logs, and for spans
-if that gives no records: in a span the fields of a log record's times have other types and are left aside.
+if that is impossible or gives no records: the fields of the two have other types.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -20,6 +20,7 @@ from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import Envelope, Identity
 from monitor.events.reasons import Reason, Rejection
 
+M = TypeVar("M", bound=Message)
 _FIRST_BYTE: Final = 0x0A
 """Field 1, length-delimited: the resource entries. It is also a line feed, so JSON is tried before."""
 
@@ -29,16 +30,24 @@ def _fits(record: Any) -> str | None:
 
 
 def _open(record: bytes) -> tuple[Any, Identity]:
+    logs = _parsed(ExportLogsServiceRequest, record)
+    records = [] if logs is None else _logs(logs)
+    if records:
+        return {"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}, Identity()
+    traces = _parsed(ExportTraceServiceRequest, record)
+    if logs is None and traces is None:
+        raise Rejection(Reason.invalid_json, "neither JSON nor OTLP protobuf")
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [] if traces is None else _spans(traces)}]}]}, Identity()
+
+
+def _parsed(kind: type[M], record: bytes) -> M | None:
     try:
-        found = {"resourceLogs": [{"scopeLogs": [{"logRecords": _logs(record)}]}]}
-        if not found["resourceLogs"][0]["scopeLogs"][0]["logRecords"]:
-            found = {"resourceSpans": [{"scopeSpans": [{"spans": _spans(record)}]}]}
+        return kind.FromString(record)
     except DecodeError:
-        raise Rejection(Reason.invalid_json, "neither JSON nor OTLP protobuf") from None
-    return found, Identity()
+        return None
 
 
-def _logs(record: bytes) -> list[dict[str, Any]]:
+def _logs(request: ExportLogsServiceRequest) -> list[dict[str, Any]]:
     return [
         {
             "eventName": log.event_name,
@@ -48,19 +57,16 @@ def _logs(record: bytes) -> list[dict[str, Any]]:
             "spanId": log.span_id.hex(),
             "attributes": _attributes(log.attributes),
         }
-        for resource in ExportLogsServiceRequest.FromString(record).resource_logs
+        for resource in request.resource_logs
         for scope in resource.scope_logs
         for log in scope.log_records
         if log.time_unix_nano or log.observed_time_unix_nano  # of another type in a span: then it is none
     ]
 
 
-def _spans(record: bytes) -> list[dict[str, Any]]:
+def _spans(request: ExportTraceServiceRequest) -> list[dict[str, Any]]:
     return [
-        _span(span)
-        for resource in ExportTraceServiceRequest.FromString(record).resource_spans
-        for scope in resource.scope_spans
-        for span in scope.spans
+        _span(span) for resource in request.resource_spans for scope in resource.scope_spans for span in scope.spans
     ]
 
 

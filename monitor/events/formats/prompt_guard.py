@@ -7,7 +7,7 @@ from typing import Any, Final
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, has
-from monitor.events.formats.values import choose, required_number
+from monitor.events.formats.values import choose, number, required_number
 
 _GUARDRAIL: Final = "prompt-guard"
 _VERDICT: Final = {
@@ -33,23 +33,35 @@ def _is_answer(one: Any) -> bool:
 
 
 def _read(record: list[Any], context: Context) -> list[Event]:
-    """With scores of all labels the best is the prediction; pipelines put it first, but not all do."""
-    answers = [one for item in record for one in (item if isinstance(item, list) else [item])]
+    return [_event(answers, context) for answers in _texts(record) if answers]
+
+
+def _texts(record: list[Any]) -> list[list[dict[str, Any]]]:
+    """The answers text by text: arrays are texts; single answers are one text each, or the labels of one text.
+
+    Labels of one text differ from each other, and their scores add up to 1.
+    """
+    single = [item for item in record if isinstance(item, dict)]
+    several = [item for item in record if isinstance(item, list)]
+    labels = {one.get("label") for one in single}
+    total = sum(number(one.get("score")) or 0.0 for one in single)
+    one_text = len(labels) == len(single) and abs(total - 1.0) < 0.02
+    return [*([single] if one_text else [[one] for one in single]), *several]
+
+
+def _event(answers: list[dict[str, Any]], context: Context) -> Event:
+    """The prediction is the best label; pipelines put it first, but not all do."""
     scored = [(required_number(one.get("score"), "score", low=0.0, high=1.0), one) for one in answers]
-    if not scored:
-        return []
     score, best = max(scored, key=lambda pair: pair[0])
-    return [
-        {
-            "guardrail": _GUARDRAIL,
-            "stage": "input",
-            "score": score,
-            "score_kind": "continuous",
-            "score_semantics": "label_confidence",
-            "threshold": context.thresholds.scaled(_GUARDRAIL, None),
-            "verdict": choose(best.get("label"), _VERDICT, "label"),
-        }
-    ]
+    return {
+        "guardrail": _GUARDRAIL,
+        "stage": "input",
+        "score": score,
+        "score_kind": "continuous",
+        "score_semantics": "label_confidence",
+        "threshold": context.thresholds.scaled(_GUARDRAIL, None),
+        "verdict": choose(best.get("label"), _VERDICT, "label"),
+    }
 
 
 _ANSWER: Final = {"label": VALUE, "score": VALUE}

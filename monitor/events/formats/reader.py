@@ -102,7 +102,7 @@ class Reader:
 
     def _inside(self, record: Any, opened: list[tuple[Envelope, Any]], identities: list[Identity]) -> Recognised:
         if self._only is not None:
-            if isinstance(record, bytes) and not self._only.fits(record):
+            if isinstance(record, bytes | str) and not opened and not self._only.fits(record):
                 return Recognised(None, "not JSON", record)  # the canonical decoder says what is wrong with it
             return Recognised(self._only, "as set", record, opened, identities)
         if isinstance(record, dict) and (record.get("v") is not None or isinstance(record.get("guardrail"), str)):
