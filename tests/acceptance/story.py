@@ -15,7 +15,7 @@ from tests.chaos.process import Process, run
 from tests.chaos.producing import produce
 from tests.chaos.traffic import INPUT, Record, event
 
-BOUND_SECONDS = 60.0  # for what would otherwise be waited for for ever
+BOUND_SECONDS = 180.0  # for what would otherwise be waited for for ever
 
 
 def driftline(*arguments: str | Path, code: int = 0) -> str:

@@ -17,7 +17,7 @@ from tests.servers.postgres import PostgresNode
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres]
 
 MINUTE_MS = 60_000
-BOUND_SECONDS = 90.0
+BOUND_SECONDS = 180.0
 
 
 def test_a_second_judge_takes_over_when_the_first_is_killed(

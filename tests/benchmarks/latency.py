@@ -41,7 +41,7 @@ STEP_S = 0.02
 QUIET_PER_STEP = 1
 LOUD_PER_STEP = 1  # 50 events/s of the guardrail that changes
 LOUD_TICKS = 4.0
-BOUND_S = 60.0
+BOUND_S = 180.0
 ALLOWED_S = 1.0
 """Beyond a tick: lateness .5 s, then reading, committing, judging, committing."""
 

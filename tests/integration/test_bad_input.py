@@ -32,7 +32,7 @@ HOUR_MS = 3_600_000
 MEBI = 1 << 20
 PARTITIONS = 2
 MANY = 3_000
-DONE_SECONDS = 120.0  # a bound for what would never end
+DONE_SECONDS = 300.0  # a bound for what would never end
 MEMORY_MIB = 600
 """One service with its compiled kernels takes about 300 MiB; one fetch holds up to 16 MiB and one poll 32 MiB
 expanded, and a record of 10 MiB is there as fetched, expanded and joined with its neighbours."""
