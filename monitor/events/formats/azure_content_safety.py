@@ -45,6 +45,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 FORMAT: Final = Format(
     name="azure-content-safety",
     title="Azure AI Content Safety, text:analyze",
+    keys=("categoriesAnalysis",),
     fits=_fits,
     keep={
         "categoriesAnalysis": [{"category": VALUE, "severity": VALUE}],

@@ -92,6 +92,7 @@ def _filter(result: dict[str, Any], category: str, context: Context) -> Event:
 FORMAT: Final = Format(
     name="azure-openai",
     title="Azure OpenAI content filter",
+    keys=("prompt_filter_results", "choices", "error"),
     fits=_fits,
     keep={
         "id": VALUE,

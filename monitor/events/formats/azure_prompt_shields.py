@@ -44,6 +44,7 @@ def _event(category: str, stage: str, *, attack: bool) -> Event:
 FORMAT: Final = Format(
     name="azure-prompt-shields",
     title="Azure AI Prompt Shields",
+    keys=("userPromptAnalysis", "documentsAnalysis"),
     fits=_fits,
     keep={
         "userPromptAnalysis": {"attackDetected": VALUE},

@@ -33,6 +33,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 FORMAT: Final = Format(
     name="bedrock-apply-guardrail",
     title="AWS Bedrock ApplyGuardrail",
+    keys=("assessments",),
     fits=_fits,
     keep={
         "action": VALUE,

@@ -58,6 +58,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 FORMAT: Final = Format(
     name="bedrock-checks",
     title="AWS Bedrock InvokeGuardrailChecks",
+    keys=("results",),
     fits=_fits,
     keep={
         "results": {

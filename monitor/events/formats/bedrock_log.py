@@ -37,6 +37,7 @@ def _speaks(chunk: Any) -> bool:
 ENVELOPE: Final = Envelope(
     name="bedrock-invocation-log",
     title="AWS Bedrock model invocation log (around the Bedrock formats)",
+    keys=("schemaType",),
     fits=_fits,
     keep=_KEEP,
     open=_open,

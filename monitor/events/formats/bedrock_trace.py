@@ -70,6 +70,7 @@ def _read_invoke(record: dict[str, Any], context: Context) -> list[Event]:
 CONVERSE: Final = Format(
     name="bedrock-converse",
     title="AWS Bedrock Converse trace",
+    keys=("trace", "metadata", "stopReason"),
     fits=_fits_converse,
     keep={
         "trace": {"guardrail": _TRACE},
@@ -84,6 +85,7 @@ CONVERSE: Final = Format(
 INVOKE: Final = Format(
     name="bedrock-invoke-model",
     title="AWS Bedrock InvokeModel trace",
+    keys=("amazon-bedrock-guardrailAction",),
     fits=_fits_invoke,
     keep={
         "amazon-bedrock-guardrailAction": VALUE,

@@ -52,6 +52,7 @@ def _data(record: dict[str, Any]) -> Any:
 ENVELOPE: Final = Envelope(
     name="cloudevents",
     title="CloudEvents, structured mode (around any format)",
+    keys=("specversion",),
     fits=_fits,
     keep=_KEEP,
     open=_open,

@@ -64,6 +64,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 FORMAT: Final = Format(
     name="cloudflare",
     title="Cloudflare AI security scores",
+    keys=(_RULE_FIELD, *_LOG_FIELDS, "cf"),
     fits=_fits,
     keep={
         _RULE_FIELD: VALUE,

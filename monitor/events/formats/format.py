@@ -7,7 +7,7 @@ format's allowlist: everything else is taken away before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -96,6 +96,8 @@ class Format:
     Attributes:
         name: as in ``source.format`` and in the documentation.
         title: for people.
+        keys: top-level keys of which a record has at least one; none: it need not be an object. Only records with one
+            of them are shown to ``fits``, so telling a record costs the same however many formats there are.
         fits: why a record is of this format, or None if it is not; looks at a few keys only, never raises.
         keep: the allowlist; the reader sees nothing else.
         read: events of an allowlisted record; raises Rejection. Never part of the events: all or none.
@@ -105,6 +107,7 @@ class Format:
 
     name: str
     title: str
+    keys: tuple[str, ...]
     fits: Callable[[Any], str | None]
     keep: Keep
     read: Callable[[Any, Context], list[Event]]
@@ -122,6 +125,7 @@ class Envelope:
 
     name: str
     title: str
+    keys: tuple[str, ...]
     fits: Callable[[Any], str | None]
     keep: Keep
     open: Callable[[Any], tuple[Any, Identity]]
@@ -151,7 +155,7 @@ def has(record: Any, *keys: str) -> bool:
 def at(record: Any, *path: str) -> Any:
     """The value at a path of keys; None where there is none."""
     for key in path:
-        if not isinstance(record, Mapping):
+        if not isinstance(record, dict):
             return None
         record = record.get(key)
     return record

@@ -72,6 +72,7 @@ _SUMMARY: Final = [{"validatorName": VALUE, "validator_name": VALUE}]
 FORMAT: Final = Format(
     name="guardrails-ai",
     title="Guardrails AI",
+    keys=("validationResult", "validation_result", "validationPassed", "validation_passed"),
     fits=_fits,
     keep={
         **dict.fromkeys(("validatorName", "validator_name", "startTime", "start_time", "endTime", "end_time"), VALUE),

@@ -75,6 +75,7 @@ _DETECTOR: Final = {"detector_type": VALUE, "detected": VALUE, "result": VALUE}
 FORMAT: Final = Format(
     name="lakera",
     title="Lakera Guard v2",
+    keys=("flagged", "results"),
     fits=_fits,
     keep={
         "flagged": VALUE,

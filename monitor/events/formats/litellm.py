@@ -129,6 +129,13 @@ def _event(entry: dict[str, Any], context: Context) -> Event:
 FORMAT: Final = Format(
     name="litellm",
     title="LiteLLM standard logging",
+    keys=(
+        "guardrail_information",
+        "standard_logging_guardrail_information",
+        "standard_logging_object",
+        "metadata",
+        "call_type",
+    ),
     fits=_fits,
     keep=_PAYLOAD | {"standard_logging_object": _PAYLOAD},
     read=_read,

@@ -42,6 +42,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 FORMAT: Final = Format(
     name="llama-firewall",
     title="Meta LlamaFirewall",
+    keys=("decision",),
     fits=_fits,
     keep={"decision": VALUE, "score": VALUE, "status": VALUE},
     read=_read,

@@ -96,6 +96,7 @@ _CHOICE: Final = {
 FORMAT: Final = Format(
     name="llama-guard",
     title="Meta Llama Guard",
+    keys=("choices",),
     fits=_fits,
     keep=({"id": VALUE, "model": VALUE, "created": VALUE, "choices": [_CHOICE]}, VALUE),
     read=_read,

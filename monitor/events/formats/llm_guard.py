@@ -80,6 +80,7 @@ def _scanner(name: str, value: Any, valid: Any, context: Context) -> Event:
 FORMAT: Final = Format(
     name="llm-guard",
     title="LLM Guard",
+    keys=("is_valid", "event"),
     fits=_fits,
     keep={
         "is_valid": VALUE,

@@ -56,6 +56,7 @@ def mapping_format(expressions: Mapping[str, str], *, events: str | None = None,
     return Format(
         name=NAME,
         title="any JSON, by JMESPath expressions in source.mapping",
+        keys=(),
         fits=lambda record: "is JSON" if isinstance(record, dict | list) else None,
         keep=EVERYTHING,
         read=read,

@@ -52,6 +52,7 @@ _RAIL: Final = dict.fromkeys(("type", "name", "stop", "started_at", "finished_at
 FORMAT: Final = Format(
     name="nemo-guardrails",
     title="NVIDIA NeMo Guardrails, activated rails",
+    keys=("log", "activated_rails"),
     fits=_fits,
     keep={"log": {"activated_rails": [_RAIL]}, "activated_rails": [_RAIL]},
     read=_read,

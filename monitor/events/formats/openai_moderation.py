@@ -61,6 +61,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 FORMAT: Final = Format(
     name="openai-moderation",
     title="OpenAI moderation",
+    keys=("results",),
     fits=_fits,
     keep={
         "id": VALUE,

@@ -159,6 +159,7 @@ def _evaluation(said: dict[str, Any], context: Context) -> Event:
 FORMAT: Final = Format(
     name="otel",
     title="OpenTelemetry GenAI, OTLP JSON: evaluations, guardrail proposals, NeMo rails",
+    keys=("resourceLogs", "resourceSpans", "attributes"),
     fits=_fits,
     keep={
         "resourceLogs": [{"scopeLogs": [{"logRecords": [_LOG]}]}],

@@ -106,6 +106,7 @@ def _value(pair: KeyValue) -> dict[str, Any] | None:
 ENVELOPE: Final = Envelope(
     name="otlp-protobuf",
     title="OTLP protobuf (around otel)",
+    keys=(),
     fits=_fits,
     keep=VALUE,
     open=_open,

@@ -68,6 +68,7 @@ _ANSWER: Final = {"label": VALUE, "score": VALUE}
 FORMAT: Final = Format(
     name="prompt-guard",
     title="Meta Prompt Guard",
+    keys=("label",),
     fits=_fits,
     keep=[(_ANSWER, [_ANSWER])],
     read=_read,

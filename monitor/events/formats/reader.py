@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from monitor.events.formats.allowlist import allowed
 from monitor.events.formats.format import MAX_EVENTS, Context, Envelope, Event, Format, Identity, identified
@@ -14,6 +14,7 @@ from monitor.events.reasons import Reason, Rejection
 MAX_ENVELOPES: Final = 2
 """A CloudEvent around a Bedrock invocation log is two."""
 CANONICAL: Final = "canonical"
+F = TypeVar("F", bound=Format | Envelope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,28 @@ class Recognised:
         return CANONICAL if self.format is None else self.format.name
 
 
+class _Index(Generic[F]):
+    """Formats by the keys of which a record must have one."""
+
+    def __init__(self, formats: Sequence[F]) -> None:
+        self._formats: tuple[F, ...] = tuple(formats)
+        self._by_key: dict[str, list[int]] = {}
+        for place, one in enumerate(formats):
+            for key in one.keys:
+                self._by_key.setdefault(key, []).append(place)
+        self._keyless = [place for place, one in enumerate(formats) if not one.keys]
+
+    def __call__(self, record: Any) -> Iterable[F]:
+        """The formats that a record may be of, in their order; of what is no object, all."""
+        if not isinstance(record, dict):
+            return self._formats
+        hits = self._by_key.keys() & record.keys()
+        if not hits and not self._keyless:
+            return ()
+        places = {place for key in hits for place in self._by_key[key]}
+        return [self._formats[place] for place in sorted(places.union(self._keyless))]
+
+
 class Reader:
     """Reads records of any of the given formats. What a record is depends on the record alone, never on the others.
 
@@ -53,9 +76,9 @@ class Reader:
     def __init__(
         self, formats: Sequence[Format], envelopes: Sequence[Envelope], context: Context, *, max_depth: int
     ) -> None:
-        self._formats = tuple(formats)
         self._only = formats[0] if len(formats) == 1 else None
-        self._envelopes = tuple(envelopes)
+        self._formats_of = _Index(formats)
+        self._envelopes_of = _Index(envelopes)
         self._context = context
         self._max_depth = max_depth
 
@@ -69,7 +92,7 @@ class Reader:
         opened: list[tuple[Envelope, Any]] = []
         identities: list[Identity] = []
         while len(opened) <= MAX_ENVELOPES:
-            envelope = next((one for one in self._envelopes if one.fits(record)), None)
+            envelope = next((one for one in self._envelopes_of(record) if one.fits(record)), None)
             if envelope is None:
                 return self._inside(record, opened, identities)
             opened.append((envelope, record))
@@ -107,7 +130,7 @@ class Reader:
             return Recognised(self._only, "as set", record, opened, identities)
         if isinstance(record, dict) and (record.get("v") is not None or isinstance(record.get("guardrail"), str)):
             return Recognised(None, "has v or guardrail", record, opened, identities)
-        for candidate in self._formats:
+        for candidate in self._formats_of(record):
             why = candidate.fits(record)
             if why:
                 return Recognised(candidate, why, record, opened, identities)

@@ -27,7 +27,9 @@ def test_a_sample_is_recognised_as_its_format_and_as_no_other(sample: Sample) ->
     found = new_reader().recognise(sample.value)
     assert found.name == sample.format
     assert found.why
-    assert [one.name for one in FORMATS if one.fits(found.record)] in ([sample.format], [])
+    fitting = [one for one in FORMATS if one.fits(found.record)]
+    assert [one.name for one in fitting] in ([sample.format], [])
+    assert all(set(one.keys) & set(found.record) for one in fitting if isinstance(found.record, dict))
 
 
 @every_sample

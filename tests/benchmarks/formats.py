@@ -1,0 +1,82 @@
+"""How fast each wire format becomes columns, next to canonical events, in one run.
+
+    python -m tests.benchmarks.formats [--rounds 5] [--events 20000]
+
+Each contestant is one golden sample, repeated with its own offsets; rounds are interleaved, and processor
+time is measured, so that other load hits all of them alike. One record may give several events: both rates are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+from monitor.events.batch import Vocabulary
+from monitor.events.decode import Decoder
+from monitor.events.formats.decoder import BlockDecoder, FormatDecoder
+from monitor.events.formats.format import Context
+from monitor.events.formats.reader import Reader
+from monitor.events.formats.registry import ENVELOPES, FORMATS
+from monitor.events.records import RecordBlock
+from tests.benchmarks.decoding import make_events
+from tests.unit.events.blocks import KEY, block_of
+from tests.unit.events.formats.samples import SAMPLES
+
+BLOCK_EVENTS = 2_000
+"""Events of one block, about as many as a fetch brings."""
+Contestant = tuple[BlockDecoder, RecordBlock, int]
+
+
+def contestants() -> dict[str, Contestant]:
+    """Name -> decoder, block, events of the block."""
+    reader = Reader(FORMATS, ENVELOPES, Context(), max_depth=32)
+
+    def auto() -> FormatDecoder:
+        return FormatDecoder(Decoder(Vocabulary.bounded(), KEY), reader, max_bytes=1 << 20)
+
+    canonical = block_of(make_events(BLOCK_EVENTS, text=False))
+    found: dict[str, Contestant] = {
+        "canonical": (Decoder(Vocabulary.bounded(), KEY), canonical, BLOCK_EVENTS),
+        "canonical, auto": (auto(), canonical, BLOCK_EVENTS),
+    }
+    first = {sample.name.split(".")[0]: sample for sample in reversed(SAMPLES)}
+    for form in FORMATS:
+        sample = first[form.name]
+        records = max(1, BLOCK_EVENTS // len(sample.events))
+        found[form.name] = (auto(), block_of([sample.value] * records), records * len(sample.events))
+    return found
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--events", type=int, default=20_000)
+    given = arguments.parse_args()
+    runs = contestants()
+    for name, (decoder, block, events) in runs.items():
+        decoded = decoder.decode(block)
+        assert (len(decoded.batch), len(decoded.rejected)) == (events, 0), name
+    seconds: dict[str, list[float]] = {name: [] for name in runs}  # per event
+    order = list(runs)
+    for _ in range(given.rounds):
+        for name in order:
+            decoder, block, events = runs[name]
+            times = max(1, given.events // events)
+            begin = time.process_time()
+            for _ in range(times):
+                decoder.decode(block)
+            seconds[name].append((time.process_time() - begin) / (times * events))
+        order.append(order.pop(0))
+    print(f"{'':26}{'events/s':>12}{'records/s':>12}{'bytes':>8}{'canonical is faster by':>24}")
+    base = seconds["canonical"]
+    for name, taken in seconds.items():
+        _, block, events = runs[name]
+        ratio = statistics.median(own / reference for own, reference in zip(taken, base, strict=True))
+        rate = 1 / statistics.median(taken)
+        size = block.buffer.size / len(block)
+        print(f"{name:26}{rate:12,.0f}{rate * len(block) / events:12,.0f}{size:8,.0f}{ratio:22.1f} x")
+
+
+if __name__ == "__main__":
+    main()

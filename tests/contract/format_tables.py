@@ -1,0 +1,83 @@
+"""The tables of monitor/events/formats/README.md, rendered from the registry.
+
+Run ``python -m tests.contract.format_tables`` after a change of a format; test_formats.py fails until that is done.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.events.formats.format import Format, Orientation
+from monitor.events.formats.mapping import mapping_format
+from monitor.events.formats.registry import ENVELOPES, FORMATS
+from tests.contract.readme_tables import between
+
+README = Path(__file__).resolve().parents[2] / "monitor" / "events" / "formats" / "README.md"
+_CANONICAL_DROPS = "text, after its fingerprint; labels; unknown fields"
+SEMANTICS = {
+    Orientation.high: "`p_unsafe`",
+    Orientation.low: "`inverted`",
+    Orientation.label: "`label_confidence`",
+    Orientation.declared: "`p_unsafe` or `inverted`",
+    Orientation.none: "",
+}
+
+
+def formats_table() -> str:
+    """Format, score, kind, semantics, orientation, threshold, scale, what is dropped."""
+    lines = [
+        "| format | score | kind | semantics | unsafe | threshold | scale | dropped |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"| `canonical` | `score` | {' | '.join(3 * ['as declared'])} | event | 0 to 1 | {_CANONICAL_DROPS} |",
+    ]
+    for one in (*FORMATS, mapping_format({"guardrail": "name"})):
+        lines += _rows(one)
+    return "\n".join(lines)
+
+
+def _rows(one: Format) -> list[str]:
+    rows = []
+    for place, score in enumerate(one.scores):
+        head, tail = (f"`{one.name}`<br>{one.title}", one.dropped) if place == 0 else ("", "")
+        cells = (
+            head,
+            score.of,
+            score.kind.name,
+            SEMANTICS[score.orientation],
+            score.orientation.value,
+            score.threshold.value,
+            score.scale,
+            tail,
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def envelopes_table() -> str:
+    """Envelope and what is dropped of it."""
+    lines = ["| envelope | what it is | dropped |", "| --- | --- | --- |"]
+    lines += [f"| `{one.name}` | {one.title} | {one.dropped} |" for one in ENVELOPES]
+    return "\n".join(lines)
+
+
+TABLES = {"formats": formats_table, "envelopes": envelopes_table}
+
+
+def written(name: str) -> str:
+    """The table as it stands in the README."""
+    text = README.read_text(encoding="utf-8")
+    begin, end = between(text, name)
+    return text[begin:end].strip()
+
+
+def write() -> None:
+    """Put the tables in their places."""
+    text = README.read_text(encoding="utf-8")
+    for name, table in TABLES.items():
+        begin, end = between(text, name)
+        text = f"{text[:begin]}\n{table()}\n{text[end:]}"
+    README.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

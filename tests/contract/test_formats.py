@@ -1,0 +1,117 @@
+"""README, settings, command line and registry speak of the same wire formats; both roles read them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from monitor.events.formats.mapping import NAME as MAPPING
+from monitor.events.formats.reader import CANONICAL
+from monitor.events.formats.registry import BY_NAME, ENVELOPES, FORMATS
+from monitor.ingestion.memory import MemoryRecord, MemorySource
+from monitor.settings import Settings
+from monitor.settings.formats import FormatName
+from monitor.wiring.decoding import AUTO
+from monitor.wiring.replay import replay
+from tests.contract.format_tables import TABLES, written
+from tests.unit.events.blocks import NOW_MS
+from tests.unit.events.formats.samples import SAMPLES, sample
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "SECRET-4111-1111"
+
+
+def driftline(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "monitor", *arguments],
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_readme_tells_what_the_registry_has(name: str) -> None:
+    assert written(name) == TABLES[name](), "run python -m tests.contract.format_tables"
+
+
+def test_settings_name_every_format() -> None:
+    assert set(get_args(FormatName)) == {AUTO, CANONICAL, MAPPING, *BY_NAME}
+    names = [one.name for one in (*FORMATS, *ENVELOPES)]
+    assert len(set(names)) == len(names)
+
+
+def test_every_format_says_what_it_drops_and_what_its_scores_are() -> None:
+    for one in FORMATS:
+        assert one.title
+        assert one.dropped
+        assert one.scores
+
+
+def test_the_list_is_the_registry_s() -> None:
+    done = driftline("formats", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    names = [one["name"] for one in json.loads(done.stdout)]
+    assert names == [CANONICAL, *BY_NAME, *(one.name for one in ENVELOPES)]
+    assert "litellm" in driftline("formats").stdout
+
+
+def test_a_file_is_shown_record_by_record_without_the_values_of_dropped_fields(tmp_path: Path) -> None:
+    litellm = sample("litellm.list").record | {"messages": [{"role": "user", "content": SECRET}]}
+    file = tmp_path / "events.jsonl"
+    lines = [litellm, {"v": 1, "guardrail": "own", "text": SECRET}, {"what": SECRET}]
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    shown = driftline("formats", "test", str(file), "--json")
+    assert shown.returncode == 0, shown.stderr
+    first, second, third = json.loads(shown.stdout)["records"]
+    assert (first["format"], first["why"]) == ("litellm", "has guardrail_information")
+    assert first["events"] == sample("litellm.list").events
+    assert "messages[].content" in first["dropped"]
+    assert second["events"] == [{"v": 1, "guardrail": "own", "text": f"({len(SECRET)} long, dropped)"}]
+    assert third["reason"] == "unknown_format"
+    text = driftline("formats", "test", str(file))
+    assert "33% litellm: has guardrail_information" in text.stdout
+    assert SECRET not in shown.stdout + text.stdout
+
+
+def test_a_file_can_be_taken_for_one_format_and_for_a_mapping(tmp_path: Path) -> None:
+    wrong = driftline("formats", "test", "-", "--format", "openai-moderation", "--json", stdin='{"flagged": true}\n')
+    assert json.loads(wrong.stdout)["records"][0]["reason"] == "no_verdict"
+    config = tmp_path / "driftline.yaml"
+    source = "{files: {paths: x.jsonl}, format: mapping, mapping: {guardrail: name, score: s}}"
+    config.write_text(f"source: {source}\nbudget: {{pages: 1}}\n")
+    line = '{"name": "own", "s": 0.25, "prompt": "hidden"}\n'
+    mapped = driftline("formats", "test", "-", "--config", str(config), "--json", stdin=line)
+    assert json.loads(mapped.stdout)["records"][0]["events"] == [{"guardrail": "own", "score": 0.25}]
+    unknown = driftline("formats", "test", "-", "--format", "nonsense")
+    assert unknown.returncode == 2
+    assert "driftline formats" in unknown.stderr
+
+
+def _replayed(records: list[Any], **source: Any) -> Any:
+    settings = Settings.model_validate(
+        {"source": {"files": {"paths": "x.jsonl"}, **source}, "budget": {"pages": 1}},
+    )
+    log = [MemoryRecord(value, timestamp_ms=NOW_MS + 1_000 * i) for i, value in enumerate(records)]
+    return replay(MemorySource([("events-0", log)]), settings)
+
+
+def test_a_replay_counts_every_event_of_every_format_in_one_topic() -> None:
+    result = _replayed([one.value for one in SAMPLES] + [b'{"v":1,"guardrail":"own"}', b"{}"])
+    assert result.summary.rejected == {"unknown_format": 1}
+    counted = result.summary.events + result.summary.duplicates
+    assert counted == sum(len(one.events) for one in SAMPLES) + 1
+
+
+def test_a_replay_of_one_format_leaves_out_what_is_of_another() -> None:
+    result = _replayed([sample("lakera.guard").value, b'{"v":1,"guardrail":"own"}'], format="lakera")
+    assert result.summary.events == 3
+    assert result.summary.rejected == {"no_verdict": 1}
