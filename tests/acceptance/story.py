@@ -40,10 +40,10 @@ def get(address: str, path: str) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def metric(address: str, name: str) -> float:
-    """The value of a metric without labels; 0 before it is first exposed."""
+def metric(address: str, name: str, *, absent: float = 0.0) -> float:
+    """The value of a metric without labels; ``absent`` before it is first exposed."""
     lines = [line.split() for line in get(address, "/metrics")[1].splitlines()]
-    return next((float(words[1]) for words in lines if words[:1] == [name]), 0.0)
+    return next((float(words[1]) for words in lines if words[:1] == [name]), absent)
 
 
 def until(reached: Callable[[], Any], *, what: str, process: Process) -> Any:

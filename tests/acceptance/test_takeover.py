@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.story import Live, driftline_json
+from tests.acceptance.story import Live, driftline_json, metric, until
 from tests.chaos.deployment import Deployment
 from tests.chaos.producing import produce
 from tests.chaos.traffic import INPUT, Story, records
@@ -56,3 +56,22 @@ def test_a_second_judge_takes_over_when_the_first_is_killed(
         assert (incident["guardrail"], incident["status"]) == (INPUT, "open")
         assert team.processes[second].stop() == 0
         assert team.processes["counter"].stop() == 0
+
+
+def test_two_judges_under_one_name_are_still_one_judge(
+    kafka: KafkaNode, postgres: PostgresNode, tmp_path: Path
+) -> None:
+    topic = kafka.fresh_topic()
+    with postgres.fresh_database() as url, Deployment(tmp_path, url, kafka.bootstrap_servers, topic, 0) as team:
+        twins = [team.add(name, "judge") for name in ("judge-a", "judge-b")]
+        for twin in twins:
+            twin.variables = {"DRIFTLINE__WORKER_ID": "judge"}
+            twin.start()
+        addresses = [until(twin.http_address, what="started", process=twin) for twin in twins]
+
+        def told() -> list[float]:
+            """Whether each leads; nothing before both have tried."""
+            leads = [metric(address, "driftline_judge_leader", absent=-1.0) for address in addresses]
+            return [] if -1.0 in leads else sorted(leads)
+
+        assert until(told, what="decided", process=twins[0]) == [0.0, 1.0]
