@@ -158,6 +158,12 @@ class Recoupler:
         out: Ints = self._bag.data[r["at"] : r["at"] + r["bins"]].copy()
         return out
 
+    def larger_than(self, events: int) -> Ints:
+        """Rows whose bag holds more events than this."""
+        rows = self._rows[: self._slots.size]
+        out: Ints = np.flatnonzero(rows["alive"] & (rows["events"] > events)).astype(np.int64)
+        return out
+
     def remove(self, row: int) -> None:
         """Ends a row; its number may be handed out again."""
         r = self._row(row)

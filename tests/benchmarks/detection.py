@@ -8,9 +8,10 @@ python -m tests.benchmarks.detection --full       at least 200 runs a cell
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -68,7 +69,7 @@ class Effort:
 
 
 QUICK = Effort(runs=80, null_runs=30, alarms=600, river_runs=8, slow_runs=1)
-FULL = Effort(runs=240, null_runs=200, alarms=3000, river_runs=200, slow_runs=4)
+FULL = Effort(runs=240, null_runs=200, alarms=2000, river_runs=200, slow_runs=4)
 
 TUNABLE: dict[str, tuple[str, Callable[[float], Any], tuple[float, ...]]] = {
     # name: form, from setting to detector, settings from eager to lazy
@@ -110,7 +111,7 @@ def _runs(name: str, effort: Effort) -> int:
     return max(4, effort.river_runs // 4) if name.startswith("HDDM") else effort.river_runs  # 4-5 us an event
 
 
-def methods(family: Any, effort: Effort) -> dict[str, tuple[Method, int | None]]:
+def methods(family: Any, effort: Effort, *, ours: bool) -> dict[str, tuple[Method, int | None]]:
     """Name to (method, limit on runs)."""
     out: dict[str, tuple[Method, int | None]] = {
         "any change, calibrated": (any_change(calibrated=effort.alarms), None),
@@ -122,6 +123,8 @@ def methods(family: Any, effort: Effort) -> dict[str, tuple[Method, int | None]]
     }
     if family.kind != "label" and not getattr(family, "histogram", False):
         out["material, margin 10 %"] = (material_change(margin=0.1), None)
+    if ours:
+        return out
     if family.kind == "label":
         out["river ADWIN one-hot"] = (by_event(drift.ADWIN, form="one-hot"), effort.river_runs // 4)
     elif not getattr(family, "histogram", False):
@@ -180,7 +183,7 @@ def cell(family: Any, name: str, drifted: Outcome, null: Outcome, best: float) -
     )
 
 
-def measure(effort: Effort, families: tuple[Any, ...]) -> list[Cell]:
+def measure(effort: Effort, families: tuple[Any, ...], *, ours: bool) -> list[Cell]:
     """Every method on every family, on the same streams."""
     cells = []
     for family in families:
@@ -191,7 +194,7 @@ def measure(effort: Effort, families: tuple[Any, ...]) -> list[Cell]:
         best = float(told.delay[told.delay > 0].mean())
         cells.append(cell(family, "oracle CUSUM", told, Outcome(told.delay, 0, 0, 0.0), best))
         print(f"{family.name}: oracle {best:.0f} events", flush=True)
-        for name, (method, limit) in methods(family, effort).items():
+        for name, (method, limit) in methods(family, effort, ours=ours).items():
             started = time.monotonic()
             used, quiet = (drifted, null) if name != "river KSWIN" else (short(drifted), short(null))
             made = cell(
@@ -218,15 +221,29 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="update detectors/README.md and its plot")
     parser.add_argument("--family", default="", help="only families whose name contains this")
     parser.add_argument("--river", type=int, default=0, help="runs of river's detectors, if not the form's own")
+    parser.add_argument("--ours", action="store_true", help="only our methods")
+    parser.add_argument("--cells", type=Path, help="JSON file of cells, merged with this run's")
     arguments = parser.parse_args()
     effort = FULL if arguments.full else QUICK
     if arguments.river:
         effort = replace(effort, river_runs=arguments.river)
     families = tuple(f for f in FAMILIES if arguments.family in f.name)
-    cells = measure(effort, families)
+    cells = measure(effort, families, ours=arguments.ours)
+    if arguments.cells:
+        cells = merged(arguments.cells, cells)
     if arguments.write:
         room = Path(__file__).resolve().parents[2] / "detectors"
-        write(cells, effort.runs, datetime.now(UTC).date().isoformat(), room)
+        write(cells, datetime.now(UTC).date().isoformat(), room)
+
+
+def merged(path: Path, cells: list[Cell]) -> list[Cell]:
+    """The cells of earlier runs with these in their place; stored again."""
+    earlier = [Cell(**c) for c in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+    table = {(c.family, c.method): c for c in [*earlier, *cells]}
+    order = {f.name: i for i, f in enumerate(FAMILIES)}
+    out = sorted(table.values(), key=lambda c: order[c.family])
+    path.write_text(json.dumps([asdict(c) for c in out]), encoding="utf-8")
+    return out
 
 
 if __name__ == "__main__":

@@ -44,10 +44,11 @@ def recoupled_alarms(
     stratum_of = np.zeros(len(rows), dtype=int) if stratum_of is None else stratum_of
     numbers = np.arange(first, first + ticks)
     while at < ticks:
-        rest = part(cells, at, ticks)
-        ptr, row, bins, count = recoupler.recouple(rest[0], numbers[at:], *rest[1:])
+        stop = min(at + 100, ticks)  # what is recoupled past an alarm is thrown away: short batches waste less
+        rest, tick = part(cells, at, stop), numbers[at:stop]
+        ptr, row, bins, count = recoupler.recouple(rest[0], tick, *rest[1:])
         done, alarmed = engine.advance(ptr, test_of[row], stratum_of[row], bins, count)
-        recoupler.retract(rest[0], numbers[at:], *rest[1:], keep=done)
+        recoupler.retract(rest[0], tick, *rest[1:], keep=done)
         at += done
         for test in alarmed:
             out.append((at - 1, int(test)))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.alternatives import (
@@ -21,12 +21,14 @@ levels = st.floats(1e-4, 1 - 1e-4)
 laws = st.lists(st.floats(1e-4, 1), min_size=14, max_size=14).map(lambda p: np.array(p) / sum(p))
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(levels, st.sampled_from(["rise", "fall"]))
 def test_the_material_e_value_has_mean_one_at_the_level(level, direction):
     e = np.exp(material([0, 1], level=level, direction=direction).log_e)
     assert np.allclose((1 - level) * e[0] + level * e[1], 1, atol=1e-9)
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(levels, laws, st.sampled_from(["rise", "fall"]))
 def test_the_material_e_value_is_fair_for_every_law_on_the_approved_side(level, law, direction):
     mean = law @ KERNEL.values
@@ -39,6 +41,7 @@ def test_the_material_e_value_is_fair_for_every_law_on_the_approved_side(level, 
     assert approved == bool((law @ e <= 1 + 1e-9).all()) or np.isclose(mean, level)
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(levels)
 def test_a_test_for_falls_loses_on_every_rise(level):
     log_e = material([0, 1], level=level, direction="fall").log_e
@@ -46,6 +49,7 @@ def test_a_test_for_falls_loses_on_every_rise(level):
     assert (log_e[0] > 0).all()
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(laws)
 def test_known_law_banks_have_mean_one_under_it(law):
     for bank in (boundary(law, KERNEL.values), sparse(law), sparse(law, bump=2)):
@@ -98,6 +102,7 @@ def test_a_fingerprint_changes_with_the_content_and_only_with_it():
     assert 0 <= bank.fingerprint < 2**63
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(laws)
 def test_crowding_has_mean_one_and_gains_where_x_is_large(law):
     bank = crowding(law, KERNEL.values)

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.bins import MISSING, CodedBins, HistogramBins, KernelBins, unit_values
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=50), st.integers(1, 20))
 def test_every_distance_gets_a_bin_and_only_nan_gets_none(distances, levels):
     rule = KernelBins(bandwidth=0.1, levels=levels)
@@ -15,6 +16,7 @@ def test_every_distance_gets_a_bin_and_only_nan_gets_none(distances, levels):
     assert (codes[codes != MISSING] < len(rule.names)).all()
 
 
+@settings(deadline=None)  # a busy machine is no fault of the code
 @given(st.floats(-0.2, 0.2))
 def test_the_value_of_a_bin_is_the_kernel_weight_to_half_a_step(distance):
     rule = KernelBins(bandwidth=0.1, levels=6)

@@ -61,7 +61,7 @@ def test_silence_moves_nothing(entry_):
 @every
 def test_two_of_the_same_say_the_same(entry_):
     one, other = build(entry_), build(entry_)
-    for counts in ticks(LAW, 40):
+    for counts in ticks(LAW, 15):
         assert one.update(counts) == other.update(counts)
 
 
@@ -113,7 +113,7 @@ def test_a_reading_is_frozen_and_says_why(entry_):
 
 @every
 def test_memory_stays_bounded(entry_):
-    # a detector that keeps events would grow by 2,000 of them; adaptive windows may grow by their logarithm
+    # a detector that keeps events would grow by 1,250 of them; adaptive windows may grow by their logarithm
     detector = build(entry_, spend=1e-9)
 
     def size():
@@ -124,10 +124,10 @@ def test_memory_stays_bounded(entry_):
         except (TypeError, AttributeError, pickle.PicklingError):
             return sum(sys.getsizeof(v) for v in keep.values())
 
-    for counts in ticks(LAW, 40):
+    for counts in ticks(LAW, 25):
         detector.update(counts)
     before = size()
-    for counts in ticks(LAW, 40, seed=3):
+    for counts in ticks(LAW, 25, seed=3):
         detector.update(counts)
         if detector.reading().state == State.ALARMED:
             detector.reset()
