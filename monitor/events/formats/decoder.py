@@ -8,7 +8,7 @@ producer that speaks canonical by itself, and at the scanner's speed. Blocks of 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -67,49 +67,48 @@ class FormatDecoder:
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode every record of the block."""
-        if self._auto and _looks_canonical(block):
-            decoded = self._canonical.decode(block)
-            if not decoded.rejected or not self._foreign(block, decoded.rejected):
-                return decoded
-        return self._decode(block)
+        if not (self._auto and _looks_canonical(block)):
+            return self._merge(block, self._read(block, range(len(block))))
+        decoded = self._canonical.decode(block)
+        odd = [why.row for why in decoded.rejected if why.reason in _MALFORMED]
+        readings = self._read(block, odd)
+        if any(isinstance(reading, list) for reading in readings.values()):
+            return self._merge(block, readings)
+        return Decoded(decoded.batch, [_better(why, readings.get(why.row)) for why in decoded.rejected])
 
-    def _foreign(self, block: RecordBlock, rejected: list[Rejected]) -> bool:
-        """Whether any of the records that are no canonical events is something else that can be told."""
-        for why in rejected:
-            if why.reason not in _MALFORMED:
+    def _read(self, block: RecordBlock, rows: Iterable[int]) -> dict[int, list[bytes] | Rejected]:
+        """What the readers make of these records: canonical JSON, or a rejection; left out is what is canonical."""
+        readings: dict[int, list[bytes] | Rejected] = {}
+        for row in rows:
+            value = block.value(row)
+            if value is None or len(value) > self._max_bytes:
                 continue
-            value = block.value(why.row)
             try:
-                found = self._reader.recognise(value or b"")
-            except Rejection:
-                return True  # its own reason is better than the canonical decoder's
-            if found.format is not None or found.identities:
-                return True
-        return False
+                found = self._reader.recognise(value)
+                events = self._reader.events(found)
+            except Rejection as why:
+                readings[row] = Rejected(row, int(block.offset[row]), why.reason, why.sentence)
+                continue
+            if events is not None:
+                self._tell(block.partition, found.name, found.why)
+                readings[row] = [_ENCODE({"v": VERSION, **event}) for event in events]
+        return readings
 
-    def _decode(self, block: RecordBlock) -> Decoded:
+    def _merge(self, block: RecordBlock, readings: dict[int, list[bytes] | Rejected]) -> Decoded:
+        """The whole block through the canonical decoder, with the readings in place of their records."""
         rows: list[int] = []
         pieces: list[bytes | None] = []
-        foreign: dict[int, str] = {}
         rejected: list[Rejected] = []
         for row in range(len(block)):
-            value = block.value(row)
-            try:
-                found = None if value is None or len(value) > self._max_bytes else self._reader.recognise(value)
-                events = None if found is None else self._reader.events(found)
-            except Rejection as why:
-                rejected.append(Rejected(row, int(block.offset[row]), why.reason, why.sentence))
+            reading = readings.get(row)
+            if isinstance(reading, Rejected):
+                rejected.append(reading)
                 continue
-            if found is None or events is None:
-                rows.append(row)
-                pieces.append(value)
-                continue
-            self._tell(block.partition, found.name, found.why)
-            foreign[row] = found.name
-            rows += [row] * len(events)
-            pieces += [_ENCODE({"v": VERSION, **event}) for event in events]
+            mine = [block.value(row)] if reading is None else reading
+            rows += [row] * len(mine)
+            pieces += mine
         decoded = self._canonical.decode(_block(block, np.array(rows, np.int64), pieces))
-        return _whole(block, np.array(rows, np.int64), decoded, rejected, foreign)
+        return _whole(np.array(rows, np.int64), decoded, rejected)
 
     def _tell(self, partition: str, name: str, why: str) -> None:
         if (partition, name) not in self._told:
@@ -145,21 +144,19 @@ def _block(block: RecordBlock, rows: NDArray[np.int64], pieces: list[bytes | Non
     )
 
 
-def _whole(
-    block: RecordBlock,
-    rows: NDArray[np.int64],
-    decoded: Decoded,
-    rejected: list[Rejected],
-    foreign: dict[int, str],
-) -> Decoded:
+def _better(why: Rejected, reading: list[bytes] | Rejected | None) -> Rejected:
+    """The readers know better what a record is that is no canonical event."""
+    return reading if isinstance(reading, Rejected) else why
+
+
+def _whole(rows: NDArray[np.int64], decoded: Decoded, rejected: list[Rejected]) -> Decoded:
     """Rejections by the records' own rows, and no event of a record that was rejected for another of its events."""
     if not decoded.rejected:
         return Decoded(decoded.batch, rejected)
     first: dict[int, Rejected] = {}
     for why in decoded.rejected:
         row = int(rows[why.row])
-        sentence = f"{foreign[row]}: {why.sentence}" if row in foreign else why.sentence
-        first.setdefault(row, Rejected(row, why.offset, why.reason, sentence))
+        first.setdefault(row, Rejected(row, why.offset, why.reason, why.sentence))
     accepted = np.delete(rows, [why.row for why in decoded.rejected])
     keep = ~np.isin(accepted, list(first))
     batch = decoded.batch if keep.all() else _rows(decoded.batch, keep)

@@ -134,8 +134,8 @@ class Reader:
             why = candidate.fits(record)
             if why:
                 return Recognised(candidate, why, record, opened, identities)
-        if isinstance(record, bytes | str) and not opened:
-            return Recognised(None, "not JSON", record)
+        if not isinstance(record, dict) and not opened:
+            return Recognised(None, "no object", record)  # the canonical decoder says what is wrong with it
         raise Rejection(
             Reason.unknown_format,
             "neither a canonical event (v is missing) nor of a known format; see `driftline formats`, or map its"
