@@ -52,6 +52,7 @@ def counting() -> None:
         words("partition"),
         words("source"),
         sa.Column("active", sa.Boolean(create_constraint=False), nullable=False),
+        sa.Column("ended", sa.Boolean(create_constraint=False), nullable=False),
         big("next_offset"),
         big("closed_before", nullable=True),
         big("generation"),

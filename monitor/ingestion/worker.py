@@ -87,6 +87,11 @@ class Worker:
         self._seconds: list[float] = []
         self._timer = timer
 
+    @property
+    def sources(self) -> list[str]:
+        """The topics, or other sources, that it may read."""
+        return sorted({self._source_of(partition) for partition in self._source.partitions()})
+
     def start(self) -> None:
         """Make all partitions of the source known, so that no tick closes without them, and join."""
         self._source.start(self)

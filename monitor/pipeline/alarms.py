@@ -64,7 +64,7 @@ class Alarms:
             epoch=epoch,
             tick=tick,
             log_evidence=self._fleet.panel.evidence.log_evidence_of(watch.test),
-            leading=self._fleet.panel.evidence.leading(watch.test),
+            chosen=self._chosen(watch, epoch),
             excursion=arrange(counts, self._fleet.slices_of(number), epoch.strata),
         )
 
@@ -84,10 +84,11 @@ class Alarms:
         watch.armed_tick = tick + 1
 
     def _page(self, number: int, epoch: Epoch, watch: Watch, tick: int) -> Finding:
+        chosen = self._chosen(watch, epoch)
         found = self._described(number, epoch, watch, tick, lambda alarm: describe.page(alarm, watch, self._rule))
         found = self._continued(watch, found) or self._upgraded(epoch, watch, found) or found
         watch.finding = found
-        self._look_for_end(number, watch, found)
+        self._look_for_end(number, watch, found, chosen)
         for notice in epoch.notices:
             if notice.signal == watch.signal:
                 # The drifted period is kept out of the bag, and only "ended" is said while the page is open.
@@ -102,7 +103,12 @@ class Alarms:
         if last is None or last.ended_at_ms is None or found.detected_at_ms - last.ended_at_ms > self._rule.reopen_ms:
             return None
         return msgspec.structs.replace(
-            last, ended_at_ms=None, effect=found.effect, evidence=found.evidence, attribution=found.attribution
+            last,
+            ended_at_ms=None,
+            stratum=found.stratum,
+            effect=found.effect,
+            evidence=found.evidence,
+            attribution=found.attribution,
         )
 
     def _upgraded(self, epoch: Epoch, watch: Watch, found: Finding) -> Finding | None:
@@ -116,11 +122,16 @@ class Alarms:
                     return msgspec.structs.replace(found, id=seen.id, detected_at_ms=seen.detected_at_ms)
         return None
 
-    def _look_for_end(self, number: int, watch: Watch, found: Finding) -> None:
+    def _chosen(self, watch: Watch | NoticeWatch, epoch: Epoch) -> list[int]:
+        """The strata that the leading component looks at: one slice, or all that the test looks at."""
+        tested = watch.strata if isinstance(watch, Watch) else list(range(len(epoch.strata)))
+        component, _ = self._fleet.panel.evidence.leading(watch.test)
+        return tested if len(tested) == 1 or component == len(tested) else [tested[component]]
+
+    def _look_for_end(self, number: int, watch: Watch, found: Finding, chosen: list[int]) -> None:
         question = SIGNALS[watch.signal].questions[watch.question]
         epoch = self._fleet.state.units[number].epoch
-        strata = [] if epoch is None else epoch.strata
-        slice_leads = bool(found.stratum) and len(strata) > 1
+        slice_leads = epoch is not None and len(chosen) == 1 < len(epoch.strata)
         limit = watch.limit if found.evidence.level is None else found.evidence.level
         level = min(max(describe.end_level(found, limit), 1e-6), 1 - 1e-6)
         try:
@@ -131,7 +142,7 @@ class Alarms:
             return  # the drifted level leaves no room for a test; a person ends it with a new baseline
         spend = self._rule.ends_per_day * self._rule.tick_ms / DAY_MS
         watch.end_test = self._fleet.panel.evidence.add([bank], spend=spend, n_ref=watch.n_ref)
-        watch.end_stratum = strata.index(found.stratum) if slice_leads else NONE
+        watch.end_stratum = chosen[0] if slice_leads else NONE
         self._fleet.tests[watch.end_test] = (number, watch)
         self._fleet.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
 

@@ -31,6 +31,9 @@ from monitor.pipeline.state import JudgeState
 PIECE: Final = 200_000
 """Cells that are worked on at once: with numpy, little dearer per cell than more at once, and 10 MB."""
 
+BAG_TICKS: Final = 360
+"""Bags are looked at once in so many ticks: an hour of 10 s ticks."""
+
 
 @dataclass(slots=True)
 class Assessment:
@@ -96,6 +99,10 @@ class Assessor:
             outcome.findings += self._take_effect(position)
             self.fleet.split_budgets()
             rest = _piece(counts, position, to_tick)
+            if len(rest.tick):
+                self._relieve_bags(int(rest.tick[0]))
+                hour_ends = (int(rest.tick[0]) // BAG_TICKS + 1) * BAG_TICKS
+                rest = between(rest, position, hour_ends)
             piece_end = int(rest.tick[-1]) + 1 if len(rest.tick) and rest.tick[-1] < counts.tick[-1] else to_tick
             stop = min(piece_end, self._next_approval(), self._learning.ends(rest))
             alarm_tick, tests = self.fleet.panel.advance(between(rest, position, stop))
@@ -108,6 +115,13 @@ class Assessor:
             outcome.baselines += self._learning.complete(done)
             position = self.fleet.state.judged_before = done
         return outcome
+
+    def _relieve_bags(self, tick: int) -> None:
+        """At the first tick with events of each stretch, whoever steps when."""
+        state = self.fleet.state
+        if tick // BAG_TICKS > state.bags_checked:
+            state.bags_checked = tick // BAG_TICKS
+            self.fleet.relieve_bags()
 
     def _next_approval(self) -> int:
         return min((b.effective_tick for b in self._approved if b.effective_tick is not None), default=NEVER)

@@ -62,6 +62,7 @@ class PartitionCounter:
         self._slices = slices
         self._pending: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
         self._mark = Mark.data
+        self._end_committed = False
         self._clock_ms: int | None = None
         self._clear_tally()
 
@@ -92,7 +93,8 @@ class PartitionCounter:
     @property
     def dirty(self) -> bool:
         """Whether a commit would say anything new."""
-        return self._next != self._committed or self._ticks.closed_before != self._committed_closed
+        moved = self._next != self._committed or self._ticks.closed_before != self._committed_closed
+        return moved or (self._mark is Mark.end and not self._end_committed)
 
     @property
     def tick_closed(self) -> bool:
@@ -168,6 +170,7 @@ class PartitionCounter:
         """The last :meth:`commit` is durable."""
         self._committed = self._next
         self._committed_closed = self._ticks.closed_before
+        self._end_committed = self._mark is Mark.end
         self._pending.clear()
         self._clear_tally()
 

@@ -43,8 +43,8 @@ class Alarm:
     epoch: Epoch
     tick: int
     log_evidence: float
-    leading: tuple[int, int]
-    """(component, alternative) that carries the evidence."""
+    chosen: list[int]
+    """Strata whose evidence it is: one slice, or all that the test looks at."""
     excursion: Window
 
 
@@ -55,7 +55,7 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
     values = np.asarray(question.values)
     way: Literal["rise", "fall"] = "fall" if question.direction is Direction.fall else "rise"
     banks = [_material(question.values, m, way) for m in watch.limits]
-    chosen = _strata(alarm)
+    chosen = alarm.chosen
     table, baseline = alarm.excursion.signal(signal), np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
     start = _onset(table, banks, chosen)
     after = table[start[1] :].sum(axis=0)
@@ -98,7 +98,7 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
     baseline = np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
     laws = [declared(row if row.sum() else baseline.sum(axis=0)) for row in baseline]
     banks = [notice_bank(q, values) for q in laws]
-    chosen = _strata(alarm)
+    chosen = alarm.chosen
     table = alarm.excursion.signal(signal)
     start = _onset(table, banks, chosen)
     after = table[start[1] :].sum(axis=0)
@@ -133,10 +133,8 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
 
 def _limit(limits: list[float], chosen: list[int], after: NDArray[np.int64]) -> float:
     """What the mean is held to: the strata's bounds in today's mix, so that the mix alone is not a change."""
-    bounds = np.asarray(limits)[chosen]
-    tested = ~np.isnan(bounds)
-    events = after[chosen].sum(axis=1)[tested]
-    return float(bounds[tested] @ events / events.sum()) if events.sum() else float(bounds[tested].mean())
+    bounds, events = np.asarray(limits)[chosen], after[chosen].sum(axis=1)
+    return float(bounds @ events / events.sum()) if events.sum() else float(bounds.mean())
 
 
 def end_level(finding: Finding, limit: float) -> float:
@@ -146,15 +144,9 @@ def end_level(finding: Finding, limit: float) -> float:
     return float(np.sqrt(limit * max(limit, finding.effect.current)))
 
 
-def _strata(alarm: Alarm) -> list[int]:
-    """The strata that the leading component looks at: one slice, or all of them."""
-    strata, component = len(alarm.epoch.strata), alarm.leading[0]
-    return [component] if component < strata else list(range(strata))
-
-
 def _leading_stratum(alarm: Alarm) -> str:
-    component = alarm.leading[0]
-    return alarm.epoch.strata[component] if component < len(alarm.epoch.strata) else ""
+    """The slice, if it is one of several that carries the evidence."""
+    return alarm.epoch.strata[alarm.chosen[0]] if len(alarm.chosen) == 1 < len(alarm.epoch.strata) else ""
 
 
 def _material(values: tuple[float, ...], limit: float, way: Literal["rise", "fall"]) -> Bank | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.alternatives import Bank, Unavailable, boundary, material, mixture, sparse
 from detectors.level import Level, propose
-from detectors.recoupling import declared
+from detectors.recoupling import MAX_BAG, declared
 from monitor.incidents.model import Direction
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
@@ -115,8 +115,11 @@ class MaterialTest:
     signal: int
     question: int
     banks: Sequence[Bank]
-    """Per stratum; one without bets where the stratum cannot be tested."""
+    """One for each of ``strata``."""
+    strata: list[int]
+    """The strata that can be tested. One without bets would gather spend and no evidence."""
     limits: list[float]
+    """Per stratum of the window; NaN where it cannot be tested."""
     whole: Level
     limit: float
     n_ref: float
@@ -162,18 +165,18 @@ def material_test(window: Window, signal: int, question: int) -> MaterialTest:
             bank, bound = None, float("nan")
         banks.append(bank)
         limits.append(bound)
-    real = next((bank for bank in banks if bank is not None), None)
-    if real is None:
+    tested = [stratum for stratum, bank in enumerate(banks) if bank is not None]
+    if not tested:
         raise NotTested("no stratum's level leaves room for the test")
-    silent = Bank(np.zeros_like(real.log_e), real.log_prior, real.names)
     return MaterialTest(
         signal=signal,
         question=question,
-        banks=[silent if bank is None else bank for bank in banks],
+        banks=[bank for bank in banks if bank is not None],
+        strata=tested,
         limits=limits,
         whole=whole,
         limit=limit,
-        n_ref=max(1.0, events / _span(window)),
+        n_ref=max(1.0, float(table[:, tested].sum()) / _span(window)),
     )
 
 
@@ -198,9 +201,14 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
         signal=signal,
         banks=[notice_bank(q, values) for q in laws],
         laws=laws,
-        bags=[table[cut:, stratum].sum(axis=0) for stratum in range(len(window.strata))],
+        bags=[_bag(table[cut:, stratum].sum(axis=0)) for stratum in range(len(window.strata))],
         n_ref=max(1.0, float(table.sum()) / _span(window)),
     )
+
+
+def _bag(history: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first bag; scaled down where it is larger than a bag may be, which costs no power worth naming."""
+    return history if history.sum() <= MAX_BAG // 2 else history // -(-int(history.sum()) // (MAX_BAG // 2))
 
 
 def notice_bank(q: NDArray[np.float64], values: NDArray[np.float64]) -> Bank:

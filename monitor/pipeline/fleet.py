@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.state import Epoch, GuardrailState, JudgeState, NoticeWatch, UnitState, Watch
 from monitor.pipeline.units import family_of, is_scoreless, unit_of
+
+FULL_BAG: Final = 500_000_000
+"""Half of what a bag can hold: an hour of 100,000 events/s still fits on top."""
 
 
 class Fleet:
@@ -180,6 +184,14 @@ class Fleet:
         self._split(pages, Budget(rule.pages, rule.page_period_ms / 1000))
         self._split(notices, Budget(rule.notices, rule.notice_period_ms / 1000))
 
+    def relieve_bags(self) -> None:
+        """Start a fresh bag where one has grown large: sums stay exact, and the null does not change.
+
+        It looks at how much was counted, never at what, so the transforms stay uniform.
+        """
+        for row in self.panel.recoupler.larger_than(FULL_BAG).tolist():
+            self.panel.recoupler.fresh_bag(row)
+
     def drop(self, test: int) -> None:
         """End a test for good."""
         self.panel.evidence.remove(test)
@@ -202,7 +214,7 @@ class Fleet:
         """Wire the panel to the epoch's tests, as built or as restored."""
         for watch in epoch.watches:
             self.tests[watch.test] = (number, watch)
-            self.panel.place_material(number, watch.signal, watch.question, watch.test)
+            self.panel.place_material(number, watch.signal, watch.question, watch.test, watch.strata)
             if watch.end_test != NONE:
                 self.tests[watch.end_test] = (number, watch)
                 self.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
@@ -222,6 +234,7 @@ class Fleet:
                 signal=signal,
                 question=question,
                 test=self.panel.evidence.add(test.banks, spend=0.0, n_ref=test.n_ref),
+                strata=test.strata,
                 limits=test.limits,
                 rate=test.whole.rate,
                 level=test.whole.level,
@@ -256,7 +269,7 @@ class Fleet:
     def _retire(self, number: int, epoch: Epoch) -> None:
         """A new baseline is a new epoch: the tests of the old one end with it."""
         for watch in epoch.watches:
-            self.panel.place_material(number, watch.signal, watch.question, NONE)
+            self.panel.place_material(number, watch.signal, watch.question, NONE, [])
             self.drop(watch.test)
             if watch.end_test != NONE:
                 self.panel.place_end(number, watch.signal, watch.question, NONE, NONE)

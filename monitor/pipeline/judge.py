@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from monitor.alerting.ports import AlertStore
-from monitor.errors import DriftlineError, Fenced
+from monitor.errors import Fenced
 from monitor.incidents.model import Finding
 from monitor.pipeline import snapshot
 from monitor.pipeline.assess import Assessment, Assessor
@@ -58,7 +58,14 @@ class Judge:
     """Holds the lease, judges, rebuilds itself after trouble."""
 
     def __init__(
-        self, store: JudgeStore, rule: JudgeRule, respond: Respond, *, holder: str, snapshot_ticks: int = 360
+        self,
+        store: JudgeStore,
+        rule: JudgeRule,
+        respond: Respond,
+        *,
+        holder: str,
+        snapshot_ticks: int = 360,
+        now_ms: Callable[[], int] | None = None,
     ) -> None:
         """Args:
         store: the judging side of storage.
@@ -66,12 +73,14 @@ class Judge:
         respond: what a finding sets off.
         holder: name of this process in the lease.
         snapshot_ticks: a snapshot is taken every so many ticks; a restart replays at most these.
+        now_ms: the clock of the lease, to keep it during long steps; None where nobody else could take it.
         """
         self._store = store
         self._rule = rule
         self._respond = respond
         self._holder = holder
         self._snapshot_ticks = snapshot_ticks
+        self._now_ms = now_ms
         self._assessor: Assessor | None = None
         self._token: int | None = None
         self._renewed_ms = 0
@@ -99,7 +108,8 @@ class Judge:
         except Fenced:
             self._assessor = self._token = None
             return JudgeReport(Step.standby)
-        except DriftlineError:
+        except BaseException:
+            # Whatever it was, the memory is ahead of what is stored; going on from it would skip what was found.
             self._assessor = self._token = None
             raise
 
@@ -113,6 +123,17 @@ class Judge:
             self._assessor = None
         self._token = token
         return token
+
+    def _past_counts(self, from_tick: int, to_tick: int) -> LoadedCounts:
+        """Reads counts back, and keeps the lease meanwhile: a long look back must not lose it to a rival.
+
+        Raises:
+            Fenced: it is lost all the same.
+        """
+        token = self._token
+        if self._now_ms is not None and self._lease(self._now_ms()) != token:
+            raise Fenced("the judge's lease was lost while reading counts back")
+        return self._store.counts(from_tick, to_tick)
 
     def close(self) -> None:
         """Write a snapshot and give the lease back."""
@@ -194,10 +215,11 @@ class Judge:
             # One from before the oldest counts still holds: what it was learned from may be gone, it is not.
             and (baseline.effective_tick >= start or (panel is None and baseline.state is BaselineState.approved))
         ]
-        assessor = Assessor(self._rule, self._store.counts, state=state, panel=panel, approved=effective)
+        assessor = Assessor(self._rule, self._past_counts, state=state, panel=panel, approved=effective)
         assessor.fleet.respend()
         self._newest_slice, self._snapshot_at = 0, start
         self._learn_slices(assessor)
         while judged is not None and assessor.judged_before < judged:
+            self._past_counts(judged, judged)  # keeps the lease
             assessor.advance(*self._next_counts(assessor.judged_before, judged))  # said before: not said again
         return assessor

@@ -13,6 +13,7 @@ from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.loaded import events_only
 from monitor.pipeline.ports import Baseline, BaselineState, LoadedCounts
 from monitor.pipeline.signals import EVENTS_COLUMN, LAYOUT
+from monitor.pipeline.state import UnitState
 
 POLICY: Final = "policy: automatic"
 MAX_RESTARTS: Final = 4
@@ -31,8 +32,12 @@ class Learning:
         """The tick after the first in which some unit has learned enough; :data:`NEVER` if none does."""
         earliest = NEVER
         for number, ticks, events in self._learners(counts):
-            missing = self._fleet.rule.baseline_events - self._fleet.state.units[number].learned
-            enough = np.flatnonzero(events.cumsum() >= missing)
+            unit = self._fleet.state.units[number]
+            new_tick = np.diff(ticks, prepend=ticks[0] - 1) != 0
+            enough = np.flatnonzero(
+                (unit.learned + events.cumsum() >= self._fleet.rule.baseline_events)
+                & (unit.learned_ticks + new_tick.cumsum() >= self._fleet.rule.baseline_ticks)
+            )
             if len(enough):
                 earliest = min(earliest, int(ticks[enough[0]]) + 1)
         return earliest
@@ -44,12 +49,13 @@ class Learning:
             if unit.learning_from < 0:
                 unit.learning_from = int(ticks[0])
             unit.learned += int(events.sum())
+            unit.learned_ticks += len(np.unique(ticks))
 
     def complete(self, tick: int) -> list[Baseline]:
         """Approve what is large enough, from ``tick`` on; a window whose halves disagree moves on."""
         approved = []
         for number, unit in enumerate(self._fleet.state.units):
-            if unit.epoch is not None or unit.learned < self._fleet.rule.baseline_events or unit.by_hand:
+            if unit.epoch is not None or unit.by_hand or not self._enough(unit):
                 continue
             counts = self._homogeneous(number, tick)
             if counts is None:
@@ -61,7 +67,7 @@ class Learning:
     def _homogeneous(self, number: int, tick: int) -> LoadedCounts | None:
         """The window's counts once its halves agree; it moves on, at once, as often as what is left is enough."""
         unit = self._fleet.state.units[number]
-        while unit.learned >= self._fleet.rule.baseline_events:
+        while self._enough(unit):
             counts = self._fleet.counts_of(number, unit.learning_from, tick)
             window = self._fleet.window(number, counts)
             if unit.restarts >= MAX_RESTARTS or agrees_with_itself(window):
@@ -70,7 +76,12 @@ class Learning:
             unit.restarts += 1
             unit.learning_from = int(window.ticks[half])
             unit.learned = int(window.counts[half:, :, EVENTS_COLUMN].sum())
+            unit.learned_ticks = len(window.ticks) - half
         return None
+
+    def _enough(self, unit: UnitState) -> bool:
+        rule = self._fleet.rule
+        return unit.learned >= rule.baseline_events and unit.learned_ticks >= rule.baseline_ticks
 
     def _learners(self, counts: LoadedCounts) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
         """(unit, ticks, events per tick) of the units that learn and have events here."""

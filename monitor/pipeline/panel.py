@@ -45,6 +45,7 @@ class Panel:
         self._unit_of = np.full(64, NONE, np.int64)
         self._stratum_of = np.zeros(64, np.int64)
         self._material = np.full((16, len(SIGNALS), QUESTIONS), NONE, np.int64)
+        self._material_stratum = np.full((16, len(SIGNALS), QUESTIONS, strata), NONE, np.int64)
         self._end = np.full((16, len(SIGNALS), QUESTIONS), NONE, np.int64)
         self._end_stratum = np.full((16, len(SIGNALS), QUESTIONS), NONE, np.int64)
         self._row = np.full((16, len(SIGNALS), strata), NONE, np.int64)
@@ -64,12 +65,14 @@ class Panel:
         return self._unit_of[slice_ids]
 
     def _place_unit(self, unit: int) -> None:
-        for name in ("_material", "_end", "_end_stratum", "_row"):
+        for name in ("_material", "_material_stratum", "_end", "_end_stratum", "_row"):
             setattr(self, name, _room(getattr(self, name), unit, NONE))
 
-    def place_material(self, unit: int, signal: int, question: int, test: int) -> None:
-        """This test answers the question; :data:`NONE` takes it away."""
+    def place_material(self, unit: int, signal: int, question: int, test: int, strata: list[int]) -> None:
+        """This test answers the question by these strata of the unit, in its order; :data:`NONE` takes it away."""
         self._place_unit(unit)
+        self._material_stratum[unit, signal, question] = NONE
+        self._material_stratum[unit, signal, question, strata] = np.arange(len(strata))
         self._material[unit, signal, question] = test
 
     def place_end(self, unit: int, signal: int, question: int, test: int, stratum: int) -> None:
@@ -126,8 +129,9 @@ class Panel:
         parts = []
         for question in range(QUESTIONS):
             test = self._material[unit, signal, question]
-            use = test >= 0
-            parts.append((at[use], test[use], stratum[use], bin_[use], count[use]))
+            place = self._material_stratum[unit, signal, question, stratum]
+            use = (test >= 0) & (place >= 0)
+            parts.append((at[use], test[use], place[use], bin_[use], count[use]))
             test, only = self._end[unit, signal, question], self._end_stratum[unit, signal, question]
             use = (test >= 0) & ((only < 0) | (only == stratum))
             parts.append((at[use], test[use], np.zeros(int(use.sum()), np.int64), bin_[use], count[use]))

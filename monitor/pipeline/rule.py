@@ -19,6 +19,7 @@ class JudgeRule:
             itself; otherwise a person does.
         baseline_events: size of an automatic baseline. 1,600 events are the fewest for which the proposed level
             (99 % limit x 1.25 + .005) held its promise at base rates down to .4 %.
+        baseline_ticks: ticks with events that it spans at least: fewer say nothing about how the level wanders.
         stratum_events: baseline events that let a stratum stand on its own.
         strata: how many strata of a unit may; the rest is pooled.
         reopen_ms: a page this soon after an end continues the finding.
@@ -37,6 +38,7 @@ class JudgeRule:
     ends_per_day: float = 1.0
     automatic: bool = True
     baseline_events: int = 1_600
+    baseline_ticks: int = 20
     stratum_events: int = 200
     strata: int = 15
     reopen_ms: int = 15 * 60_000

@@ -21,6 +21,8 @@ class Watch(msgspec.Struct, kw_only=True):
     """Index into the signal's questions."""
     test: int
     """Id in the evidence engine."""
+    strata: list[int]
+    """Strata of the epoch that the test looks at, in the test's own order."""
     limits: list[float]
     """Per stratum the bound m that the mean must leave; NaN where the stratum cannot be tested."""
     rate: float
@@ -80,6 +82,8 @@ class UnitState(msgspec.Struct, kw_only=True):
     """First tick of the baseline window."""
     learned: int = 0
     """Events in the window so far."""
+    learned_ticks: int = 0
+    """Ticks with events in the window so far."""
     restarts: int = 0
     """How often the window was moved because its halves did not agree."""
     by_hand: bool = False
@@ -115,3 +119,5 @@ class JudgeState(msgspec.Struct, kw_only=True):
     last_tick: int | None = None
     """Newest tick with any event."""
     source_silent: bool = False
+    bags_checked: int = 0
+    """Stretch of ticks at whose start the bags were last looked at."""

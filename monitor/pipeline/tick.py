@@ -26,6 +26,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from monitor.errors import SettingsError
+
 CONFIRMATIONS: Final = 20
 """One broken clock among a few producers hardly ever gets 20 records in a row: at half of the traffic, 1e-6."""
 
@@ -51,6 +53,8 @@ class TickState(msgspec.Struct, array_like=True):
     """Times of the unbelieved events in a row so far."""
     gap_sum_ms: int = 0
     gap_n: int = 0
+    tick_ms: int = 0
+    """Length of the ticks that ``closed_before`` counts; 0 where nothing was stored yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +164,18 @@ class TickAssigner:
     """Assigns the events of one partition to ticks, in offset order."""
 
     def __init__(self, rule: TickRule, state: bytes = b"") -> None:
+        """
+        Raises:
+            SettingsError: the state was kept under ticks of another length.
+        """
         self.rule = rule
         restored = msgspec.msgpack.decode(state, type=TickState) if state else TickState()
+        if restored.tick_ms not in (0, rule.tick_ms):
+            raise SettingsError(
+                f"ticks.length: is {rule.tick_ms} ms, but this database was counted in ticks of "
+                f"{restored.tick_ms} ms; "
+                "set it back, or begin with another database"
+            )
         self._waiting = np.zeros(CONFIRMATIONS, np.int64)
         self._waiting[: len(restored.waiting_ms)] = restored.waiting_ms
         self._state = np.array(
@@ -190,7 +204,8 @@ class TickAssigner:
     def state(self) -> bytes:
         """What :class:`TickAssigner` needs to go on exactly."""
         newest, closed, wait, gap_sum, gap_n = (int(x) for x in self._state)
-        return msgspec.msgpack.encode(TickState(newest, closed, self._waiting[:wait].tolist(), gap_sum, gap_n))
+        waiting = self._waiting[:wait].tolist()
+        return msgspec.msgpack.encode(TickState(newest, closed, waiting, gap_sum, gap_n, self.rule.tick_ms))
 
     def assign(
         self,

@@ -8,6 +8,8 @@ from typing import Final
 
 from monitor.pipeline.ports import Slice
 
+NONE_OF_THEM: Final = "(none)"
+"""The stratum of slices that carry none of the fields."""
 REST: Final = "(rest)"
 """The stratum that pools what has too little baseline to stand on its own, and what was never seen."""
 
@@ -44,4 +46,4 @@ def slices_counted_with(unit: Slice, slices: Mapping[int, Slice]) -> dict[int, S
 def stratum_of(piece: Slice) -> str:
     """The stratum's name, such as ``language=en app=chat``; empty where the slice carries none of the fields."""
     fields = ("language", "app", "model", "model_version", "format")
-    return " ".join(f"{name}={value}" for name in fields if (value := getattr(piece, name)))
+    return " ".join(f"{name}={value}" for name in fields if (value := getattr(piece, name))) or NONE_OF_THEM

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, insert, update
 
 from monitor.errors import Fenced, StoreRefused
-from monitor.pipeline.ports import Commit, CountStore, Position, Slice
+from monitor.pipeline.ports import Commit, CountStore, Mark, Position, Slice
 from monitor.storage import cells, slices
 from monitor.storage.session import Database, insert_into
 from monitor.storage.tables import SafeText, partitions, tick_counts, tick_ledger
@@ -48,7 +48,7 @@ class SqlCountStore(CountStore):
         statement = (
             update(partitions)
             .where(partitions.c.partition == partition)
-            .values(generation=partitions.c.generation + 1, owner=owner, claimed_at_ms=int(now_ms))
+            .values(generation=partitions.c.generation + 1, owner=owner, claimed_at_ms=int(now_ms), ended=False)
             .returning(*_POSITION)
         )
         with self._database.writing() as connection:
@@ -77,6 +77,7 @@ class SqlCountStore(CountStore):
             "closed_before": _int_or_none(commit.closed_before),
             "state": commit.state,
             "committed_at_ms": int(now_ms),
+            "ended": commit.mark is Mark.end,
         }
         with self._database.writing() as connection:
             # First, for it locks the row: a rival waits here and then finds the position moved.
@@ -106,7 +107,7 @@ _MOVE: Final = (
         & (partitions.c.next_offset == bindparam("at_offset"))
         & (partitions.c.generation == bindparam("at_generation"))
     )
-    .values({name: bindparam(name) for name in ("next_offset", "closed_before", "state", "committed_at_ms")})
+    .values({name: bindparam(name) for name in ("next_offset", "closed_before", "state", "committed_at_ms", "ended")})
 )
 _LEDGER: Final = insert(tick_ledger)
 _COUNTS: Final = insert(tick_counts)
@@ -117,6 +118,7 @@ def _new_partition(source: str, name: str) -> dict[str, Any]:
         "partition": name,
         "source": source,
         "active": True,
+        "ended": False,
         "next_offset": -1,
         "closed_before": None,
         "generation": 0,

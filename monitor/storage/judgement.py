@@ -44,7 +44,7 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
         """
         values = baseline_rows.to_row(baseline)
         if baseline.state is BaselineState.approved:
-            self._replace_approved(values["unit_digest"], but=baseline.id)
+            self._replace_approved(values["unit_digest"], but=baseline.id, waiting=baseline.effective_tick is None)
         if baseline.id == 0:
             written = self._connection.execute(insert(baselines).values(values).returning(*baselines.c)).one()
         else:
@@ -56,10 +56,16 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
             written = row
         return baseline_rows.from_row(written)
 
-    def _replace_approved(self, unit_digest: bytes, *, but: int) -> None:
+    def _replace_approved(self, unit_digest: bytes, *, but: int, waiting: bool) -> None:
+        """Earlier approvals of the unit; one that the judge has not seen yet only gives way to a later such one.
+
+        The judge's own then fails by the one approval per unit, and is judged again with the person's in sight.
+        """
         earlier: Any = (
             (baselines.c.unit_digest == unit_digest)
             & (baselines.c.state == BaselineState.approved)
             & (baselines.c.id != but)
         )
+        if not waiting:
+            earlier &= baselines.c.effective_tick.is_not(None)
         self._connection.execute(update(baselines).where(earlier).values(state=BaselineState.replaced))

@@ -52,12 +52,18 @@ class SqlJudgeStore(JudgeStore):
         self._lease.release(holder=holder)
 
     def closed_before(self) -> int | None:
-        """Ticks below this are closed for every active partition; None while one is unknown or there is none."""
-        column = t.partitions.c.closed_before
-        query = select(func.count(), func.count(column), func.min(column)).where(t.partitions.c.active)
+        """Ticks below this are closed for every active partition; None while one is unknown or there is none.
+
+        A partition that has ended holds no tick open; when all have, the last tick of any is closed.
+        """
+        at = t.partitions.c
+        running = at.active & ~at.ended
+        count = [func.count().filter(running), func.count(at.closed_before).filter(running)]
+        edges = [func.min(at.closed_before).filter(running), func.max(at.closed_before).filter(at.active)]
         with self._database.reading() as connection:
-            active, known, lowest = connection.execute(query).one()
-        return int(lowest) if active and active == known else None
+            going, known, lowest, last = tuple(connection.execute(select(*count, *edges)).one())
+        closed = lowest if going else last
+        return None if closed is None or going != known else int(closed)
 
     def judged_before(self) -> int | None:
         """Ticks below this are judged; None before the first judgement."""

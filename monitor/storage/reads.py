@@ -33,6 +33,7 @@ class PartitionView:
     partition: str
     source: str
     active: bool
+    ended: bool
     next_offset: int
     closed_before: int | None
     generation: int

@@ -66,6 +66,7 @@ partitions: Final = Table(
     Column("partition", SafeText, primary_key=True),
     Column("source", SafeText, nullable=False),
     Column("active", Boolean(create_constraint=False), nullable=False),
+    Column("ended", Boolean(create_constraint=False), nullable=False),
     Column("next_offset", BigInteger, nullable=False),
     Column("closed_before", BigInteger),
     Column("generation", BigInteger, nullable=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -86,8 +87,14 @@ def propose(
     """Store a proposal for each unit: the counts of the window without the excluded stretches.
 
     Raises:
-        Refused: the window holds too few events of a unit.
+        Refused: the window holds too few events of a unit, or ticks that are not judged yet.
     """
+    judged = store.judged_before()
+    if judged is None or ticks[1] > judged:
+        raise Refused(
+            f"the window ends at {_moment(ticks[1], rule)}, but only the time before "
+            f"{_moment(judged or 0, rule)} is judged; what is to be judged must not be in its own baseline"
+        )
     counts = _without(store.counts(*ticks), without)
     slices = store.slices()
     proposals = []
@@ -190,6 +197,10 @@ def _levels(window: Window, rule: JudgeRule, *, ticks: int) -> Iterator[LevelVie
                 minimum_detectable=None if np.isnan(smallest) else smallest,
                 reason=test.whole.reason.value,
             )
+
+
+def _moment(tick: int, rule: JudgeRule) -> str:
+    return f"{datetime.fromtimestamp(tick * rule.tick_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _without(counts: LoadedCounts, stretches: Sequence[tuple[int, int]]) -> LoadedCounts:

@@ -96,8 +96,7 @@ class Counting:
         )
         try:
             worker.start()
-            if self._settings.source.kafka is not None:
-                self._store.retire_sources_except(self._settings.source.kafka.topics)
+            self._store.retire_sources_except(worker.sources)
             while not stop.is_set():
                 report = worker.step(timeout_s=POLL_S)
                 self.assigned = report.owned > 0

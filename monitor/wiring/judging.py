@@ -43,18 +43,26 @@ class Judging:
         clock: Clock,
         on_judged: Callable[[JudgeReport, float], None],
         on_delivered: Callable[[Delivered], None],
+        on_alive: Callable[[str], None],
     ) -> None:
         self._stores = stores
         self._channels = channels
         self._clock = clock
         self._on_judged = on_judged
         self._on_delivered = on_delivered
+        self._on_alive = on_alive
         self.judge = Judge(
             stores.judge,
             rule,
             lambda store, finding, now_ms: respond(store, finding, now_ms=now_ms, policy=policy),
             holder=holder,
+            now_ms=self._judging_now_ms,
         )
+
+    def _judging_now_ms(self) -> int:
+        """Asked for from inside long steps: the judge is alive."""
+        self._on_alive("judge")
+        return self._clock.now_ms()
 
     def judge_step(self) -> None:
         """Judge all that is closed."""
@@ -65,6 +73,7 @@ class Judging:
             except TryAgain as error:
                 _LOG.warning("judging paused", error=str(error))
                 return
+            self._on_alive("judge")
             self._on_judged(report, time.perf_counter() - began)
             if report.step is not Step.judged:
                 return
@@ -77,14 +86,16 @@ class Judging:
             except TryAgain as error:
                 _LOG.warning("delivery paused", error=str(error))
                 return
+            self._on_alive("deliver")
             self._on_delivered(delivered)
             if delivered.claimed == 0:
                 return
 
-    def close(self) -> None:
-        """Finish what is closed and due, and give the lease back."""
-        self.judge_step()
-        self.deliver_step()
+    def close(self, *, finish: bool) -> None:
+        """Finish what is closed and due, unless there was a failure, and give the lease back."""
+        if finish:
+            self.judge_step()
+            self.deliver_step()
         try:
             self.judge.close()
         except TryAgain as error:

@@ -32,8 +32,8 @@ from monitor.wiring.judging import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
 from monitor.wiring.observe import Observer
 
 GAUGES_EVERY_S: Final = 1.0
-STALE_S: Final = 60.0
-"""A loop without a heartbeat for a minute is stuck: every wait inside one is shorter."""
+STALE_S: Final = 180.0
+"""A loop without a heartbeat for so long is stuck: eight messages to a dead receiver take half of it."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.service")
 
 
@@ -126,11 +126,12 @@ class Service:
             clock=self._clock,
             on_judged=lambda report, seconds: self._judged(report, seconds, judging),
             on_delivered=self._observer.delivered,
+            on_alive=self._alive,
         )
         try:
             yield judging
         finally:
-            judging.close()
+            judging.close(finish=self._failure is None)
 
     @contextmanager
     def _timers(self, stores: Stores, judging: Judging) -> Iterator[None]:
@@ -170,9 +171,12 @@ class Service:
         age = time.monotonic() - self._beats[name]
         return f"no heartbeat for {age:.0f} s" if age > STALE_S else None
 
+    def _alive(self, name: str) -> None:
+        self._beats[name] = time.monotonic()
+
     def _beating(self, name: str, step: Callable[[], None]) -> Callable[[], None]:
         def beat() -> None:
-            self._beats[name] = time.monotonic()
+            self._alive(name)
             try:
                 step()
             except Exception as error:  # noqa: BLE001 - raised again by run(), which ends the process
@@ -182,7 +186,7 @@ class Service:
         return beat
 
     def _counted(self, report: WorkerReport, counting: Counting) -> None:
-        self._beats["count"] = time.monotonic()
+        self._alive("count")
         self._observer.counted(report, counting.slices)
         self._hooks.on_counted(report)
 

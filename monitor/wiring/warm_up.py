@@ -16,7 +16,7 @@ from monitor.ingestion.memory import MemorySource
 from monitor.settings.model import Settings
 from monitor.wiring.replay import replay
 
-_QUIET, _LOUD = 400, 100
+_QUIET, _LOUD = 600, 100
 _STEP_MS = 1_000
 
 

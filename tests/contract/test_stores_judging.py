@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 import pytest
 
-from monitor.errors import Fenced, NotFound
+from monitor.errors import Fenced, NotFound, StoreUnavailable
 from monitor.incidents.model import Severity
-from monitor.pipeline.ports import Baseline, BaselineState, Slice, Snapshot, TickCounts
+from monitor.pipeline.ports import Baseline, BaselineState, Mark, Slice, Snapshot, TickCounts
 from monitor.storage.judgement import SNAPSHOTS_KEPT
 from monitor.storage.stores import Stores, stores_on
 from tests.contract.stores_fixtures import (
@@ -172,6 +172,31 @@ def test_ticks_close_when_every_active_partition_has_closed_them(stores: Stores)
     assert stores.judge.closed_before() == 20
 
 
+def test_a_partition_that_has_ended_holds_no_tick_open(stores: Stores) -> None:
+    stores.counts.register("log", ["a", "b"])
+    generation = {name: stores.counts.claim(name, owner="w", now_ms=0).generation for name in ("a", "b")}
+    stores.counts.commit(a_commit("a", generation["a"], -1, 1, closed_before=20, mark=Mark.end), now_ms=0)
+    assert stores.judge.closed_before() is None
+    stores.counts.commit(a_commit("b", generation["b"], -1, 1, closed_before=30), now_ms=0)
+    assert stores.judge.closed_before() == 30
+    stores.counts.commit(a_commit("b", generation["b"], 1, 1, closed_before=41, mark=Mark.end), now_ms=0)
+    assert stores.judge.closed_before() == 41
+    stores.counts.claim("a", owner="w", now_ms=1)
+    assert stores.judge.closed_before() == 20, "somebody reads it again: it may bring more"
+
+
+def test_the_judge_does_not_replace_an_approval_that_it_has_not_seen(stores: Stores) -> None:
+    by_hand = a_baseline(state=BaselineState.approved, effective_tick=None)
+    with stores.judge.approval() as people:
+        stored = people.save_baseline(by_hand)
+    token = stores.judge.acquire(holder="judge", now_ms=0, ttl_ms=1000)
+    assert token is not None
+    with pytest.raises(StoreUnavailable), stores.judge.judgement(token) as judgement:
+        judgement.save_baseline(a_baseline(state=BaselineState.approved, effective_tick=7))
+    states = {one.id: one.state for one in stores.judge.baselines()}
+    assert states[stored.id] is BaselineState.approved
+
+
 def test_no_ticks_are_closed_when_all_partitions_are_retired(stores: Stores) -> None:
     store_counts(stores, "a")
     stores.counts.retire_sources_except([])
@@ -283,7 +308,7 @@ def test_a_new_baseline_gets_an_id_and_comes_back_whole(stores: Stores) -> None:
 
 def test_an_approved_baseline_replaces_the_units_earlier_one_only(stores: Stores) -> None:
     approved = BaselineState.approved
-    first = saved(stores, a_baseline(state=approved))
+    first = saved(stores, a_baseline(state=approved, effective_tick=50))
     neighbour = saved(stores, a_baseline(replace(UNIT, guardrail_version="2"), state=approved))
     proposed = saved(stores, a_baseline())
     second = saved(stores, a_baseline(state=approved, effective_tick=100))
