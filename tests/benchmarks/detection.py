@@ -1,6 +1,6 @@
 """How soon drifts are found at a stated rate of false alarms: ours, the oracle, river's and the usual chunk tests.
 
-python -m tests.benchmarks.detection              quick: 80 runs a cell, 8 of river's detectors, under five minutes
+python -m tests.benchmarks.detection              quick: 80 runs a cell, 8 of river's detectors; some minutes
 python -m tests.benchmarks.detection --full       at least 200 runs a cell
 ... --write                                       puts table and plot into detectors/README.md and delays.svg
 """
