@@ -7,13 +7,14 @@ are for an attacker to choose, so each unit has room for a limited number; the o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from monitor.events.batch import MISSING, EventBatch, ScoreKind, ScoreSemantics, Stage, Vocabulary
+from monitor.events.batch import MISSING, EventBatch, ScoreKind, ScoreSemantics, Stage, Strings, Vocabulary
 from monitor.pipeline.ports import Slice
 
 _POOLED_UNIT: Final = np.array([0, MISSING, MISSING, MISSING, MISSING, MISSING, MISSING], np.int32)
@@ -157,6 +158,29 @@ class SliceTable:
         strata = (batch.language, batch.app, batch.model, batch.model_version, batch.format)
         return self._slices.codes(np.column_stack((units, *strata)))
 
+    def know(self, pieces: Sequence[Slice]) -> None:
+        """Give these slices their room before anything is read: what is approved is never crowded out."""
+        words = self.vocabulary
+        for piece in pieces:
+            unit = (
+                _word(words.guardrail, piece.guardrail),
+                _word(words.guardrail_version, piece.guardrail_version),
+                _word(words.category, piece.category),
+                Stage[piece.stage] if piece.stage else MISSING,
+                ScoreKind[piece.score_kind] if piece.score_kind else MISSING,
+                ScoreSemantics[piece.semantics] if piece.semantics else MISSING,
+                piece.threshold_milli,
+            )
+            stratum = (
+                _word(words.language, piece.language),
+                _word(words.app, piece.app),
+                _word(words.model, piece.model),
+                _word(words.model_version, piece.model_version),
+                _word(words.format, piece.format),
+            )
+            number = int(self._units.codes(np.array([unit], np.int32))[0])
+            self._slices.codes(np.array([(number, *stratum)], np.int32))
+
     def slice_of(self, code: int) -> Slice:
         """The slice that a local code stands for."""
         unit, language, app, model, model_version, form = (int(x) for x in self._slices.known[code])
@@ -176,3 +200,7 @@ class SliceTable:
             model_version=words.model_version.text(model_version),
             format=words.format.text(form),
         )
+
+
+def _word(known: Strings, text: str) -> int:
+    return known.code(text) if text else MISSING

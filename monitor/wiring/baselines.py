@@ -16,7 +16,7 @@ from monitor.pipeline.epoch import NotTested, Window, agrees_with_itself, materi
 from monitor.pipeline.loaded import kept_counts, of_slices
 from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore, LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import LAYOUT, SIGNALS
+from monitor.pipeline.signals import COLUMNS, LAYOUT, SIGNALS
 from monitor.pipeline.units import family_of, is_scoreless, slices_counted_with, unit_of
 
 DAY_MS = 86_400_000
@@ -71,6 +71,14 @@ def matching_units(store: JudgeStore, *, guardrail: str, category: str | None, v
         known = ", ".join(sorted({unit.guardrail for unit in units})[:20]) or "none"
         raise NotFound(f"no counts of guardrail {guardrail!r} with that category and version; known: {known}")
     return found
+
+
+def approved_slices(store: JudgeStore) -> list[Slice]:
+    """The slices that approved baselines hold counts of, in the order of their ids."""
+    approved = store.baselines(state=BaselineState.approved)
+    ids = {cell // COLUMNS for baseline in approved if baseline.layout == LAYOUT for cell in baseline.counts}
+    slices = store.slices()
+    return [slices[i] for i in sorted(ids & slices.keys())]
 
 
 def propose(

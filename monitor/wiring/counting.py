@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -21,7 +21,7 @@ from monitor.ingestion.gaps import OnGap
 from monitor.ingestion.kafka import KafkaSource
 from monitor.ingestion.source import Source
 from monitor.ingestion.worker import Worker, WorkerReport
-from monitor.pipeline.ports import CountStore
+from monitor.pipeline.ports import CountStore, Slice
 from monitor.pipeline.slices import SliceTable
 from monitor.settings.model import Settings
 from monitor.wiring import translate
@@ -43,7 +43,18 @@ def worker_name(settings: Settings) -> str:
 class Counting:
     """Builds workers and steps them."""
 
-    def __init__(self, settings: Settings, store: CountStore, *, clock: Clock, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: CountStore,
+        *,
+        approved: Sequence[Slice],
+        clock: Clock,
+        env: Mapping[str, str],
+    ) -> None:
+        """Args:
+        approved: slices of approved baselines; they get room before whatever traffic brings.
+        """
         self._settings = settings
         self._store = store
         self._clock = clock
@@ -54,6 +65,7 @@ class Counting:
         self.slices = SliceTable(
             vocabulary, units=limits.units, strata_per_unit=limits.strata_per_unit, slices=limits.slices
         )
+        self.slices.know(approved)
         self.assigned = False
         """Whether the newest worker owns any partition."""
         self._worked = False

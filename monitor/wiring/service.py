@@ -25,6 +25,7 @@ from monitor.pipeline.signals import LAYOUT
 from monitor.settings.model import Settings
 from monitor.storage.stores import Stores, open_stores
 from monitor.wiring import translate
+from monitor.wiring.baselines import approved_slices
 from monitor.wiring.channels import channels
 from monitor.wiring.counting import Counting, worker_name
 from monitor.wiring.health import Check, serve
@@ -112,7 +113,8 @@ class Service:
     def _counting(self, stores: Stores) -> Counting | None:
         if not self._roles.count:
             return None
-        return Counting(self._settings, stores.counts, clock=self._clock, env=self._env)
+        approved = approved_slices(stores.judge)
+        return Counting(self._settings, stores.counts, approved=approved, clock=self._clock, env=self._env)
 
     @contextmanager
     def _judging(self, stores: Stores) -> Iterator[Judging]:

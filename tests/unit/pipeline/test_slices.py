@@ -116,3 +116,17 @@ def test_batches_do_not_matter(rows, cut):
     whole = one.codes(events(rows)).tolist()
     parts = [two.codes(events(part)).tolist() for part in (rows[:cut], rows[cut:]) if part]
     assert [code for part in parts for code in part] == whole
+
+
+def test_what_is_approved_keeps_its_room_however_much_junk_comes_first():
+    known = batch(guardrail="injection", category="jailbreak", language="en", app="chat", threshold=0.5)
+    (approved,) = slices_of(SliceTable(known.vocabulary), known)
+    vocabulary = Vocabulary.bounded(guardrails=10, others=4)
+    table = SliceTable(vocabulary, units=4, strata_per_unit=2, slices=8)
+    table.know([approved])
+    for number in range(20):
+        slices_of(table, batch(vocabulary=vocabulary, guardrail="injection", language=f"junk{number}", threshold=0.5))
+    again = batch(
+        vocabulary=vocabulary, guardrail="injection", category="jailbreak", language="en", app="chat", threshold=0.5
+    )
+    assert slices_of(table, again) == [approved]
