@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | opened, reopened | trigger | trigger |
 | finding_added, finding_upgraded, finding_continued | update | trigger |
+| still_going_on: found by a backfill, and not over now that judging has caught up | update | trigger |
 | finding_ended, all_ended | update | nothing |
 | notice_added (channels with ``notices: true``) | update | nothing |
 | acknowledged | acknowledge | nothing |
@@ -34,7 +35,9 @@ NOTIFIED: Final = "notified"
 ADDRESS: Final = "address"
 
 TRIGGERS: Final = frozenset({What.opened, What.reopened})
-MORE_TROUBLE: Final = frozenset({What.finding_added, What.finding_upgraded, What.finding_continued})
+MORE_TROUBLE: Final = frozenset(
+    {What.finding_added, What.finding_upgraded, What.finding_continued, What.still_going_on}
+)
 LESS_TROUBLE: Final = frozenset({What.finding_ended, What.all_ended})
 OF_PEOPLE: Final[Mapping[str, Deed]] = {What.acknowledged: Deed.acknowledge, What.resolved: Deed.resolve}
 

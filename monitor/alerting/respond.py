@@ -55,6 +55,29 @@ def respond(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPo
     return _Response(store, now_ms=now_ms, policy=policy).take(known, finding)
 
 
+def still_going_on(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPolicy) -> None:
+    """Tell of an open page that only history knows: the judge was away when it began, and it is not over.
+
+    Called for every open page when judging has caught up with the present. Idempotent: an incident that some channel
+    knows of, or that people have resolved, is left alone.
+    """
+    known = store.finding(finding.id)
+    if known is None or known.incident_id is None or known.ended_at_ms is not None or not policy.channels():
+        return
+    incident = lifecycle.locked(store, known.incident_id)
+    if incident.status not in _LIVE or announce.knowing(store.timeline(incident.id)):
+        return
+    announce.record(
+        store,
+        incident,
+        what=What.still_going_on,
+        data=facts(known, policy.phrases),
+        finding=known,
+        now_ms=now_ms,
+        policy=policy,
+    )
+
+
 class _Response:
     """One version of one finding on its way into the record."""
 

@@ -39,6 +39,7 @@ class What(StrEnum):
     finding_continued = "finding_continued"
     notice_added = "notice_added"
     found_by_backfill = "found_by_backfill"
+    still_going_on = "still_going_on"
     all_ended = "all_ended"
     acknowledged = "acknowledged"
     resolved = "resolved"

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from monitor.incidents.model import Finding
+from monitor.incidents.model import Finding, Kind
 from monitor.pipeline.alarms import Alarms
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.learning import NEVER, Learning
@@ -74,6 +74,13 @@ class Assessor:
     def judged_before(self) -> int:
         """Ticks below this are judged."""
         return self.fleet.state.judged_before
+
+    def open_pages(self) -> list[Finding]:
+        """Pages that have not ended, by their ids."""
+        watches = [watch for unit in self.fleet.state.units if unit.epoch for watch in unit.epoch.watches]
+        found = [watch.finding for watch in watches if watch.finding is not None]
+        found += [memory.silent for memory in self.fleet.state.guardrails.values() if memory.silent is not None]
+        return sorted((finding for finding in found if finding.kind is Kind.page), key=lambda finding: finding.id)
 
     def learn_slices(self, slices: Mapping[int, Slice]) -> None:
         """Make slices known that the counts refer to."""

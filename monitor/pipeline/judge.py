@@ -36,6 +36,19 @@ Respond = Callable[[AlertStore, Finding, int], Finding]
 """Saves a finding's new version and opens, extends or ends its incident; (store, finding, now_ms)."""
 
 
+@dataclass(frozen=True, slots=True)
+class CaughtUp:
+    """What is done when judging reaches the present: an outage of ours must not hide what began during it.
+
+    Attributes:
+        within_ms: ticks that ended no longer ago than this are the present.
+        tell: called for every open page, in the judge's transaction; (store, finding, now_ms). Must be idempotent.
+    """
+
+    within_ms: int
+    tell: Callable[[AlertStore, Finding, int], None]
+
+
 class Step(StrEnum):
     """What a step came to."""
 
@@ -66,6 +79,7 @@ class Judge:
         holder: str,
         snapshot_ticks: int = 360,
         now_ms: Callable[[], int] | None = None,
+        caught_up: CaughtUp | None = None,
     ) -> None:
         """Args:
         store: the judging side of storage.
@@ -73,6 +87,7 @@ class Judge:
         respond: what a finding sets off.
         holder: name of this process in the lease.
         snapshot_ticks: a snapshot is taken every so many ticks; a restart replays at most these.
+        caught_up: what is done about pages that are open when judging reaches the present.
         now_ms: the clock of the lease, to keep it during long steps; None where nobody else could take it.
         """
         self._store = store
@@ -81,6 +96,8 @@ class Judge:
         self._holder = holder
         self._snapshot_ticks = snapshot_ticks
         self._now_ms = now_ms
+        self._caught_up = caught_up
+        self._at_present = False
         self._assessor: Assessor | None = None
         self._token: int | None = None
         self._renewed_ms = 0
@@ -161,11 +178,23 @@ class Judge:
                 store.save_baseline(baseline)
             for finding in assessment.findings:
                 self._respond(store, finding, now_ms)
+            at_present = self._reach_present(store, assessor, end, now_ms)
             store.advance(end)
             if end - self._snapshot_at >= self._snapshot_ticks:
                 store.save_snapshot(snapshot.dump(assessor.fleet))
                 self._snapshot_at = end
+        self._at_present = at_present
         return JudgeReport(Step.judged, end, assessment)
+
+    def _reach_present(self, store: AlertStore, assessor: Assessor, end: int, now_ms: int) -> bool:
+        """Whether judging is near the present; when it gets there, what is still open is told of."""
+        if self._caught_up is None:
+            return False
+        at_present = now_ms - end * self._rule.tick_ms <= self._caught_up.within_ms
+        if at_present and not self._at_present:
+            for finding in assessor.open_pages():
+                self._caught_up.tell(store, finding, now_ms)
+        return at_present
 
     def _next_counts(self, start: int, limit: int) -> tuple[LoadedCounts, int]:
         """Counts of the next ticks up to ``limit``, about :data:`CELLS` of them, and the tick after those."""

@@ -15,10 +15,10 @@ import structlog
 from monitor.alerting.channels.base import Channel
 from monitor.alerting.deliver import Delivered, deliver_step
 from monitor.alerting.policy import AlertPolicy
-from monitor.alerting.respond import respond
+from monitor.alerting.respond import respond, still_going_on
 from monitor.clock import Clock
 from monitor.errors import TryAgain
-from monitor.pipeline.judge import Judge, JudgeReport, Step
+from monitor.pipeline.judge import CaughtUp, Judge, JudgeReport, Step
 from monitor.pipeline.rule import JudgeRule
 from monitor.storage.stores import Stores
 
@@ -57,6 +57,10 @@ class Judging:
             lambda store, finding, now_ms: respond(store, finding, now_ms=now_ms, policy=policy),
             holder=holder,
             now_ms=self._judging_now_ms,
+            caught_up=CaughtUp(
+                within_ms=policy.notify_within_ms,
+                tell=lambda store, finding, now_ms: still_going_on(store, finding, now_ms=now_ms, policy=policy),
+            ),
         )
 
     def _judging_now_ms(self) -> int:

@@ -5,7 +5,7 @@ import pytest
 
 from monitor.alerting.announce import announce
 from monitor.alerting.policy import AlertPolicy, Route
-from monitor.alerting.respond import respond
+from monitor.alerting.respond import respond, still_going_on
 from monitor.incidents import lifecycle, timeline
 from monitor.incidents.model import Severity, Status
 from tests.unit.alerting.record import HOUR, MINUTE, POLICY, T0, Judge, ended, notice, page
@@ -221,6 +221,26 @@ def test_a_backfill_records_and_notifies_nobody_whatever_follows(judge: Judge) -
     _does(judge, "resolve", at=late)
     assert judge.kinds()[:2] == ["opened", "found_by_backfill"]
     assert judge.incidents()[0].status is Status.resolved
+    assert judge.stores.outbox.backlog() == 0
+
+
+def test_what_a_backfill_found_and_is_not_over_is_told_of_once_judging_has_caught_up(judge: Judge) -> None:
+    late = T0 + 5 * HOUR
+    judge.finds(page(), at=late)
+    assert judge.deeds() == []
+    for _ in range(2):
+        with judge.stores.alerts.transaction() as store:
+            still_going_on(store, page(), now_ms=late, policy=judge.policy)
+    assert judge.kinds() == ["opened", "found_by_backfill", "still_going_on"]
+    assert judge.deeds() == [(1, "trigger")]
+
+
+def test_what_a_backfill_found_and_is_over_stays_silent(judge: Judge) -> None:
+    late = T0 + 5 * HOUR
+    judge.finds(page(), at=late)
+    judge.finds(ended(page(), T0 + 20 * MINUTE), at=late)
+    with judge.stores.alerts.transaction() as store:
+        still_going_on(store, page(), now_ms=late, policy=judge.policy)
     assert judge.stores.outbox.backlog() == 0
 
 
