@@ -243,8 +243,11 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
 
 
 WAITING = """
-import click, time
+import click, signal, time
 from monitor.cli.options import errors_to_exit_codes
+
+# A shell without job control starts its background jobs with Ctrl-C ignored, and their children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @click.command()
 @errors_to_exit_codes
