@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,12 +167,14 @@ def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None
         click.echo(
             "no baselines yet: the first are learned from traffic, or proposed by `driftline baseline propose`"
         )
+    from monitor.wiring.baselines import moment_of
+
     for view in views:
         one, unit = view.baseline, view.baseline.unit
         version = f" {unit.guardrail_version}" if unit.guardrail_version else ""
         click.echo(f"{one.id}: {unit.guardrail}{version} {unit.category} ({unit.stage})  {one.state.value}")
-        click.echo(f"   {view.events:,} events, {_moment(one.from_tick, rule)} to {_moment(one.to_tick, rule)}")
-        since = "not in effect yet" if one.effective_tick is None else f"since {_moment(one.effective_tick, rule)}"
+        click.echo(f"   {view.events:,} events, {moment_of(one.from_tick, rule)} to {moment_of(one.to_tick, rule)}")
+        since = "not in effect yet" if one.effective_tick is None else f"since {moment_of(one.effective_tick, rule)}"
         click.echo(f"   by {one.approved_by}, {since}; {one.reason or 'no reason given'}")
         if not view.homogeneous:
             click.echo("   warning: the two halves of the window do not agree; is there an incident in it?")
@@ -186,10 +188,6 @@ def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None
                 "nothing within a day" if level.minimum_detectable is None else f"{level.minimum_detectable:.3g}"
             )
             click.echo(f"   {name:<36} {level.rate:.3g}, pages {sign} {level.limit:.3g}; a day would show {smallest}")
-
-
-def _moment(tick: int, rule: JudgeRule) -> str:
-    return f"{datetime.fromtimestamp(tick * rule.tick_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _plain(view: BaselineView, rule: JudgeRule) -> dict[str, Any]:

@@ -100,8 +100,8 @@ def propose(
     judged = store.judged_before()
     if judged is None or ticks[1] > judged:
         raise Refused(
-            f"the window ends at {_moment(ticks[1], rule)}, but only the time before "
-            f"{_moment(judged or 0, rule)} is judged; what is to be judged must not be in its own baseline"
+            f"the window ends at {moment_of(ticks[1], rule)}, but only the time before "
+            f"{moment_of(judged or 0, rule)} is judged; what is to be judged must not be in its own baseline"
         )
     counts = _without(store.counts(*ticks), without)
     slices = store.slices()
@@ -207,7 +207,8 @@ def _levels(window: Window, rule: JudgeRule, *, ticks: int) -> Iterator[LevelVie
             )
 
 
-def _moment(tick: int, rule: JudgeRule) -> str:
+def moment_of(tick: int, rule: JudgeRule) -> str:
+    """When a tick begins, for people."""
     return f"{datetime.fromtimestamp(tick * rule.tick_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
