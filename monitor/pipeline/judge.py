@@ -163,8 +163,8 @@ class Judge:
 
     def _judge(self, token: int, now_ms: int) -> JudgeReport:
         closed = self._store.closed_before()
-        if self._assessor is None:
-            self._assessor = self._rebuild()
+        if self._assessor is None and closed is not None:
+            self._assessor = self._rebuild(closed)
         assessor = self._assessor
         if assessor is None or closed is None or closed <= assessor.judged_before:
             return JudgeReport(Step.waiting, None if assessor is None else assessor.judged_before)
@@ -224,15 +224,18 @@ class Judge:
             self._newest_slice = max(new)
             assessor.learn_slices(new)
 
-    def _rebuild(self) -> Assessor | None:
-        """From the newest snapshot, or from the first counts, to the judged position; None without any counts."""
+    def _rebuild(self, closed: int) -> Assessor | None:
+        """From the newest snapshot, or from the first counts, to the judged position.
+
+        None without counts of a closed tick: while the first is open, another partition may still bring an earlier one.
+        """
         judged = self._store.judged_before()
         stored = self._store.snapshot(snapshot.fingerprint(self._rule))
         if stored is not None and judged is not None and stored.tick <= judged:
             state, panel = snapshot.load(stored, self._rule)
         else:
             first = self._store.first_tick()
-            if first is None:
+            if first is None or first >= closed:
                 return None
             state, panel = JudgeState(judged_before=first, units=[], guardrails={}), None
         start = state.judged_before
