@@ -227,7 +227,7 @@ class Judge:
     def _rebuild(self, closed: int) -> Assessor | None:
         """From the newest snapshot, or from the first counts, to the judged position.
 
-        None without counts of a closed tick: while the first is open, another partition may still bring an earlier one.
+        None without counts of a closed tick: while the first is open, another partition may bring an earlier one.
         """
         judged = self._store.judged_before()
         stored = self._store.snapshot(snapshot.fingerprint(self._rule))

@@ -12,7 +12,7 @@ START_MS = 1_700_000_000_000
 
 
 def test_a_partition_that_is_read_later_may_bring_the_first_tick():
-    early = [_record(tick) for tick in range(0, 8)]
+    early = [_record(tick) for tick in range(8)]
     late = [_record(tick) for tick in range(2, 8)]
     expected = judged([early, late])
     with service([late, early], block_records=1) as built:
