@@ -18,7 +18,8 @@ from detectors.attribution import Part, decompose
 from detectors.onset import onset
 from detectors.recoupling import declared
 from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
-from monitor.pipeline.epoch import Window, notice_bank
+from monitor.pipeline.bets import notice_bank
+from monitor.pipeline.epoch import Window
 from monitor.pipeline.ports import Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import SIGNALS
@@ -94,16 +95,17 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
 def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
     """The finding of an any-change test. Its onset and effect are those of the bin that moved most."""
     signal = SIGNALS[watch.signal]
-    values = np.asarray(signal.questions[0].values)
     baseline = np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
     laws = [declared(row if row.sum() else baseline.sum(axis=0)) for row in baseline]
-    banks = [notice_bank(q, values) for q in laws]
+    banks = [notice_bank(signal, q) for q in laws]
     chosen = alarm.chosen
     table = alarm.excursion.signal(signal)
     start = _onset(table, banks, chosen)
     after = table[start[1] :].sum(axis=0)
     old, new = baseline[chosen].sum(axis=0), after[chosen].sum(axis=0)
     moved = int(np.argmax(np.abs(new / max(new.sum(), 1) - old / max(old.sum(), 1))))
+    # What carries the change is told by the signal's first question, or by the bin itself where it asks none.
+    values = np.asarray(signal.questions[0].values) if signal.questions else np.eye(len(signal.bins))[moved]
     before, now = float(old[moved] / max(old.sum(), 1)), float(new[moved] / max(new.sum(), 1))
     ticks = alarm.excursion.ticks
     return Finding(

@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.alternatives import Bank, Unavailable, boundary, material, mixture, sparse
+from detectors.alternatives import Bank, Unavailable, material
 from detectors.level import Level, propose
 from detectors.recoupling import MAX_BAG, declared
 from monitor.incidents.model import Direction
+from monitor.pipeline.bets import notice_bank
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS, USED_COLUMNS, Question, Signal
@@ -24,7 +25,6 @@ from monitor.pipeline.units import REST, stratum_of
 
 SPLIT = 0.25
 """Share of the baseline's events that declares q; it stays out of the bag, as recoupling demands."""
-BOUNDARY_WEIGHT, SPARSE_WEIGHT = 0.5, 0.5
 HOMOGENEITY_SD = 5.0
 """Halves of a baseline whose means differ by more than 5 standard errors (2 in 3 million) do not agree."""
 
@@ -192,14 +192,13 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
         raise NotTested(kind.unavailable)
     running = table.sum(axis=(1, 2)).cumsum()
     cut = int(np.searchsorted(running, SPLIT * running[-1])) + 1
-    values = np.asarray(kind.questions[0].values)
     laws = []
     for stratum in range(len(window.strata)):
         split = table[:cut, stratum].sum(axis=0)
         laws.append(declared(split if split.sum() else table[:cut].sum(axis=(0, 1))))
     return NoticeTest(
         signal=signal,
-        banks=[notice_bank(q, values) for q in laws],
+        banks=[notice_bank(kind, q) for q in laws],
         laws=laws,
         bags=[_bag(table[cut:, stratum].sum(axis=0)) for stratum in range(len(window.strata))],
         n_ref=max(1.0, float(table.sum()) / _span(window)),
@@ -209,11 +208,6 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
 def _bag(history: NDArray[np.int64]) -> NDArray[np.int64]:
     """The first bag; scaled down where it is larger than a bag may be, which costs no power worth naming."""
     return history if history.sum() <= MAX_BAG // 2 else history // -(-int(history.sum()) // (MAX_BAG // 2))
-
-
-def notice_bank(q: NDArray[np.float64], values: NDArray[np.float64]) -> Bank:
-    """What the any-change test bets on: crowding of the question's bins, and growth of any single bin."""
-    return mixture([(BOUNDARY_WEIGHT, boundary(q, values)), (SPARSE_WEIGHT, sparse(q))])
 
 
 def _span(window: Window) -> int:

@@ -18,7 +18,7 @@ from monitor.pipeline.ports import LoadedCounts
 from monitor.pipeline.signals import COLUMNS, OFFSETS, SIGNALS
 
 NONE: Final = -1
-QUESTIONS: Final = max(len(signal.questions) for signal in SIGNALS)
+QUESTIONS: Final = max(1, *(len(signal.questions) for signal in SIGNALS))
 
 Ints = NDArray[np.int64]
 

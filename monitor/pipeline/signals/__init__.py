@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch
 from monitor.pipeline.signals import boundary_proximity, coverage, verdict_mix
-from monitor.pipeline.signals.signal import Question, Signal
+from monitor.pipeline.signals.signal import Bet, Question, Signal
 
 SIGNALS: Final[tuple[Signal, ...]] = (
     boundary_proximity.SIGNAL,
@@ -66,6 +66,7 @@ __all__ = [
     "OFFSETS",
     "SIGNALS",
     "USED_COLUMNS",
+    "Bet",
     "Question",
     "Signal",
     "columns_of",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detectors.bins import KernelBins
 from monitor.events.batch import EventBatch, ScoreKind
 from monitor.incidents.model import Direction
-from monitor.pipeline.signals.signal import Question, Signal
+from monitor.pipeline.signals.signal import Bet, Question, Signal
 
 KERNEL: Final = KernelBins(bandwidth=0.1, levels=6)
 """Bandwidth .1: within .1 of the threshold lie .4 % of ordinary scores and 11-22 % of a probing campaign's (real
@@ -41,4 +41,5 @@ SIGNAL: Final = Signal(
         ),
     ),
     unavailable="the guardrail's scores are boolean, or carry no threshold",
+    bets=(Bet.boundary, Bet.crowding),
 )

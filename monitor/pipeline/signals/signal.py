@@ -1,9 +1,10 @@
-"""What a signal is: bins, and the questions that may page."""
+"""What a signal is: bins, the questions that may page, and what its any-change test bets on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,24 @@ class Question:
     phrase: str
 
 
+class Bet(StrEnum):
+    """What an any-change test may bet on; a signal's bets share its evidence evenly.
+
+    Each bet more costs the others little: halving a weight costs log 2 of evidence.
+    """
+
+    boundary = "boundary"
+    """The mean of the first question's values grows; left out where a signal asks no question."""
+    crowding = "crowding"
+    """New mass where the first question's values are large; left out likewise."""
+    sparse = "sparse"
+    """Any single bin grows."""
+    bumps = "bumps"
+    """Any bin grows together with its neighbours: for bins in an order, such as a histogram's."""
+    dense = "dense"
+    """Every bin may move a little. Dear in memory: see the sizing table in monitor/pipeline/README.md."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """A rule that maps an event to one of K bins, and what is asked of the counts.
@@ -40,6 +59,7 @@ class Signal:
         code: event columns -> int16 (n,) bin codes in [0, K), -1 where the signal does not apply to the event.
         questions: what may page.
         unavailable: why the signal may never apply to a stream, for people.
+        bets: what the any-change test bets on; at least one other than ``dense``.
     """
 
     name: str
@@ -48,3 +68,4 @@ class Signal:
     code: Callable[[EventBatch], NDArray[np.int16]]
     questions: tuple[Question, ...]
     unavailable: str
+    bets: tuple[Bet, ...] = (Bet.boundary, Bet.sparse)

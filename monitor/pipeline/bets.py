@@ -1,0 +1,43 @@
+"""From what a signal declares to what its any-change test bets on under a declared law q of its bins."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.alternatives import Bank, Unavailable, boundary, crowding, mixture, sparse
+from monitor.incidents.model import Direction
+from monitor.pipeline.signals import Bet, Signal
+
+BUMP: Final = 1
+"""Neighbours on each side that a bump reaches: score mass that moves seldom stops at a bin's edge."""
+
+
+def notice_bank(signal: Signal, q: NDArray[np.float64]) -> Bank:
+    """One bank of the signal's bets but ``dense``, in even shares.
+
+    Raises:
+        ValueError: the signal bets on nothing that this signal has.
+    """
+    parts = [bank for bank in (_bank(bet, signal, q) for bet in signal.bets) if bank is not None]
+    if not parts:
+        raise ValueError(f"signal {signal.name} bets on nothing but dense, or on questions that it does not ask")
+    return mixture([(1.0, bank) for bank in parts])
+
+
+def _bank(bet: Bet, signal: Signal, q: NDArray[np.float64]) -> Bank | None:
+    if bet is Bet.dense:
+        return None
+    if bet in (Bet.sparse, Bet.bumps):
+        return sparse(q, bump=BUMP if bet is Bet.bumps else 0)
+    if not signal.questions:
+        return None
+    asked = signal.questions[0]
+    values = np.asarray(asked.values)
+    bad = 1 - values if asked.direction is Direction.fall else values
+    try:
+        return boundary(q, bad) if bet is Bet.boundary else crowding(q, bad)
+    except Unavailable:
+        return None  # the question's values leave no room: the same for every law, as all have the same bins
