@@ -1,8 +1,8 @@
 """Records as they arrive: one block of undecoded bytes of one partition.
 
 A block is what one poll of a source yields for one partition: a shared byte buffer and, per record,
-the spans of its value and key in that buffer. Whatever the source (raw Kafka record batches, ordinary
-Kafka records, lines of a file), decoding and counting see the same five arrays, so there is one path
+the spans of its value, key and headers in that buffer. Whatever the source (raw Kafka record batches, ordinary
+Kafka records, lines of a file), decoding and counting see the same arrays, so there is one path
 from bytes to counts and no Python object per record.
 """
 
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from monitor.events.headers import Header, headers_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +30,8 @@ class RecordBlock:
         key_start, key_end: int64 (n,), span of the key; -1 where there is none.
         next_offset: the offset to read next once these records are counted (beyond the last record, also when
             control records follow it).
+        headers_start, headers_end: int64 (n,), span of the record's headers in ``buffer``, as Kafka writes them on
+            the wire; -1 for a record without any; None where no record of the block has any.
     """
 
     partition: str
@@ -39,6 +43,8 @@ class RecordBlock:
     key_start: NDArray[np.int64]
     key_end: NDArray[np.int64]
     next_offset: int
+    headers_start: NDArray[np.int64] | None = None
+    headers_end: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -52,3 +58,9 @@ class RecordBlock:
         """The bytes of one record's key (dead letters only)."""
         start, end = int(self.key_start[row]), int(self.key_end[row])
         return None if start < 0 else self.buffer[start:end].tobytes()
+
+    def headers(self, row: int) -> list[Header]:
+        """One record's headers (odd records only)."""
+        if self.headers_start is None or self.headers_end is None or self.headers_start[row] < 0:
+            return []
+        return headers_of(self.buffer[int(self.headers_start[row]) : int(self.headers_end[row])].tobytes())

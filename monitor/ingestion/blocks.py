@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.events.headers import Header, encoded_headers
 from monitor.events.records import RecordBlock
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -20,11 +21,17 @@ def join_records(
     keys: Sequence[bytes | None],
     values: Sequence[bytes | None],
     next_offset: int,
+    headers: Sequence[Sequence[Header]] = (),
 ) -> RecordBlock:
-    """One block of records that arrive as separate byte strings; all sequences have the same length."""
+    """One block of records that arrive as separate byte strings; all sequences have the same length.
+
+    ``headers`` may be left out where no record has any.
+    """
     value_start, value_end, key_from = _spans(values, 0)
-    key_start, key_end, _ = _spans(keys, key_from)
-    joined = b"".join([piece for pieces in (values, keys) for piece in pieces if piece is not None])
+    key_start, key_end, headers_from = _spans(keys, key_from)
+    encoded = [encoded_headers(some) if some else None for some in headers] if any(headers) else []
+    headers_start, headers_end, _ = _spans(encoded, headers_from)
+    joined = b"".join([piece for pieces in (values, keys, encoded) for piece in pieces if piece is not None])
     return RecordBlock(
         partition=partition,
         buffer=np.frombuffer(joined, np.uint8),
@@ -35,6 +42,8 @@ def join_records(
         key_start=key_start,
         key_end=key_end,
         next_offset=next_offset,
+        headers_start=headers_start if encoded else None,
+        headers_end=headers_end if encoded else None,
     )
 
 
@@ -56,7 +65,20 @@ def concatenate(blocks: Sequence[RecordBlock]) -> RecordBlock:
         key_start=_shift(np.concatenate([block.key_start for block in blocks]), by),
         key_end=_shift(np.concatenate([block.key_end for block in blocks]), by),
         next_offset=blocks[-1].next_offset,
+        headers_start=_joined_headers([block.headers_start for block in blocks], blocks, by),
+        headers_end=_joined_headers([block.headers_end for block in blocks], blocks, by),
     )
+
+
+def _joined_headers(
+    spans: Sequence[NDArray[np.int64] | None], blocks: Sequence[RecordBlock], by: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    if all(span is None for span in spans):
+        return None
+    whole = [
+        np.full(len(block), -1, np.int64) if span is None else span for span, block in zip(spans, blocks, strict=True)
+    ]
+    return _shift(np.concatenate(whole), by)
 
 
 def _spans(pieces: Sequence[bytes | None], origin: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:

@@ -22,6 +22,7 @@ from kafka.record import MemoryRecords
 from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.structs import TopicPartition
 
+from monitor.events.headers import Header
 from monitor.events.records import RecordBlock
 from monitor.ingestion.blocks import join_records
 from monitor.ingestion.compression import LZ4, NONE, Damaged, TooLarge, expand
@@ -32,7 +33,7 @@ TESTED_VERSION: Final = "3.0.12"
 LEGACY_KEY_AT: Final = {0: 18, 1: 26}  # offset 8, size 4, checksum 4, magic 1, attributes 1, and in v1 timestamp 8
 
 
-_Row = tuple[int, int, bytes | None, bytes | None]
+_Row = tuple[int, int, bytes | None, bytes | None, list[Header]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,10 @@ def _split_batch(partition: str, fetched: FetchedBatch, limit: int) -> RecordBlo
         append_timestamp=batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else None,
     )
     first = int(np.searchsorted(columns[0], fetched.from_offset))  # a fetch may begin in the middle of a batch
-    offset, timestamp, value_start, value_end, key_start, key_end = (column[first:] for column in columns)
+    offset, timestamp, value_start, value_end, key_start, key_end, headers_start, headers_end = (
+        column[first:] for column in columns
+    )
+    with_headers = bool((headers_start >= 0).any())
     return RecordBlock(
         partition=partition,
         buffer=buffer,
@@ -144,6 +148,8 @@ def _split_batch(partition: str, fetched: FetchedBatch, limit: int) -> RecordBlo
         key_start=key_start,
         key_end=key_end,
         next_offset=fetched.offset + 1,
+        headers_start=headers_start if with_headers else None,
+        headers_end=headers_end if with_headers else None,
     )
 
 
@@ -215,7 +221,7 @@ def _by_batches(log: bytes, position: int) -> tuple[list[_Row], int]:
     part = BatchRecords(position, TopicPartition("self-check", 0), MemoryRecords(log))
     blocks = [to_block("self-check-0", fetched, 1 << 20) for fetched in part.take(100)]
     rows = [
-        (int(block.offset[row]), int(block.timestamp_ms[row]), block.key(row), block.value(row))
+        (int(block.offset[row]), int(block.timestamp_ms[row]), block.key(row), block.value(row), block.headers(row))
         for block in blocks
         if block is not None
         for row in range(len(block))
@@ -227,5 +233,8 @@ def _by_batches(log: bytes, position: int) -> tuple[list[_Row], int]:
 
 def _by_records(log: bytes, position: int) -> tuple[list[_Row], int]:
     part = Fetcher.PartitionRecords(position, TopicPartition("self-check", 0), MemoryRecords(log))
-    rows = [(record.offset, record.timestamp, record.key, record.value) for record in part.take(10_000)]
+    rows = [
+        (record.offset, record.timestamp, record.key, record.value, list(record.headers))
+        for record in part.take(10_000)
+    ]
     return rows, int(part.next_fetch_offset)

@@ -111,6 +111,7 @@ class RecordReader:
             keys=[record.key for record in records],
             values=[record.value for record in records],
             next_offset=records[-1].offset + 1,
+            headers=[record.headers for record in records],
         )
         return with_position(self._consumer, tp, [block])
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.clock import Clock
+from monitor.events.headers import Header
 from monitor.events.records import RecordBlock
 from monitor.ingestion.blocks import join_records
 from monitor.ingestion.source import Assignment, Polled
@@ -18,6 +19,7 @@ class MemoryRecord:
     value: bytes | None
     key: bytes | None = None
     timestamp_ms: int = -1
+    headers: Sequence[Header] = ()
 
 
 class MemorySource:
@@ -103,6 +105,7 @@ class MemorySource:
             keys=[record.key for record in records],
             values=[record.value for record in records],
             next_offset=at + len(records),
+            headers=[record.headers for record in records],
         )
 
 

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 SMALLEST_RECORD: Final = 7  # length, attributes, timestamp, offset, key length, value length, headers: a byte each
 
 Spans = tuple[
-    NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int64],
 ]
 
 
@@ -32,7 +39,7 @@ def split_records(
     first_timestamp: int,
     append_timestamp: int | None,
 ) -> Spans:
-    """Offsets, timestamps, value starts and ends, key starts and ends of ``count`` records from ``begin``.
+    """Offsets, timestamps, and starts and ends of values, keys and headers of ``count`` records from ``begin``.
 
     Every length is checked against the bytes that are there, offsets must rise within the batch's own range, and the
     records must fill the buffer exactly. ``append_timestamp`` stands for every record's own where the broker stamps.
@@ -42,13 +49,13 @@ def split_records(
     """
     if not 0 <= count <= (len(buffer) - begin) // SMALLEST_RECORD:
         raise MalformedRecords(f"{count} records cannot be in {len(buffer) - begin} bytes")
-    columns = np.empty((6, count), np.int64)
+    columns = np.empty((8, count), np.int64)
     fault = _split(buffer, begin, base_offset, last_offset, first_timestamp, columns)
     if fault >= 0:
         raise MalformedRecords(f"the record structure is wrong near byte {fault} of {len(buffer)}")
     if append_timestamp is not None:
         columns[1] = append_timestamp
-    return columns[0], columns[1], columns[2], columns[3], columns[4], columns[5]
+    return columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6], columns[7]
 
 
 @njit(cache=True, nogil=True)
@@ -115,7 +122,13 @@ def _split(buffer, begin, base_offset, last_offset, first_timestamp, columns):  
                 columns[column, row] = at
                 at += length
                 columns[column + 1, row] = at
-        at = end if at == end - 1 and buffer[at] == 0 else _skip_headers(buffer, at, end)
+        if at == end - 1 and buffer[at] == 0:
+            columns[6, row] = columns[7, row] = -1
+            at = end
+        else:
+            columns[6, row] = at
+            at = _skip_headers(buffer, at, end)
+            columns[7, row] = at
         if at != end:
             return record
     return np.int64(-1) if at == size else at

@@ -1,7 +1,6 @@
 """CloudEvents, structured mode: the record is the envelope, ``data`` the guardrail's own record.
 
-Identity is (source, id). In binary mode the envelope is in Kafka headers, which record blocks do not carry; the value
-then is the guardrail's record itself and is read as that, without the envelope's id and time.
+Identity is (source, id). Binary mode, with the envelope in Kafka headers, is read by ``cloudevents_binary``.
 """
 
 from __future__ import annotations

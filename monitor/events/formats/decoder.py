@@ -8,7 +8,7 @@ producer that speaks canonical by itself, and at the scanner's speed. Blocks of 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch
 from monitor.events.decode import Decoded, Decoder
+from monitor.events.formats import cloudevents_binary
+from monitor.events.formats.format import Identity
 from monitor.events.formats.reader import Reader
 from monitor.events.reasons import Reason, Rejected, Rejection
 from monitor.events.records import RecordBlock
@@ -25,6 +27,7 @@ from monitor.events.schema import VERSION
 SAMPLES: Final = 4
 """Records of a block that are looked at to guess whether it is canonical. A wrong guess costs time, nothing else."""
 _ENCODE: Final = msgspec.json.Encoder().encode
+_NOTHING: Final[Mapping[int, Identity]] = {}
 
 OnFormat = Callable[[str, str, str], None]
 """Told of the first record of each format in each partition: partition, format, why."""
@@ -67,6 +70,9 @@ class FormatDecoder:
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode every record of the block."""
+        around = cloudevents_binary.identities(block)
+        if around:
+            return self._merge(block, self._read(block, range(len(block)), around))
         if not (self._auto and _looks_canonical(block)):
             return self._merge(block, self._read(block, range(len(block))))
         decoded = self._canonical.decode(block)
@@ -76,15 +82,20 @@ class FormatDecoder:
             return self._merge(block, readings)
         return Decoded(decoded.batch, [_better(why, readings.get(why.row)) for why in decoded.rejected])
 
-    def _read(self, block: RecordBlock, rows: Iterable[int]) -> dict[int, list[bytes] | Rejected]:
-        """What the readers make of these records: canonical JSON, or a rejection; left out is what is canonical."""
+    def _read(
+        self, block: RecordBlock, rows: Iterable[int], around: Mapping[int, Identity] = _NOTHING
+    ) -> dict[int, list[bytes] | Rejected]:
+        """What the readers make of these records: canonical JSON, or a rejection; left out is what is canonical.
+
+        ``around`` holds the envelopes, by row, that are outside the values.
+        """
         readings: dict[int, list[bytes] | Rejected] = {}
         for row in rows:
             value = block.value(row)
             if value is None or len(value) > self._max_bytes:
                 continue
             try:
-                found = self._reader.recognise(value)
+                found = self._reader.recognise(value, around=around.get(row))
                 events = self._reader.events(found)
             except Rejection as why:
                 readings[row] = Rejected(row, int(block.offset[row]), why.reason, why.sentence)

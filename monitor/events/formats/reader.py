@@ -82,15 +82,19 @@ class Reader:
         self._context = context
         self._max_depth = max_depth
 
-    def recognise(self, value: bytes) -> Recognised:
+    def recognise(self, value: bytes, *, around: Identity | None = None) -> Recognised:
         """What a record is.
+
+        Args:
+            value: the record.
+            around: what an envelope outside the value says about it.
 
         Raises:
             Rejection: it is no known format.
         """
         record = parse(value, max_depth=self._max_depth)
         opened: list[tuple[Envelope, Any]] = []
-        identities: list[Identity] = []
+        identities: list[Identity] = [] if around is None else [around]
         while len(opened) <= MAX_ENVELOPES:
             envelope = next((one for one in self._envelopes_of(record) if one.fits(record)), None)
             if envelope is None:
