@@ -28,7 +28,10 @@ from monitor.events.schema import (
 )
 
 _SHOWN: Final = 40
-"""Characters of a value that a sentence may quote."""
+"""Characters of a number that a sentence may quote."""
+_WORD_LIKE: Final = re.compile(r"[A-Za-z]{1,16}([_-][A-Za-z]{1,16})?", re.ASCII)
+_TIME_LIKE: Final = re.compile(r"[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}.?[0-9:.,+Zz-]{0,24}", re.ASCII)
+_VERSION_LIKE: Final = re.compile(r"v?[0-9]{1,3}(\.[0-9]{1,3}){0,2}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _HEX: Final = re.compile(r"[0-9a-fA-F]{16}")
 _MAX_DIGITS: Final = 40
@@ -137,6 +140,11 @@ def _type_name(value: object) -> str:
     return names.get(type(value), "null")
 
 
+def _quoted(text: str, like: re.Pattern[str]) -> str:
+    """The text, if it is like what belongs there and only wrong; else its length: it may be anybody's secret."""
+    return ascii(text) if like.fullmatch(text) else f"a text of {len(text)} characters"
+
+
 def _wrong_type(field: Field, value: object, wanted: str) -> NoReturn:
     raise Rejection(Reason.wrong_type, f"{field.name} must be {wanted}, not {_type_name(value)}")
 
@@ -162,7 +170,9 @@ def _utf8(field: Field, value: object) -> bytes:
 def _read_version(field: Field, value: object) -> None:
     if isinstance(value, int | float) and not isinstance(value, bool) and value == VERSION:
         return
-    shown = repr(value)[:_SHOWN] if isinstance(value, int | float | str) else _type_name(value)
+    shown = _quoted(value, _VERSION_LIKE) if isinstance(value, str) else _type_name(value)
+    if isinstance(value, int | float):
+        shown = repr(value)[:_SHOWN]
     raise Rejection(Reason.wrong_version, f"v is {shown}; this decoder reads {VERSION}")
 
 
@@ -185,7 +195,7 @@ def _read_choice(field: Field, value: object) -> int | None:
     code = _CODES[field.name].get(value)
     if code is None:
         raise Rejection(
-            Reason.unknown_value, f"{field.name} is {value[:_SHOWN]!a}; allowed is {', '.join(field.words)}"
+            Reason.unknown_value, f"{field.name} is {_quoted(value, _WORD_LIKE)}; allowed is {', '.join(field.words)}"
         )
     return code
 
@@ -225,7 +235,9 @@ def _read_time(field: Field, value: object) -> int | None:
         return None
     milliseconds = rfc3339_ms(value)
     if milliseconds is None:
-        raise Rejection(Reason.wrong_type, f"time is {value[:_SHOWN]!a}; a string must be RFC 3339 with an offset")
+        raise Rejection(
+            Reason.wrong_type, f"time is {_quoted(value, _TIME_LIKE)}; a string must be RFC 3339 with an offset"
+        )
     return _read_integer(field, milliseconds)
 
 

@@ -47,6 +47,11 @@ def everything(decoded: Decoded) -> bytes:
         {"event_id": SECRET},
         {"event_id": [SECRET]},
         {"fingerprint": SECRET},
+        {"v": SECRET},
+        {"time": SECRET},
+        {"stage": SECRET},
+        {"verdict": SECRET},
+        {"status": SECRET, "score": SECRET},
     ],
 )
 def test_no_secret_survives_decoding(known: dict[str, Any], general: bool) -> None:

@@ -73,9 +73,9 @@ def test_one_odd_record_in_a_canonical_block_leaves_the_others_to_the_scanner(
     asked: list[bytes] = []
     recognise = Reader.recognise
 
-    def watch(self: Reader, value: bytes) -> Any:
+    def watch(self: Reader, value: bytes, **known: Any) -> Any:
         asked.append(value)
-        return recognise(self, value)
+        return recognise(self, value, **known)
 
     monkeypatch.setattr(Reader, "recognise", watch)
     odd = moderation(a=0.1, b=0.2)
