@@ -224,6 +224,13 @@ class Metrics:
             labels=("guardrail", "category", "signal", "question"),
             most=2000,
         )
+        self.join_misses = self._gauge(
+            "driftline_join_miss_share",
+            "share",
+            "outputs of which a signal that joins by request learned nothing; above .2 it is unavailable",
+            labels=("guardrail", "category", "signal"),
+            most=2000,
+        )
         self.findings = self._counter(
             "driftline_findings_total", "findings", "findings, by kind: notice or page", labels=("kind",), most=8
         )

@@ -20,6 +20,7 @@ from monitor.pipeline.alarms import Alarms
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.learning import NEVER, Learning
 from monitor.pipeline.loaded import between, events_only, kept_counts, of_slices
+from monitor.pipeline.missing import Missing
 from monitor.pipeline.panel import Panel
 from monitor.pipeline.past import History
 from monitor.pipeline.ports import Baseline, LoadedCounts, Slice
@@ -66,6 +67,7 @@ class Assessor:
         self.fleet = Fleet(rule, history, state, panel or Panel(strata=rule.strata + 1))
         self._learning = Learning(self.fleet)
         self._alarms = Alarms(self.fleet)
+        self._missing = Missing(self.fleet)
         self._approved: list[Baseline] = []
         for baseline in approved:
             self._schedule(baseline)
@@ -111,7 +113,7 @@ class Assessor:
                 hour_ends = (int(rest.tick[0]) // BAG_TICKS + 1) * BAG_TICKS
                 rest = between(rest, position, hour_ends)
             piece_end = int(rest.tick[-1]) + 1 if len(rest.tick) and rest.tick[-1] < counts.tick[-1] else to_tick
-            stop = min(piece_end, self._next_approval(), self._learning.ends(rest))
+            stop = min(piece_end, self._next_approval(), self._learning.ends(rest), self._missing.ends(rest))
             alarm_tick, tests = self.fleet.panel.advance(between(rest, position, stop))
             done = stop if alarm_tick is None else alarm_tick + 1
             consumed = between(rest, position, done)
@@ -119,6 +121,7 @@ class Assessor:
             outcome.findings += self._follow_rules(consumed, done)
             found = [self._alarms.handle(test, done - 1) for test in sorted(tests, key=self.fleet.order_of)]
             outcome.findings += [finding for finding in found if finding is not None]
+            outcome.findings += self._missing.follow(consumed)
             outcome.baselines += self._learning.complete(done)
             position = self.fleet.state.judged_before = done
         return outcome
@@ -148,8 +151,8 @@ class Assessor:
                 counts = of_slices(kept_counts(baseline), self.fleet.slices_of(number))
             if len(counts.tick):
                 at_ms = position * self.fleet.rule.tick_ms
-                open_pages = [] if epoch is None else [w.finding for w in epoch.watches if w.finding is not None]
-                ended += [msgspec.structs.replace(finding, ended_at_ms=at_ms) for finding in open_pages]
+                said = [] if epoch is None else [w.finding for w in epoch.watches] + [j.finding for j in epoch.joins]
+                ended += [msgspec.structs.replace(found, ended_at_ms=at_ms) for found in said if found is not None]
                 self.fleet.activate(number, counts, span=span, tick=position)
         return ended
 

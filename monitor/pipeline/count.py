@@ -16,8 +16,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch
-from monitor.pipeline.dedupe import DuplicateFilter
+from monitor.pipeline.memory import MemoryRule, PartitionMemory
 from monitor.pipeline.ports import Commit, Mark, Position, Slice, Tally, TickCounts
+from monitor.pipeline.recall import Recall
 from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, LAYOUT, USED_COLUMNS, columns_of
 from monitor.pipeline.slices import SliceTable
 from monitor.pipeline.tick import TickAssigner, TickRule
@@ -25,10 +26,10 @@ from monitor.pipeline.tick import TickAssigner, TickRule
 
 @dataclass(frozen=True, slots=True)
 class CountRule:
-    """How a partition is counted: the tick rule, and over how many offsets a repeated event id is a duplicate."""
+    """How a partition is counted: the tick rule, and how far back the partition remembers."""
 
     tick: TickRule = field(default_factory=TickRule)
-    dedupe_window: int = 65_536
+    memory: MemoryRule = field(default_factory=MemoryRule)
 
 
 @njit(cache=True, nogil=True)
@@ -58,7 +59,7 @@ class PartitionCounter:
         self._next = position.next_offset
         self._ticks = TickAssigner(rule.tick, position.state)
         self._committed_closed = self._ticks.closed_before
-        self._filter = DuplicateFilter(rule.dedupe_window)
+        self._memory = PartitionMemory(rule.memory)
         self._slices = slices
         self._pending: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
         self._mark = Mark.data
@@ -72,8 +73,8 @@ class PartitionCounter:
 
     @property
     def start_offset(self) -> int:
-        """Where to read from: before the position, so that the duplicate filter is warm; -1 = the beginning."""
-        return -1 if self._next < 0 else self._filter.warm_from(self._next)
+        """Where to read from: before the position, so that the partition's memory is warm; -1 = the beginning."""
+        return -1 if self._next < 0 else self._memory.warm_from(self._next)
 
     @property
     def next_offset(self) -> int:
@@ -107,17 +108,18 @@ class PartitionCounter:
         """Count a decoded batch; returns how many of its events were counted.
 
         Args:
-            batch: events in offset order; those below the position only warm the duplicate filter.
+            batch: events in offset order; those below the position only warm the memory.
             rejected: (offset, reason) of the records of this block that could not be read.
             clock_ms: the reader's clock before these records were read.
         """
-        duplicate = self._filter.duplicates(batch.event_id, batch.offset)
+        duplicate = self._memory.duplicates(batch)
+        recall = self._memory.recall(batch)
         fresh = batch.offset >= self._next
         use = fresh & ~duplicate
         ticks, late, future = self._ticks.assign(batch.time_ms, batch.record_ms, use, clock_ms=clock_ms)
         counted = int(use.sum())
         if counted:
-            self._sum(batch, ticks, use)
+            self._sum(batch, recall, ticks, use)
         self._events += counted
         self._duplicates += int((fresh & duplicate).sum())
         self._late += late
@@ -174,7 +176,7 @@ class PartitionCounter:
         self._pending.clear()
         self._clear_tally()
 
-    def _sum(self, batch: EventBatch, ticks: NDArray[np.int64], use: NDArray[np.bool_]) -> None:
+    def _sum(self, batch: EventBatch, recall: Recall, ticks: NDArray[np.int64], use: NDArray[np.bool_]) -> None:
         slices = self._slices.codes(batch).astype(np.int64)
         first = int(ticks[use].min())
         # One key per (tick, slice); np.unique of the few distinct keys, not of the events, where ticks are dense.
@@ -189,7 +191,7 @@ class PartitionCounter:
         else:
             present, rows = np.unique(np.where(use, key, key[use][0]), return_inverse=True)
         sums = np.zeros((len(present), USED_COLUMNS), np.int64)
-        _add(rows, columns_of(batch), use, sums)
+        _add(rows, columns_of(batch, recall), use, sums)
         row, column = np.nonzero(sums)
         tick, code = first + present[row] // width, present[row] % width
         self._pending.append((tick, code * COLUMNS + column, sums[row, column]))

@@ -16,13 +16,29 @@ from numpy.typing import NDArray
 
 
 @njit(cache=True, nogil=True)
-def _find(keys: NDArray[np.uint64], key: np.uint64) -> np.int64:
+def find_key(keys: NDArray[np.uint64], key: np.uint64) -> np.int64:
     """Slot that holds the key, or the empty slot where it would go (linear probing, load at most one half)."""
     mask = len(keys) - 1
     slot = np.int64(key & np.uint64(mask))
     while keys[slot] != 0 and keys[slot] != key:
         slot = (slot + 1) & mask
     return slot
+
+
+@njit(cache=True, nogil=True)
+def turn_over(keys: NDArray[np.uint64], turn: NDArray[np.int64], turn_now: int) -> None:
+    """Empty the older of two tables (both after a gap) when a new turn begins.
+
+    ``turn`` holds the number of the turn, and which table is the young one.
+    """
+    if turn_now == turn[0]:
+        return
+    if turn_now == turn[0] + 1:
+        turn[1] = 1 - turn[1]
+    else:
+        keys[1 - turn[1]] = 0
+    keys[turn[1]] = 0
+    turn[0] = turn_now
 
 
 @njit(cache=True, nogil=True)
@@ -36,23 +52,16 @@ def _mark(
     duplicate: NDArray[np.bool_],
 ) -> None:
     for i in range(len(offset)):
-        turn_now = offset[i] // window
-        if turn_now != turn[0]:
-            if turn_now == turn[0] + 1:
-                turn[1] = 1 - turn[1]
-            else:
-                keys[1 - turn[1]] = 0
-            keys[turn[1]] = 0
-            turn[0] = turn_now
+        turn_over(keys, turn, offset[i] // window)
         key = event_id[i]
         if key == 0:
             continue
         young, old = turn[1], 1 - turn[1]
-        slot = _find(keys[young], key)
+        slot = find_key(keys[young], key)
         if keys[young, slot] == key:
             duplicate[i] = True  # less than a turn ago, so within the window
         else:
-            before = _find(keys[old], key)
+            before = find_key(keys[old], key)
             duplicate[i] = keys[old, before] == key and offset[i] - seen_at[old, before] < window
             keys[young, slot] = key
         seen_at[young, slot] = offset[i]

@@ -20,13 +20,25 @@ from monitor.incidents.model import Direction
 from monitor.pipeline.bets import notice_bank
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS, USED_COLUMNS, Question, Signal
+from monitor.pipeline.signals import (
+    COLUMNS,
+    EVENTS_COLUMN,
+    OFFSETS,
+    SIGNALS,
+    USED_COLUMNS,
+    Question,
+    Signal,
+    request_join,
+)
 from monitor.pipeline.units import REST, stratum_of
 
 SPLIT = 0.25
 """Share of the baseline's events that declares q; it stays out of the bag, as recoupling demands."""
 HOMOGENEITY_SD = 5.0
 """Halves of a baseline whose means differ by more than 5 standard errors (2 in 3 million) do not agree."""
+MISSES_AT_MOST = 0.2
+"""Share of outputs of which a signal may learn nothing. Were all that is missed clean, the mean over everything would
+be .8 of the mean of what is found: as far off as the margin of 1.25 of the proposed level allows for."""
 
 
 class NotTested(Exception):  # noqa: N818 - an answer, not a failure
@@ -143,6 +155,7 @@ def material_test(window: Window, signal: int, question: int) -> MaterialTest:
         NotTested: when the baseline holds nothing of the signal, or leaves the level no room.
     """
     kind, asked = SIGNALS[signal], SIGNALS[signal].questions[question]
+    _found_enough(window, kind)
     table = window.signal(kind)
     events = int(table.sum())
     if events == 0:
@@ -187,6 +200,7 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
         NotTested: when the baseline holds nothing of the signal.
     """
     kind = SIGNALS[signal]
+    _found_enough(window, kind)
     table = window.signal(kind)
     if table.sum() == 0:
         raise NotTested(kind.unavailable)
@@ -203,6 +217,34 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
         bags=[_bag(table[cut:, stratum].sum(axis=0)) for stratum in range(len(window.strata))],
         n_ref=max(1.0, float(table.sum()) / _span(window)),
     )
+
+
+def missed_of(signal: Signal) -> NDArray[np.bool_]:
+    """bool (bins of request_join,): in which of them the signal learns nothing of an output."""
+    return np.isin(request_join.BINS, signal.misses)
+
+
+def miss_reason(signal: Signal, share: float) -> str:
+    """Why a signal is unavailable of whose outputs that share was missed; for people."""
+    what = "input verdict" if "no input" in signal.misses else "refusal surface"
+    return (
+        f"of {share:.0%} of the outputs no {what} of their request was found in the partition; at most "
+        f"{MISSES_AT_MOST:.0%} may be missed: key the topic by conversation, log the request id with every event, "
+        "or raise limits.join_window"
+    )
+
+
+def miss_share(window: Window, signal: Signal) -> float:
+    """Share of the window's outputs of which the signal learns nothing."""
+    joins = window.signal(request_join.SIGNAL).sum(axis=(0, 1))
+    return float(joins[missed_of(signal)].sum() / max(joins.sum(), 1))
+
+
+def _found_enough(window: Window, signal: Signal) -> None:
+    """Raises NotTested where too many of the baseline's joins found nothing."""
+    share = miss_share(window, signal)
+    if share > MISSES_AT_MOST:
+        raise NotTested(miss_reason(signal, share))
 
 
 def _bag(history: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,13 +15,21 @@ from numpy.typing import NDArray
 
 from detectors.budget import Budget
 from detectors.recoupling import seed_of
-from monitor.pipeline.epoch import NotTested, Window, material_test, notice_test, place_of, window_of
+from monitor.pipeline.epoch import (
+    NotTested,
+    Window,
+    material_test,
+    miss_share,
+    notice_test,
+    place_of,
+    window_of,
+)
 from monitor.pipeline.panel import NONE, Panel
 from monitor.pipeline.past import History, Past
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import SIGNALS
-from monitor.pipeline.state import Epoch, GuardrailState, JudgeState, NoticeWatch, UnitState, Watch
+from monitor.pipeline.signals import SIGNALS, request_join
+from monitor.pipeline.state import Epoch, GuardrailState, JoinState, JudgeState, NoticeWatch, UnitState, Watch
 from monitor.pipeline.units import family_of, is_scoreless, unit_of
 
 FULL_BAG: Final = 500_000_000
@@ -137,9 +145,41 @@ class Fleet:
             self._add_notice(number, epoch, window, signal)
             for question in range(len(SIGNALS[signal].questions)):
                 self._add_watch(epoch, window, signal, question)
+        tested = {watch.signal for watch in epoch.watches} | {notice.signal for notice in epoch.notices}
+        epoch.joins = [
+            JoinState(signal=s, from_tick=tick, tested=s in tested, share=miss_share(window, signal))
+            for s, signal in enumerate(SIGNALS)
+            if signal.misses and window.signal(request_join.SIGNAL).any()
+        ]
         self._place_tests(number, epoch)
         self._share_of_traffic(number, window)
         self.respend()
+
+    def pause(self, number: int, epoch: Epoch, signal: int) -> None:
+        """Feed the signal's tests nothing: what would be fed is not what the baseline was taken of."""
+        for watch in epoch.watches:
+            if watch.signal == signal:
+                self.panel.place_material(number, signal, watch.question, NONE, [])
+                self.panel.place_end(number, signal, watch.question, NONE, NONE)
+        for notice in epoch.notices:
+            if notice.signal == signal:
+                self.panel.place_rows(number, signal, [], notice.test)
+
+    def resume(self, number: int, epoch: Epoch, signal: int, tick: int) -> None:
+        """Feed them again from ``tick`` on: those that are armed begin with evidence 0, the any-change test with a
+        fresh bag; a page that was open goes on looking for its end.
+        """
+        for watch in epoch.watches:
+            if watch.signal == signal and watch.finding is None:
+                self.panel.evidence.reset(watch.test)
+                watch.armed_tick = tick
+        for notice in epoch.notices:
+            if notice.signal == signal and not self.paging(epoch, signal):
+                for row in notice.rows:
+                    self.panel.recoupler.fresh_bag(row)
+                self.panel.evidence.reset(notice.test)
+                notice.armed_tick = tick
+        self._place_tests(number, epoch)
 
     def order_of(self, test: int) -> tuple[Slice, int, int, int]:
         """By stream, signal and question, a notice before the pages: the same whoever registered a slice first."""
@@ -212,15 +252,19 @@ class Fleet:
 
     def _place_tests(self, number: int, epoch: Epoch) -> None:
         """Wire the panel to the epoch's tests, as built or as restored."""
+        paused = {state.signal for state in epoch.joins if state.finding is not None}
         for watch in epoch.watches:
             self.tests[watch.test] = (number, watch)
-            self.panel.place_material(number, watch.signal, watch.question, watch.test, watch.strata)
             if watch.end_test != NONE:
                 self.tests[watch.end_test] = (number, watch)
+            if watch.signal in paused:
+                continue
+            self.panel.place_material(number, watch.signal, watch.question, watch.test, watch.strata)
+            if watch.end_test != NONE:
                 self.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
         for notice in epoch.notices:
             self.tests[notice.test] = (number, notice)
-            rows = [] if self.paging(epoch, notice.signal) else notice.rows
+            rows = [] if notice.signal in paused or self.paging(epoch, notice.signal) else notice.rows
             self.panel.place_rows(number, notice.signal, rows, notice.test)
 
     def _add_watch(self, epoch: Epoch, window: Window, signal: int, question: int) -> None:

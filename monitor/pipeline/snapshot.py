@@ -18,7 +18,7 @@ from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import LAYOUT
 from monitor.pipeline.state import JudgeState
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raise it when the meaning of the state changes: older snapshots are then not used, and counts are replayed."""
 
 

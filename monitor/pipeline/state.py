@@ -56,6 +56,23 @@ class NoticeWatch(msgspec.Struct, kw_only=True):
     armed_tick: int = 0
 
 
+class JoinState(msgspec.Struct, kw_only=True):
+    """How well the joins go that one signal of one unit needs: outputs in the block of ticks being filled."""
+
+    signal: int
+    from_tick: int
+    tested: bool
+    """The baseline's joins were good enough for the signal to be tested at all."""
+    outputs: int = 0
+    missed: int = 0
+    judged: int = 0
+    """Outputs of the last block."""
+    share: float = 0.0
+    """Share of them that was missed; the baseline's before the first block."""
+    finding: Finding | None = None
+    """Set while the signal is unavailable for want of joins."""
+
+
 class Epoch(msgspec.Struct, kw_only=True):
     """A unit against its approved baseline."""
 
@@ -72,6 +89,8 @@ class Epoch(msgspec.Struct, kw_only=True):
     notices: list[NoticeWatch]
     unavailable: dict[str, str]
     """Signal or question -> why it is not tested."""
+    joins: list[JoinState] = []
+    """Of the signals that join a request's events, where the baseline has outputs."""
 
 
 class UnitState(msgspec.Struct, kw_only=True):

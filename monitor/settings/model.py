@@ -98,6 +98,13 @@ class Limits(Section):
     dedupe_window: int = setting(
         65_536, "offsets back in which a repeated event_id is a duplicate", unit="offsets", ge=0, le=16_777_216
     )
+    join_window: int = setting(
+        16_384,
+        "offsets back in which the events of one request find each other; 0 turns joins off",
+        unit="offsets",
+        ge=0,
+        le=1_048_576,
+    )
 
 
 class DeadLetter(Section):

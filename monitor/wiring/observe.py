@@ -65,6 +65,7 @@ class Observer:
                 metrics.findings.add(1, kind=finding.kind.value)
         if assessor is not None:
             self._evidence(assessor)
+            self._joins(assessor)
 
     def delivered(self, delivered: Delivered) -> None:
         """One step of the deliverer."""
@@ -100,3 +101,11 @@ class Observer:
             # A new epoch's tests begin at 0: the counter only ever grows.
             self._metrics.spend.add(max(0.0, total - self._spent.get(kind, 0.0)), kind=kind)
             self._spent[kind] = total
+
+    def _joins(self, assessor: Assessor) -> None:
+        shares: dict[tuple[str, ...], float] = {}
+        for unit in assessor.fleet.state.units:
+            for state in unit.epoch.joins if unit.epoch is not None else ():
+                key = (unit.unit.guardrail, unit.unit.category, SIGNALS[state.signal].name)
+                shares[key] = max(shares.get(key, 0.0), state.share)
+        self._metrics.join_misses.replace(shares)

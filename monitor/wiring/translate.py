@@ -8,6 +8,7 @@ from monitor.alerting.policy import AlertPolicy, Route
 from monitor.errors import SettingsError
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
 from monitor.pipeline.count import CountRule
+from monitor.pipeline.memory import MemoryRule
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.tick import TickRule
@@ -20,7 +21,7 @@ def count_rule(settings: Settings) -> CountRule:
     ticks = settings.ticks
     return CountRule(
         tick=TickRule(tick_ms=ticks.length.ms, lateness_ms=ticks.lateness.ms, ahead_ms=ticks.ahead.ms),
-        dedupe_window=settings.limits.dedupe_window,
+        memory=MemoryRule(ids=settings.limits.dedupe_window, requests=settings.limits.join_window),
     )
 
 

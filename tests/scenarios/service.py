@@ -19,6 +19,7 @@ from monitor.ingestion.memory import MemoryRecord, MemorySource
 from monitor.ingestion.worker import Worker
 from monitor.pipeline.count import CountRule
 from monitor.pipeline.judge import Judge, Step
+from monitor.pipeline.memory import MemoryRule
 from monitor.pipeline.ports import Baseline
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import LAYOUT
@@ -149,7 +150,7 @@ def service(
     rule: JudgeRule | None = None,
     judging: Judging | None = None,
     block_records: int = 1_000,
-    dedupe_window: int = 65_536,
+    memory: MemoryRule | None = None,
 ) -> Iterator[Service]:
     """A service that has not begun to read yet."""
     clock, vocabulary = ManualClock(), Vocabulary.bounded()
@@ -163,7 +164,7 @@ def service(
                 Decoder(vocabulary, b"k" * 32, max_bytes=1 << 20, max_depth=32),
                 CountedDeadLetters(),
                 SliceTable(vocabulary),
-                CountRule(dedupe_window=dedupe_window),
+                CountRule(memory=memory or MemoryRule()),
                 owner="w",
                 source_of=lambda _: "log",
                 now_ms=clock.now_ms,

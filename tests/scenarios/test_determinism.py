@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.ingestion.files import FileSource
+from monitor.pipeline.memory import MemoryRule
 from monitor.settings.model import Settings
 from monitor.wiring.replay import replay
 from tests.scenarios.service import NO_SNAPSHOTS, Judging, Outcome, judged
@@ -111,7 +112,7 @@ def test_two_judges_that_take_the_lease_from_each_other_say_what_one_says(seed):
 def test_workers_that_die_count_everything_once(seed):
     # a window of 500: with the usual one, each new worker would read the whole log again to warm its filter
     judging = Judging(deaths=seed, worker_deaths=True)
-    outcome = judged(split(log(), 2), block_records=400, dedupe_window=500, judging=judging)
+    outcome = judged(split(log(), 2), block_records=400, memory=MemoryRule(ids=500, requests=400), judging=judging)
     assert outcome.deaths > 20
     assert gist(outcome) == gist(expected())
 

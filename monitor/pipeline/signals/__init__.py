@@ -17,13 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch
-from monitor.pipeline.signals import boundary_proximity, coverage, verdict_mix
+from monitor.pipeline.recall import Recall
+from monitor.pipeline.signals import (
+    boundary_proximity,
+    coverage,
+    layer_bypass,
+    request_join,
+    spec_gaming,
+    verdict_mix,
+)
 from monitor.pipeline.signals.signal import Bet, Question, Signal
 
 SIGNALS: Final[tuple[Signal, ...]] = (
     boundary_proximity.SIGNAL,
     verdict_mix.SIGNAL,
     coverage.SIGNAL,
+    request_join.SIGNAL,
+    layer_bypass.SIGNAL,
+    spec_gaming.SIGNAL,
 )
 
 EVENTS_COLUMN: Final = 0
@@ -50,11 +61,11 @@ LAYOUT: Final = hashlib.sha256(
 """Fingerprint of the columns: counts of another layout are not mixed with these."""
 
 
-def columns_of(batch: EventBatch) -> NDArray[np.int32]:
+def columns_of(batch: EventBatch, recall: Recall) -> NDArray[np.int32]:
     """Per event and signal the column to count it in, int32 (signals, n); -1 where the signal does not apply."""
     columns = np.empty((len(SIGNALS), len(batch)), np.int32)
     for row, signal in enumerate(SIGNALS):
-        codes = signal.code(batch)
+        codes = signal.code(batch, recall) if signal.recalls else signal.code(batch)
         columns[row] = np.where(codes >= 0, codes + OFFSETS[signal.name], -1)
     return columns
 

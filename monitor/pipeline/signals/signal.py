@@ -9,7 +9,6 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events.batch import EventBatch
 from monitor.incidents.model import Direction
 
 
@@ -56,16 +55,23 @@ class Signal:
         name: as in the settings, findings and metrics.
         version: raise it when the rule changes: a new epoch begins.
         bins: the K bin names, in code order.
-        code: event columns -> int16 (n,) bin codes in [0, K), -1 where the signal does not apply to the event.
+        code: event columns -> int16 (n,) bin codes in [0, K), -1 where the signal does not apply to the event. With
+            ``recalls`` it is called with the events and with what their partition remembers (``Recall``).
         questions: what may page.
         unavailable: why the signal may never apply to a stream, for people.
         bets: what the any-change test bets on; at least one other than ``dense``.
+        recalls: whether ``code`` needs the partition's memory.
+        misses: bins of ``request_join`` in which the signal learns nothing of an output. Where they are more than
+            ``epoch.MISSES_AT_MOST`` of the outputs the signal is unavailable: in the baseline, and later for as
+            long as it lasts (``missing.py``).
     """
 
     name: str
     version: int
     bins: tuple[str, ...]
-    code: Callable[[EventBatch], NDArray[np.int16]]
+    code: Callable[..., NDArray[np.int16]]
     questions: tuple[Question, ...]
     unavailable: str
     bets: tuple[Bet, ...] = (Bet.boundary, Bet.sparse)
+    recalls: bool = False
+    misses: tuple[str, ...] = ()

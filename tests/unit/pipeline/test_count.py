@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.events.batch import Action, ScoreKind, Status, Verdict, Vocabulary
 from monitor.pipeline.count import CountRule, PartitionCounter, sum_tally
+from monitor.pipeline.memory import MemoryRule
 from monitor.pipeline.ports import Commit, Mark, Position
 from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, LAYOUT, OFFSETS, SIGNALS
 from monitor.pipeline.slices import SliceTable
@@ -18,7 +19,9 @@ from monitor.pipeline.tick import TickRule
 from tests.unit.pipeline.batches import batch, part
 
 T0 = 1_700_000_000_000
-RULE = CountRule(tick=TickRule(tick_ms=1_000, lateness_ms=200, ahead_ms=5_000), dedupe_window=16)
+RULE = CountRule(
+    tick=TickRule(tick_ms=1_000, lateness_ms=200, ahead_ms=5_000), memory=MemoryRule(ids=16, requests=11)
+)
 
 
 @dataclass
@@ -63,7 +66,7 @@ def test_an_event_adds_one_to_its_slice_and_to_the_bin_of_every_signal_that_appl
     )
     ledger, commit = counted(events)
     columns = {key[2]: n for key, n in ledger.sums.items()}
-    boundary, verdict, coverage = SIGNALS
+    boundary, verdict, coverage, *_ = SIGNALS
     assert columns == {
         EVENTS_COLUMN: 1,
         OFFSETS["boundary_proximity"] + boundary.bins.index("above 1"): 1,

@@ -1,0 +1,51 @@
+"""What a partition remembers about each event of a batch: columns beside the event's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN: Final = -1
+"""Nothing was found within the window."""
+
+
+class Layer(IntEnum):
+    """What the input guardrails said of the event's request."""
+
+    passed = 0
+    """All that logged an event ran, and allowed it."""
+    gap = 1
+    """None stopped it, but at least one did not run (failed, skipped, bypassed)."""
+    stopped = 2
+    """At least one flagged, denied or modified it."""
+
+
+class Surface(IntEnum):
+    """What an output looks like."""
+
+    answer = 0
+    refusal = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recall:
+    """Columns of length n; they follow from the log before each event, and from nothing else.
+
+    Attributes:
+        layer: int8 code of :class:`Layer`; :data:`UNKNOWN` where no input event of the request was found.
+        surface: int8 code of :class:`Surface`, said by the event itself or by an earlier output event of its request;
+            :data:`UNKNOWN` where neither does.
+        harm: int8, 1 if the output was judged unsafe, 0 if not: by the event itself or, where the event says what the
+            output looks like, by an earlier one that did not; :data:`UNKNOWN` where neither has a verdict.
+        repeats: int16, how many of the latest prompts are near-duplicates of this one; :data:`UNKNOWN` for all but
+            the first event of a request that carries a prompt's fingerprint.
+    """
+
+    layer: NDArray[np.int8]
+    surface: NDArray[np.int8]
+    harm: NDArray[np.int8]
+    repeats: NDArray[np.int16]
