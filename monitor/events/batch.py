@@ -74,6 +74,34 @@ class ScoreSemantics(IntEnum):
     inverted = 2
 
 
+class Script(IntEnum):
+    """Writing system of a text's letters."""
+
+    latin = 0
+    cyrillic = 1
+    greek = 2
+    arabic = 3
+    hebrew = 4
+    devanagari = 5
+    cjk = 6
+    """Han, Kana, Hangul."""
+    other = 7
+    mixed = 8
+    none = 9
+    """No letters at all."""
+
+
+class FinishReason(IntEnum):
+    """Why the model stopped."""
+
+    stop = 0
+    length = 1
+    content_filter = 2
+    tool = 3
+    error = 4
+    other = 5
+
+
 class Strings:
     """Interned strings of one open vocabulary: a code per distinct string, in order of arrival.
 
@@ -164,6 +192,8 @@ class EventBatch:
         event_id, request_id, session_id: uint64 keyed hashes; 0 missing.
         turn, input_length, output_length: int32 (turn from 1; characters); -1 missing.
         refusal: int8, 0 or 1; -1 missing.
+        script, finish_reason: int8 codes of the enumerations; -1 missing.
+        disorder: int8, 0 to 64, see :mod:`monitor.events.shape`; -1 missing.
         fingerprint: uint64 SimHash of the text; 0 missing.
         rules: int32, how many rules hit; -1 missing.
         latency_ms: float32; NaN missing.
@@ -198,6 +228,9 @@ class EventBatch:
     input_length: NDArray[np.int32]
     output_length: NDArray[np.int32]
     refusal: NDArray[np.int8]
+    script: NDArray[np.int8]
+    finish_reason: NDArray[np.int8]
+    disorder: NDArray[np.int8]
     fingerprint: NDArray[np.uint64]
     rules: NDArray[np.int32]
     latency_ms: NDArray[np.float32]

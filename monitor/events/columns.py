@@ -99,12 +99,12 @@ class Columns:
 
     @property
     def code(self) -> NDArray[np.int64]:
-        """(7, n), code of a closed vocabulary, or 0 and 1 for false and true; -1 missing."""
+        """(9, n), code of a closed vocabulary, or 0 and 1 for false and true; -1 missing."""
         return self.cells[_CODE:_INTEGER].view(np.int64)
 
     @property
     def integer(self) -> NDArray[np.int64]:
-        """(6, n); -1 missing."""
+        """(7, n); -1 missing."""
         return self.cells[_INTEGER:_NUMBER].view(np.int64)
 
     @property
@@ -183,6 +183,9 @@ def to_batch(
         input_length=_length(integer["input_length"], text_length, judged=~judged_output),
         output_length=_length(integer["output_length"], text_length, judged=judged_output),
         refusal=code["refusal"],
+        script=code["script"],
+        finish_reason=code["finish_reason"],
+        disorder=integer["disorder"].astype(np.int8),
         fingerprint=np.where(declared != 0, declared, computed),
         rules=integer["rules"].astype(np.int32),
         latency_ms=number["latency_ms"].astype(np.float32),

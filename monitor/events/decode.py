@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from monitor.events.reasons import Reason, Rejected, Rejection
 from monitor.events.records import RecordBlock
 from monitor.events.scanner import no_order, scan
 from monitor.events.schema import LAST_TIME_MS
+from monitor.events.shape import measure
 from monitor.events.utf8 import characters
 
 MAX_BYTES: Final = 1 << 20
@@ -137,21 +139,25 @@ class Decoder:
                 cells[SLOT[name], row] = hashed = self._hash(value.encode())
                 aside[hashed] = value
             elif isinstance(value, bytes):
-                if name == "text":
-                    self._measure(cells, row, np.frombuffer(value, np.uint8))
-                else:
+                if name != "text":
                     cells[SLOT[name], row] = self._hash(value)
             elif isinstance(value, float):
                 cells.view(np.float64)[SLOT[name], row] = value
             else:
                 cells[SLOT[name], row] = value
+        text = event.get("text")
+        if isinstance(text, bytes):
+            self._measure(cells, row, np.frombuffer(text, np.uint8), said=event.keys())
 
-    def _measure(self, cells: NDArray[np.uint64], row: int, text: NDArray[np.uint8]) -> None:
-        """Length and fingerprint of the text; nothing else of it is kept."""
+    def _measure(self, cells: NDArray[np.uint64], row: int, text: NDArray[np.uint8], *, said: Set[str]) -> None:
+        """Length, fingerprint and shape of the text; nothing else of it is kept."""
         cells[SLOT["text_length"], row] = characters(text, 0, len(text))
         cells[SLOT["text_fingerprint"], row] = fingerprint(
             text, 0, len(text), self._text_key.first, self._text_key.second
         )
+        for name, measured in zip(("script", "disorder"), measure(text, 0, len(text)), strict=True):
+            if name not in said:
+                cells[SLOT[name], row] = measured
 
     def _hash(self, text: bytes) -> int:
         key = self._string_key

@@ -120,7 +120,7 @@ def _constant(name: str) -> NoReturn:
     raise Rejection(Reason.invalid_json, f"{name} is not JSON")
 
 
-_CODES: Final = {field.name: {word: code for code, word in enumerate(field.words)} for field in FIELDS}
+_CODES: Final = {field.name: field.spellings for field in FIELDS}
 _JSON: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
 
 
@@ -192,7 +192,8 @@ def _read_choice(field: Field, value: object) -> int | None:
         _wrong_type(field, value, "a string")
     if not value:
         return None
-    code = _CODES[field.name].get(value)
+    codes = _CODES[field.name]
+    code = codes.get(value, codes.get(field.otherwise))
     if code is None:
         raise Rejection(
             Reason.unknown_value, f"{field.name} is {_quoted(value, _WORD_LIKE)}; allowed is {', '.join(field.words)}"

@@ -13,14 +13,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from monitor.events.columns import SLOT
-from monitor.events.schema import FIELDS, Kind
+from monitor.events.schema import FIELDS, Field, Kind
 from monitor.events.words import partial_word, word
 
 NAME_BYTES: Final = 24
 """Longest field name that can be looked up: three words."""
 CHOICE_BYTES: Final = 16
 _SIZE: Final = 128
-"""Slots of the hash table: of some 50 multipliers one spreads 31 names over 128 slots without a collision."""
+"""Slots of the hash table: of some 50 multipliers one spreads 34 names over 128 slots without a collision."""
 _SHIFT: Final = np.uint64(64 - 7)  # 2**7 slots
 _SECOND: Final = np.uint64(0x9E3779B97F4A7C15)
 _THIRD: Final = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -31,7 +31,7 @@ VERSION, WORD, IDENTIFIER, CHOICE, FLAG, TIME, INTEGER, NUMBER, FINGERPRINT, TEX
 
 NAME, MASK, LENGTH, KIND, PLACE, MINIMUM, MAXIMUM, CHOICES = 0, 3, 6, 7, 8, 9, 10, 11
 """Columns of the field rows: the name as 3 words, the bits of these words that it covers, its length, the kind, the
-slot in the cells, the range, then 2 words for each choice."""
+slot in the cells, the range, then for each spelling of a choice its 2 words and its code."""
 
 
 class Lookup(NamedTuple):
@@ -40,7 +40,7 @@ class Lookup(NamedTuple):
     Attributes:
         slots: uint64 (129,), hash slot to field row, 128 times; beyond the last field: empty. Then the multiplier
             that makes the hash of the names perfect.
-        fields: uint64 (fields, 11 + 2 * choices), a row per field in the order of the table of fields.
+        fields: uint64 (fields, 11 + 3 * spellings), a row per field in the order of the table of fields.
     """
 
     slots: NDArray[np.uint64]
@@ -54,12 +54,17 @@ def _as_words(text: str, count: int) -> list[int]:
     return [int.from_bytes(padded[i : i + 8], "little") for i in range(0, 8 * count, 8)]
 
 
+def _spellings(field: Field) -> list[tuple[str, int]]:
+    """Those that the scanner compares; what is longer is left to the general decoder."""
+    return [(spelling, code) for spelling, code in field.spellings.items() if len(spelling) <= CHOICE_BYTES]
+
+
 def build_lookup() -> Lookup:
     """The tables for the canonical event."""
-    longest = max(len(field.words) for field in FIELDS)
-    fields = np.zeros((len(FIELDS), CHOICES + 2 * longest), np.uint64)
+    spelt = [_spellings(field) for field in FIELDS]
+    fields = np.zeros((len(FIELDS), CHOICES + 3 * max(map(len, spelt))), np.uint64)
     kinds = list(Kind)
-    for row, field in zip(fields, FIELDS, strict=True):
+    for row, field, spellings in zip(fields, FIELDS, spelt, strict=True):
         row[NAME:MASK] = _as_words(field.name, 3)
         row[MASK:LENGTH] = _as_words("\xff" * len(field.name), 3)
         row[LENGTH] = len(field.name)
@@ -67,8 +72,9 @@ def build_lookup() -> Lookup:
         row[PLACE] = SLOT.get(field.name, 0)
         row[MINIMUM] = field.minimum
         row[MAXIMUM] = field.maximum
-        for code, choice in enumerate(field.words):
-            row[CHOICES + 2 * code : CHOICES + 2 * code + 2] = _as_words(choice, 2)
+        row[CHOICES : CHOICES + 3 * len(spellings)] = [
+            cell for spelling, code in spellings for cell in (*_as_words(spelling, 2), code)
+        ]
     multiplier, places = _perfect(fields[:, NAME:MASK])
     slots = np.full(_SIZE + 1, len(FIELDS), np.uint64)
     slots[places] = np.arange(len(FIELDS))
@@ -127,7 +133,7 @@ def find_choice(buffer, start, end, field, fields):  # type: ignore[no-untyped-d
         return np.int64(-1)
     first = partial_word(buffer, start, end)
     second = partial_word(buffer, start + 8, end)
-    for column in range(CHOICES, fields.shape[1], 2):
+    for column in range(CHOICES, fields.shape[1], 3):
         if fields[field, column] == first and fields[field, column + 1] == second:
-            return np.int64((column - CHOICES) >> 1)
+            return np.int64(fields[field, column + 2])
     return np.int64(-1)

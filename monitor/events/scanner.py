@@ -40,6 +40,7 @@ from monitor.events.lookup import (
     find_field,
     is_field,
 )
+from monitor.events.shape import measure
 from monitor.events.utf8 import characters, is_ascii, is_utf8, unescape
 from monitor.events.values import (
     read_choice,
@@ -62,6 +63,8 @@ _VERDICT: Final = SLOT["verdict"]
 _DECLARED_FINGERPRINT: Final = SLOT["fingerprint"]
 _TEXT_FINGERPRINT: Final = SLOT["text_fingerprint"]
 _TEXT_LENGTH: Final = SLOT["text_length"]
+_SCRIPT: Final = SLOT["script"]
+_DISORDER: Final = SLOT["disorder"]
 _ORDER: Final = 64
 """Positions whose field is remembered; further ones start again at the first."""
 _ZERO: Final = np.uint64(0)
@@ -248,7 +251,7 @@ def _forget(cells, numbers, kind, slot, row):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _measure(buffer, start, end, escaped, row, cells, keys):  # type: ignore[no-untyped-def]
-    """Length and, unless the producer gave one, fingerprint of the text; nothing else of it is kept."""
+    """Length of the text and, unless the producer gave them, fingerprint and shape; nothing else of it is kept."""
     wanted = cells[_DECLARED_FINGERPRINT, row] == np.uint64(0)
     if escaped:
         plain = np.empty(end - start, np.uint8)
@@ -256,7 +259,13 @@ def _measure(buffer, start, end, escaped, row, cells, keys):  # type: ignore[no-
         cells[_TEXT_LENGTH, row] = characters(plain, 0, size)
         if wanted:
             cells[_TEXT_FINGERPRINT, row] = fingerprint(plain, 0, size, keys[2], keys[3])
+        script, disorder = measure(plain, 0, size)
     else:
         cells[_TEXT_LENGTH, row] = characters(buffer, start, end)
         if wanted:
             cells[_TEXT_FINGERPRINT, row] = fingerprint(buffer, start, end, keys[2], keys[3])
+        script, disorder = measure(buffer, start, end)
+    if cells[_SCRIPT, row] == _MISSING:
+        cells[_SCRIPT, row] = np.uint64(script)
+    if cells[_DISORDER, row] == _MISSING:
+        cells[_DISORDER, row] = np.uint64(disorder)

@@ -7,11 +7,12 @@ the same as leaving it out, since most serialisers write it so; the same holds f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any, Final
 
-from monitor.events.batch import Action, ScoreKind, ScoreSemantics, Stage, Status, Verdict
+from monitor.events.batch import Action, FinishReason, ScoreKind, ScoreSemantics, Script, Stage, Status, Verdict
 
 VERSION: Final = 1
 SCHEMA_ID: Final = f"urn:driftline:event:{VERSION}"
@@ -58,6 +59,8 @@ class Field:
         required: whether an event without it is rejected.
         minimum, maximum: range of a number; of a string its length in UTF-8 bytes; of an array or object its size.
         choices: the closed vocabulary of a ``choice``.
+        aliases: other spellings of its words.
+        otherwise: the word that any other string is read as; empty: it is rejected.
     """
 
     name: str
@@ -69,11 +72,19 @@ class Field:
     minimum: int = 0
     maximum: int = 0
     choices: type[IntEnum] | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str = ""
 
     @property
     def words(self) -> tuple[str, ...]:
         """The words of a ``choice``, in the order of their codes."""
         return () if self.choices is None else tuple(member.name for member in self.choices)
+
+    @property
+    def spellings(self) -> dict[str, int]:
+        """The code of each word of a ``choice``, then of its aliases."""
+        codes = {word: code for code, word in enumerate(self.words)}
+        return codes | {spelling: codes[word] for spelling, word in self.aliases.items()}
 
 
 def _word(name: str, meaning: str, absent: str = "missing") -> Field:
@@ -91,6 +102,15 @@ def _choice(name: str, choices: type[IntEnum], meaning: str, absent: str = "miss
 def _characters(name: str, meaning: str, absent: str) -> Field:
     return Field(name, Kind.integer, meaning, absent, unit="characters", maximum=1_000_000_000)
 
+
+FINISH_ALIASES: Final = {
+    **dict.fromkeys(("end_turn", "stop_sequence", "STOP", "COMPLETE", "eos", "completed"), "stop"),
+    **dict.fromkeys(("max_tokens", "MAX_TOKENS", "incomplete", "length_limit"), "length"),
+    **dict.fromkeys(("refusal", "content_filtered", "SAFETY", "guardrail_intervened"), "content_filter"),
+    **dict.fromkeys(("tool_calls", "function_call", "tool_use", "TOOL_CALL"), "tool"),
+    **dict.fromkeys(("failed", "ERROR"), "error"),
+}
+"""Words of OpenAI, Anthropic, Bedrock, Gemini and Cohere."""
 
 FIELDS: Final[tuple[Field, ...]] = (
     Field("v", Kind.version, "version of this format", "rejected", required=True, minimum=VERSION, maximum=VERSION),
@@ -135,6 +155,23 @@ FIELDS: Final[tuple[Field, ...]] = (
     _characters("input_length", "length of the prompt", "length of `text`, unless the stage is `output`"),
     _characters("output_length", "length of the answer", "length of `text` if the stage is `output`"),
     Field("refusal", Kind.flag, "whether the answer reads like a refusal", "missing"),
+    Field(
+        "finish_reason",
+        Kind.choice,
+        "why the model stopped; vendors' words are translated, unknown ones are `other`",
+        "missing",
+        choices=FinishReason,
+        aliases=FINISH_ALIASES,
+        otherwise=FinishReason.other.name,
+    ),
+    _choice("script", Script, "writing system of the text", "measured from `text`"),
+    Field(
+        "disorder",
+        Kind.integer,
+        "odd neighbours among 64 bytes at the text's worst place",
+        "measured from `text`",
+        maximum=64,
+    ),
     Field(
         "fingerprint",
         Kind.fingerprint,
@@ -217,7 +254,7 @@ def _value(field: Field) -> dict[str, Any]:  # noqa: PLR0911 - one line per kind
         case Kind.word | Kind.identifier:
             return {"type": "string", "minLength": field.minimum, "maxLength": field.maximum}
         case Kind.choice:
-            return {"enum": [*field.words, ""]}
+            return {"type": "string"} if field.otherwise else {"enum": [*field.words, ""]}
         case Kind.flag:
             return {"type": "boolean"}
         case Kind.time:

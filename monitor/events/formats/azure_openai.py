@@ -52,7 +52,8 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
     for prompt in record.get("prompt_filter_results") or []:
         events += _filters(prompt.get("content_filter_results"), "input", context)
     for choice in record.get("choices") or []:
-        events += _filters(choice.get("content_filter_results"), "output", context)
+        finish = {"finish_reason": word(choice.get("finish_reason"))}
+        events += [one | finish for one in _filters(choice.get("content_filter_results"), "output", context)]
     events += _filters(_blocked_call(record), "input", context)
     request = identifier(record.get("id"))
     chunk = record.get("object") == "chat.completion.chunk"
@@ -100,7 +101,7 @@ FORMAT: Final = Format(
         "created": VALUE,
         "model": VALUE,
         "prompt_filter_results": [{"content_filter_results": _FILTERS}],
-        "choices": [{"content_filter_results": _FILTERS}],
+        "choices": [{"finish_reason": VALUE, "content_filter_results": _FILTERS}],
         "error": {"innererror": {"content_filter_result": _FILTERS, "content_filter_results": _FILTERS}},
     },
     read=_read,

@@ -7,6 +7,7 @@ from typing import Any, Final
 from monitor.events.formats import bedrock
 from monitor.events.formats.allowlist import ANY_KEY, VALUE, Keep
 from monitor.events.formats.format import Context, Event, Format, at, has, identified
+from monitor.events.formats.values import word
 from monitor.events.formats.verdicts import BLOCKED, BOOLEAN
 
 _BY_ID: Final[Keep] = {ANY_KEY: bedrock.ASSESSMENT}
@@ -51,7 +52,11 @@ def _fits_converse(record: Any) -> str | None:
 
 def _read_converse(record: dict[str, Any], context: Context) -> list[Event]:
     trace = at(record, "trace", "guardrail") or at(record, "metadata", "trace", "guardrail")
-    events = _blocked(trace_events(trace), intervened=record.get("stopReason") == "guardrail_intervened")
+    stop = record.get("stopReason")
+    events = _blocked(trace_events(trace), intervened=stop == "guardrail_intervened")
+    for event in events:
+        if event.get("stage") == "output":
+            event["finish_reason"] = word(stop)
     return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=CONVERSE.name)
 
 

@@ -55,6 +55,7 @@ _PAYLOAD: Final[Keep] = {
     "model": VALUE,
     "startTime": VALUE,
     "endTime": VALUE,
+    "response": {"choices": [{"finish_reason": VALUE}]},
     "guardrail_information": [_ENTRY],
     "metadata": {"standard_logging_guardrail_information": [_ENTRY]},
     "standard_logging_guardrail_information": [_ENTRY],
@@ -90,6 +91,11 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
     )
     session = identifier(payload.get("trace_id"))
     events = [_event(entry, context) | {"session_id": session} for entry in entries]
+    choices = at(payload, "response", "choices") or []
+    if len(choices) == 1:  # of several it is not known which one a guardrail looked at
+        for event in events:
+            if event["stage"] == "output":
+                event["finish_reason"] = word(choices[0].get("finish_reason"))
     return identified(events, identity, format_name=FORMAT.name)
 
 

@@ -19,6 +19,7 @@ TEXT = st.one_of(
     st.text(max_size=30),
     st.text('ab \\"/\n\t\u0000\u007fé日😀\ud83d\ude00', max_size=20),
     st.text("xyz", min_size=100, max_size=140),
+    st.text("aB1 .!-(жλنह字가ก…𝐀", min_size=50, max_size=80),
 )
 NUMERALS = st.one_of(
     st.floats(0, 1).map(repr),
@@ -81,7 +82,9 @@ def fitting(field: Field) -> st.SearchStrategy[str]:
         case Kind.version:
             return st.sampled_from(["1", "1", "1", "1.0", "1e0", "2", '"1"', "true"])
         case Kind.choice:
-            return st.sampled_from([f'"{word}"' for word in field.words] + ['""', '"nowhere"', '"a-word-of-17-byt"'])
+            return st.sampled_from(
+                [f'"{word}"' for word in field.spellings] + ['""', '"nowhere"', '"a-word-of-17-byt"']
+            )
         case Kind.flag:
             return st.sampled_from(["true", "false", "1"])
         case Kind.time:
@@ -115,7 +118,7 @@ def valid(field: Field) -> st.SearchStrategy[str]:
         case Kind.version:
             return st.just("1")
         case Kind.choice:
-            return st.sampled_from([f'"{word}"' for word in field.words] + ['""', "null"])
+            return st.sampled_from([f'"{word}"' for word in field.spellings] + ['""', "null"])
         case Kind.flag:
             return st.sampled_from(["true", "false", "null"])
         case Kind.time:
@@ -216,6 +219,7 @@ ORDINARY: list[dict[str, Any]] = [
     event(time="2026-01-01T00:00:00.123Z", stage="retrieval", score_semantics="label_confidence", verdict="deny"),
     event(time="2026-01-01T00:00:00+05:30", rules=["r\n1"], labels={"a": "b"}, refusal=True, turn=1, latency_ms=0.5),
     event(text='"quoted"\n\\ \u00e9 \U0001f600', category="日本語", score=None, unknown={"a": [1, {"b": "\n"}]}),
+    event(stage="output", finish_reason="tool_calls", script="latin", disorder=3, text="Да!"),
     event(fingerprint="0123456789ABCDEF", status="not_run", score=1, input_length=0, output_length=10**9, app=""),
 ]
 

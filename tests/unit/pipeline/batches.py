@@ -24,6 +24,9 @@ _DTYPES = {
     "output_length": np.int32,
     "rules": np.int32,
     "refusal": np.int8,
+    "script": np.int8,
+    "finish_reason": np.int8,
+    "disorder": np.int8,
 } | dict.fromkeys(("stage", "verdict", "action", "status", "score_kind", "semantics"), np.int8)
 _WORDS = ("guardrail", "guardrail_version", "category", "language", "app", "model", "model_version", "format")
 _ORDINARY = {
