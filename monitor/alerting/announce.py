@@ -6,6 +6,7 @@
 | finding_added, finding_upgraded, finding_continued | update | trigger |
 | still_going_on: found by a backfill, and not over now that judging has caught up | update | trigger |
 | finding_ended, all_ended | update | nothing |
+| typed: what fires together is of another type now | update | nothing |
 | notice_added (channels with ``notices: true``) | update | nothing |
 | acknowledged | acknowledge | nothing |
 | resolved | resolve | nothing |
@@ -38,7 +39,7 @@ TRIGGERS: Final = frozenset({What.opened, What.reopened})
 MORE_TROUBLE: Final = frozenset(
     {What.finding_added, What.finding_upgraded, What.finding_continued, What.still_going_on}
 )
-LESS_TROUBLE: Final = frozenset({What.finding_ended, What.all_ended})
+OF_INTEREST: Final = frozenset({What.finding_ended, What.all_ended, What.typed})
 OF_PEOPLE: Final[Mapping[str, Deed]] = {What.acknowledged: Deed.acknowledge, What.resolved: Deed.resolve}
 
 
@@ -97,7 +98,7 @@ def _deeds(what: What, knowing_it: frozenset[str], policy: AlertPolicy) -> dict[
         return dict.fromkeys(policy.channels(), Deed.trigger)
     if what in MORE_TROUBLE:
         return {name: Deed.update if name in knowing_it else Deed.trigger for name in policy.channels()}
-    if what in LESS_TROUBLE or what is What.notice_added:
+    if what in OF_INTEREST or what is What.notice_added:
         hearing = policy.channels(notices=what is What.notice_added)
         return {name: Deed.update for name in hearing if name in knowing_it}
     return {}

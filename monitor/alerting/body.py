@@ -43,6 +43,8 @@ def body(
             "title": incident.title,
             "guardrail": plain(incident.guardrail),
             "severity": incident.severity.value,
+            "trouble": _trouble(incident),
+            "trouble_rule": plain(incident.trouble_rule, longest=LONGEST_DETAIL),
             "status": incident.status.value,
             "opened_at": rfc3339(incident.opened_at_ms),
             "onset_at": rfc3339(incident.onset_low_ms),
@@ -68,6 +70,8 @@ def _finding(finding: Finding, phrases: Phrases) -> dict[str, object]:
         "id": plain(finding.id),
         "sentence": sentence(finding, phrases),
         "kind": finding.kind.value,
+        "trouble": _trouble(finding),
+        "trouble_rule": plain(finding.trouble_rule, longest=LONGEST_DETAIL),
         "guardrail_version": plain(finding.guardrail_version),
         "category": plain(finding.category),
         "stratum": plain(finding.stratum),
@@ -95,6 +99,10 @@ def _finding(finding: Finding, phrases: Phrases) -> dict[str, object]:
             for share in finding.attribution[:MOST_SHARES]
         ],
     }
+
+
+def _trouble(typed: Finding | Incident) -> str | None:
+    return None if typed.trouble is None else typed.trouble.value
 
 
 def _time(at_ms: int | None) -> str | None:

@@ -8,6 +8,7 @@
 | a page that had ended and goes on | entered; re-opens a resolved incident |
 | the same with new measurements | saved; nobody is told |
 | the very same, or a notice after its page | nothing |
+| any that changes the type of others that fire with it | they are saved; if its incident's type changes: entered |
 
 All of it happens inside the judge's transaction: finding, incident, timeline and outbox move together.
 """
@@ -22,7 +23,9 @@ from monitor.alerting import announce
 from monitor.alerting.grouping import SAME, Relation, relation
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.ports import AlertStore
+from monitor.alerting.retype import retype_company, typed
 from monitor.incidents import lifecycle
+from monitor.incidents.classify import leading
 from monitor.incidents.facts import facts
 from monitor.incidents.model import Finding, Incident, Kind, Status
 from monitor.incidents.severity import higher, severity_of
@@ -49,10 +52,16 @@ def respond(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPo
         StoreUnavailable: a person changed the incident at the same moment; run the transaction again.
     """
     known = store.finding(finding.id)
-    finding = msgspec.structs.replace(finding, incident_id=None if known is None else known.incident_id)
-    if known is not None and (known == finding or (known.kind is Kind.page and finding.kind is Kind.notice)):
-        return known
-    return _Response(store, now_ms=now_ms, policy=policy).take(known, finding)
+    if known is not None:
+        finding = msgspec.structs.replace(
+            finding, incident_id=known.incident_id, trouble=known.trouble, trouble_rule=known.trouble_rule
+        )
+        if known == finding or (known.kind is Kind.page and finding.kind is Kind.notice):
+            return known
+    else:
+        finding = msgspec.structs.replace(finding, incident_id=None)
+    response = _Response(store, now_ms=now_ms, policy=policy)
+    return response.take(known, typed(store, finding))
 
 
 def still_going_on(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPolicy) -> None:
@@ -89,6 +98,31 @@ class _Response:
         """Event time of what is being recorded; by it, history is told from the present."""
 
     def take(self, known: Finding | None, finding: Finding) -> Finding:
+        changed = retype_company(self._store, finding)
+        finding = self._respond(known, finding)
+        for incident_id in sorted({each.incident_id for each in (*changed, finding) if each.incident_id is not None}):
+            self._retype(lifecycle.locked(self._store, incident_id), finding)
+        return finding
+
+    def _retype(self, incident: Incident, finding: Finding) -> None:
+        """Its type by its pages as they are typed now; people's last word on a closed one stands."""
+        after = _of_type(incident, self._pages(incident))
+        if after != incident and incident.status is not Status.closed:
+            lifecycle.replace_stored(self._store, incident, after)
+            self._typed(incident, after, finding, silent=incident.status is Status.resolved)
+
+    def _typed(self, before: Incident, after: Incident, finding: Finding, *, silent: bool) -> None:
+        self._record(
+            after,
+            What.typed,
+            finding,
+            silent=silent,
+            was="" if before.trouble is None else before.trouble.value,
+            incident_trouble="" if after.trouble is None else after.trouble.value,
+            incident_rule=after.trouble_rule,
+        )
+
+    def _respond(self, known: Finding | None, finding: Finding) -> Finding:
         if finding.kind is Kind.notice:
             return self._notice(known, finding)
         self._happened_ms = _paged_at(finding)
@@ -127,6 +161,8 @@ class _Response:
         joined = self._with(incident, finding)
         finding = self._saved(finding, joined)
         self._record(joined, what, finding, why=why)
+        if joined.trouble is not incident.trouble:
+            self._typed(incident, joined, finding, silent=True)  # the message just written says it
         return finding
 
     def _opened(self, finding: Finding, *, why: Relation, again_ms: int | None) -> Finding:
@@ -138,6 +174,8 @@ class _Response:
             opened_at_ms=self._now_ms,
             onset_low_ms=finding.onset_low_ms,
             last_found_ms=_paged_at(finding),
+            trouble=finding.trouble,
+            trouble_rule=finding.trouble_rule,
         )
         finding = self._saved(finding, incident)
         self._record(incident, What.opened, finding, why=why)
@@ -201,6 +239,7 @@ class _Response:
             onset_low_ms=min(incident.onset_low_ms, finding.onset_low_ms),
             last_found_ms=max(incident.last_found_ms, _paged_at(finding)),
         )
+        after = _of_type(after, [*(page for page in self._pages(incident) if page.id != finding.id), finding])
         lifecycle.replace_stored(self._store, incident, after)
         return after
 
@@ -245,6 +284,14 @@ class _Response:
 
 
 _TELLS_OF_A_PAGE = frozenset({What.opened, What.finding_added, What.finding_upgraded, What.reopened})
+
+
+def _of_type(incident: Incident, pages: list[Finding]) -> Incident:
+    """The incident with the type that its pages give it; as it is where that is the same type by another rule."""
+    found = leading(pages)
+    if found is None or found.trouble is incident.trouble:
+        return incident
+    return msgspec.structs.replace(incident, trouble=found.trouble, trouble_rule=found.rule)
 
 
 def _paged_at(finding: Finding) -> int:

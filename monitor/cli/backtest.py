@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -100,6 +101,9 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "category": finding.category,
         "stratum": finding.stratum,
         "kind": finding.kind.value,
+        "trouble": plain["trouble"],
+        "trouble_rule": finding.trouble_rule,
+        "stage": finding.stage,
         "direction": finding.direction.value,
         "onset_low": finding.onset_low_ms,
         "onset_high": finding.onset_high_ms,
@@ -113,6 +117,12 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         },
         "incident": finding.incident_id,
     }
+
+
+def _types(findings: list[Finding]) -> list[str]:
+    """Which types were found, by which rules, the most frequent first."""
+    found = Counter((f.trouble.words, f.trouble_rule) for f in findings if f.trouble is not None)
+    return [f"{count} x {words}: {rule}" for (words, rule), count in found.most_common()]
 
 
 def _print_json(result: Replay) -> None:
@@ -130,11 +140,12 @@ def _print_text(result: Replay) -> None:
     console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
     summary = result.summary
     if result.findings:
-        table = Table("when", "kind", "guardrail", "what", "baseline", "current", "since", box=None)
+        table = Table("when", "kind", "type", "guardrail", "what", "baseline", "current", "since", box=None)
         for f in result.findings:
             table.add_row(
                 moment(f.detected_at_ms),
                 f.kind.value,
+                "-" if f.trouble is None else f.trouble.words,
                 f.guardrail,
                 f"{f.signal}/{f.question}" + (f" [{f.stratum}]" if f.stratum else ""),
                 f"{f.effect.baseline:.4g}",
@@ -142,6 +153,8 @@ def _print_text(result: Replay) -> None:
                 moment(f.onset_low_ms),
             )
         console.print(table)
+    for line in _types(result.findings):
+        console.print(line)
     console.print(
         f"{summary.events:,} events in {summary.ticks:,} ticks: {summary.pages} pages, "
         f"{summary.findings - summary.pages} notices, {summary.incidents} incidents. "

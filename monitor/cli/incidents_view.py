@@ -8,8 +8,9 @@ from typing import Final
 
 import click
 
-from monitor.incidents.model import Entry, Finding, Incident, Kind, Severity, Status
+from monitor.incidents.model import Entry, Finding, Incident, Kind, Severity, Status, Trouble
 from monitor.incidents.next_steps import next_steps
+from monitor.incidents.timeline import What
 from monitor.incidents.words import Phrases, incident_name, moment, number, plain, rfc3339, sentence, subject
 
 WIDTH: Final = 80
@@ -27,7 +28,7 @@ def table(incidents: Sequence[Incident]) -> str:
             f"{incident_name(incident.id):<9} {incident.status.value:<13} {severity} "
             f"{moment(incident.opened_at_ms):<21} {plain(incident.acknowledged_by or '-', longest=23)}"
         )
-        lines += _wrapped(incident.title, indent=10)
+        lines += _wrapped(_with_type(incident.trouble, incident.title), indent=10)
     return "\n".join(lines)
 
 
@@ -38,14 +39,15 @@ def finding_table(findings: Sequence[Finding], phrases: Phrases) -> str:
         incident = "-" if finding.incident_id is None else incident_name(finding.incident_id)
         state = _state(finding)
         lines.append(f"{moment(finding.detected_at_ms):<21} {finding.kind.value:<7} {state:<12} {incident}")
-        lines += _wrapped(f"{subject(finding)}: {sentence(finding, phrases)}", indent=4)
+        lines += _wrapped(_with_type(finding.trouble, f"{subject(finding)}: {sentence(finding, phrases)}"), indent=4)
     return "\n".join(lines)
 
 
 def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[Entry], *, phrases: Phrases) -> str:
     """All that a person needs to work on an incident."""
     severity = click.style(incident.severity.value, fg=_COLOURS[incident.severity], bold=True)
-    lines = [f"{incident_name(incident.id)}  {severity}  {_status(incident)}", *_wrapped(incident.title), ""]
+    lines = [f"{incident_name(incident.id)}  {severity}  {_status(incident)}", *_wrapped(incident.title)]
+    lines += [*_typed(incident), ""]
     for finding in sorted(findings, key=lambda finding: (finding.kind is Kind.notice, finding.detected_at_ms)):
         lines += [*_finding(finding, phrases), ""]
     steps = next_steps(incident, findings)
@@ -58,6 +60,16 @@ def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[En
     for entry in timeline:
         lines += _entry(entry)
     return "\n".join(lines)
+
+
+def _with_type(trouble: Trouble | None, text: str) -> str:
+    return text if trouble is None else f"[{trouble.words}] {text}"
+
+
+def _typed(typed: Incident | Finding) -> list[str]:
+    if typed.trouble is None:
+        return []
+    return _field("Type", f"{typed.trouble.words} ({plain(typed.trouble_rule, longest=400)})")
 
 
 def bars(finding: Finding) -> list[str]:
@@ -92,7 +104,7 @@ def _status(incident: Incident) -> str:
 def _finding(finding: Finding, phrases: Phrases) -> list[str]:
     heading = f"{finding.kind.value.capitalize()}: {subject(finding)}"
     lines = [click.style(line, bold=True) for line in _wrapped(heading)]
-    lines += _field("What", sentence(finding, phrases))
+    lines += _field("What", sentence(finding, phrases)) + _typed(finding)
     found = finding.paged_at_ms or finding.detected_at_ms
     lines += _field(
         "Since",
@@ -124,6 +136,9 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
 def _entry(entry: Entry) -> list[str]:
     head = f"{entry.seq:>4}  {rfc3339(entry.at_ms)[:19].replace('T', ' ')}  {plain(entry.actor, longest=24)}"
     lines = [f"{head}  {plain(entry.kind.replace('_', ' '), longest=20)}"]
+    if entry.kind == What.typed:
+        now, rule = entry.data.get("incident_trouble"), entry.data.get("incident_rule")
+        lines += _wrapped(plain(f"the incident is {now} now: {rule}".replace("_", " "), longest=4000), indent=6)
     for name in ("text", "sentence", "why"):
         said = entry.data.get(name)
         if isinstance(said, str):

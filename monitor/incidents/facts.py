@@ -21,6 +21,8 @@ def facts(finding: Finding, phrases: Phrases) -> dict[str, object]:
         "finding": plain(finding.id, longest=LONGEST_ID),
         "sentence": f"{subject(finding)}: {sentence(finding, phrases)}",
         "kind": finding.kind.value,
+        "trouble": None if finding.trouble is None else finding.trouble.value,
+        "trouble_rule": plain(finding.trouble_rule, longest=LONGEST_DETAIL),
         "signal": plain(finding.signal),
         "question": plain(finding.question),
         "onset_low_ms": finding.onset_low_ms,

@@ -34,6 +34,36 @@ class Promise(StrEnum):
     rule = "rule"
 
 
+class Trouble(StrEnum):
+    """What kind of trouble the findings that fire together speak of; the more specific one first."""
+
+    data_fault = "data_fault"
+    """The log contradicts itself or has stopped: what it says about anything else cannot be trusted."""
+    fail_open = "fail_open"
+    """Requests pass without the guardrail's judgement, or against it."""
+    spec_gaming = "specification_gaming"
+    """Answers look like refusals and deliver the harm all the same."""
+    guardrail_regression = "guardrail_regression"
+    """The guardrail judges the same traffic worse than it did."""
+    model_regression = "model_regression"
+    """Another version of the model, and its answers are worse."""
+    probing = "probing"
+    """Somebody feels for the edge of the guardrail's decision."""
+    attack_wave = "attack_wave"
+    """Many more attacks come in."""
+    output_shift = "output_shift"
+    """What the model answers has changed."""
+    benign_shift = "benign_traffic_shift"
+    """Other requests come in; the guardrail judges each kind of them as before."""
+    unclassified = "unclassified"
+    """No rule fits what fired; said as it is."""
+
+    @property
+    def words(self) -> str:
+        """As a person says it: ``attack wave``."""
+        return self.value.replace("_", " ")
+
+
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """How large the change is, in the signal's own unit (a mean of values in [0, 1]; a rate in events/s)."""
 
@@ -95,6 +125,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     offsets: dict[str, tuple[int, int]] = {}
     """Per partition, the half-open range of log offsets from the onset estimate to the alarm."""
     incident_id: int | None = None
+    stage: str = ""
+    """Where the guardrail sits; empty where the log does not say."""
+    trouble: Trouble | None = None
+    """Its type, by everything that fired together with it; None in records of versions that did not type."""
+    trouble_rule: str = ""
+    """The rule that typed it, as a sentence."""
 
 
 class Status(StrEnum):
@@ -134,6 +170,10 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_at_ms: int | None = None
     resolved_at_ms: int | None = None
     closed_at_ms: int | None = None
+    trouble: Trouble | None = None
+    """The most specific type among its pages."""
+    trouble_rule: str = ""
+    """The rule that typed that page."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from monitor.incidents.model import Entry, Finding, Incident, Severity, Status
+from monitor.incidents.model import Entry, Finding, Incident, Severity, Status, Trouble
 
 
 class ResponseStore(Protocol):
@@ -22,6 +22,9 @@ class ResponseStore(Protocol):
     ) -> Sequence[Finding]:
         """Newest first by detection, all or of one incident or kind."""
 
+    def findings_around(self, guardrail: str, *, from_ms: int, to_ms: int, limit: int = 1000) -> Sequence[Finding]:
+        """Of one guardrail, detected from ``from_ms`` on with an onset up to ``to_ms``; newest first by detection."""
+
     def new_incident(
         self,
         *,
@@ -32,6 +35,8 @@ class ResponseStore(Protocol):
         opened_at_ms: int,
         onset_low_ms: int,
         last_found_ms: int,
+        trouble: Trouble | None = None,
+        trouble_rule: str = "",
     ) -> Incident:
         """Store a new open incident and give it the next id."""
 

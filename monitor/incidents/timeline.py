@@ -38,6 +38,7 @@ class What(StrEnum):
     finding_ended = "finding_ended"
     finding_continued = "finding_continued"
     notice_added = "notice_added"
+    typed = "typed"
     found_by_backfill = "found_by_backfill"
     still_going_on = "still_going_on"
     all_ended = "all_ended"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from monitor.alerting.ports import Alerts, AlertStore, Notification
 from monitor.errors import StoreRefused
-from monitor.incidents.model import Entry, Finding, Incident, Severity, Status
+from monitor.incidents.model import Entry, Finding, Incident, Severity, Status, Trouble
 from monitor.storage.session import Database, insert_into
 from monitor.storage.tables import findings, incidents, outbox, timeline
 
@@ -45,6 +45,7 @@ class ResponseTransaction(AlertStore):
             "detected_at_ms": finding.detected_at_ms,
             "ended_at_ms": finding.ended_at_ms,
             "incident_id": finding.incident_id,
+            "trouble": finding.trouble,
             "document": msgspec.json.encode(finding).decode(),
         }
         statement = insert_into(self._connection, findings).values(id=finding.id, **values)
@@ -66,6 +67,17 @@ class ResponseTransaction(AlertStore):
             query = query.where(findings.c.kind == kind)
         return [_finding(row) for row in self._connection.execute(query)]
 
+    def findings_around(self, guardrail: str, *, from_ms: int, to_ms: int, limit: int = 1000) -> Sequence[Finding]:
+        """Of one guardrail, detected from ``from_ms`` on with an onset up to ``to_ms``; newest first by detection."""
+        at = findings.c
+        query = (
+            select(at.document)
+            .where(at.guardrail == guardrail, at.detected_at_ms >= from_ms, at.onset_low_ms <= to_ms)
+            .order_by(at.detected_at_ms.desc(), at.id)
+            .limit(limit)
+        )
+        return [_finding(row) for row in self._connection.execute(query)]
+
     def new_incident(
         self,
         *,
@@ -76,6 +88,8 @@ class ResponseTransaction(AlertStore):
         opened_at_ms: int,
         onset_low_ms: int,
         last_found_ms: int,
+        trouble: Trouble | None = None,
+        trouble_rule: str = "",
     ) -> Incident:
         """Store a new open incident with the next id.
 
@@ -96,6 +110,8 @@ class ResponseTransaction(AlertStore):
             opened_at_ms=opened_at_ms,
             onset_low_ms=onset_low_ms,
             last_found_ms=last_found_ms,
+            trouble=trouble,
+            trouble_rule=trouble_rule,
         )
         self._connection.execute(insert(incidents).values(msgspec.structs.asdict(incident)))
         return incident
@@ -177,7 +193,11 @@ def _finding(row: Row[Any]) -> Finding:
 
 def _incident(row: Row[Any]) -> Incident:
     values = dict(row._mapping)
-    named = {"status": Status(values["status"]), "severity": Severity(values["severity"])}
+    named = {
+        "status": Status(values["status"]),
+        "severity": Severity(values["severity"]),
+        "trouble": None if values["trouble"] is None else Trouble(values["trouble"]),
+    }
     return Incident(**(values | named))
 
 

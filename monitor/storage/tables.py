@@ -204,6 +204,8 @@ incidents: Final = Table(
     Column("acknowledged_at_ms", BigInteger),
     Column("resolved_at_ms", BigInteger),
     Column("closed_at_ms", BigInteger),
+    Column("trouble", SafeText),
+    Column("trouble_rule", SafeText, nullable=False, server_default=""),
 )
 
 findings: Final = Table(
@@ -218,6 +220,7 @@ findings: Final = Table(
     Column("ended_at_ms", BigInteger),
     Column("incident_id", BigInteger, ForeignKey("incidents.id"), index=True),
     Column("document", Text, nullable=False),
+    Column("trouble", SafeText),
 )
 
 timeline: Final = Table(

@@ -21,6 +21,7 @@ from monitor.incidents.model import (
     Severity,
     Share,
     Status,
+    Trouble,
 )
 from monitor.incidents.ports import ResponseStore
 from monitor.storage.stores import Stores
@@ -125,6 +126,35 @@ def test_incidents_are_numbered_without_gaps_also_after_a_rollback(stores: Store
         open_and_fail()
     with stores.alerts.transaction() as store:
         assert [first.id, opened(store).id, opened(store).id] == [1, 2, 3]
+
+
+def test_findings_of_a_guardrail_around_an_onset_come_back_newest_first(stores: Stores) -> None:
+    with stores.alerts.transaction() as store:
+        store.save_finding(a_finding("early", onset_low_ms=100, detected_at_ms=200))
+        store.save_finding(a_finding("in", onset_low_ms=900, detected_at_ms=1100))
+        store.save_finding(a_finding("also", onset_low_ms=950, detected_at_ms=1050))
+        store.save_finding(a_finding("late", onset_low_ms=2001, detected_at_ms=2100))
+        store.save_finding(a_finding("other", guardrail="injection", onset_low_ms=900, detected_at_ms=1100))
+        found = store.findings_around("toxicity", from_ms=1000, to_ms=2000)
+        assert [each.id for each in found] == ["in", "also"]
+        assert [each.id for each in store.findings_around("toxicity", from_ms=1000, to_ms=2000, limit=1)] == ["in"]
+
+
+def test_the_type_of_findings_and_incidents_is_kept(stores: Stores) -> None:
+    typed = {"trouble": Trouble.attack_wave, "trouble_rule": "more_unsafe: because"}
+    with stores.alerts.transaction() as store:
+        store.save_finding(a_finding("typed", stage="input", **typed))
+        store.save_finding(a_finding("untyped"))
+        incident = opened(store, **typed)
+        untyped = opened(store, key="k2")
+    with stores.alerts.transaction() as store:
+        assert store.finding("typed") == a_finding("typed", stage="input", **typed)
+        assert store.finding("untyped") == a_finding("untyped")
+        assert store.incident(incident.id) == incident
+        assert (incident.trouble, untyped.trouble) == (Trouble.attack_wave, None)
+        changed = msgspec.structs.replace(incident, trouble=Trouble.probing, trouble_rule="other")
+        assert store.update_incident(changed, expected=Status.open)
+        assert store.incident(incident.id) == changed
 
 
 def test_a_new_incident_is_open_and_comes_back_whole(stores: Stores) -> None:

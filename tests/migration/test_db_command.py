@@ -11,7 +11,11 @@ from sqlalchemy import text
 
 from monitor.cli.db import db
 from monitor.cli.options import Exit
+from monitor.storage import migrate
 from monitor.storage.session import open_database
+
+HEAD = max(path.name[:4] for path in (migrate.scripts_folder() / "versions").glob("[0-9]*.py"))
+"""The newest revision."""
 
 
 def run(*arguments: str, database: str) -> Result:
@@ -23,18 +27,18 @@ def test_a_database_from_nothing_to_checked(any_database_url: str) -> None:
     before = run("current", database=url)
     assert (before.exit_code, before.output.strip()) == (
         0,
-        "There is no schema yet, 0001 is needed: run `driftline db upgrade`.",
+        f"There is no schema yet, {HEAD} is needed: run `driftline db upgrade`.",
     )
-    assert run("upgrade", database=url).output == "Upgraded the schema from nothing to 0001.\n"
+    assert run("upgrade", database=url).output == f"Upgraded the schema from nothing to {HEAD}.\n"
     assert "Nothing to do" in run("upgrade", database=url).output
-    assert run("current", database=url).output == "The schema is 0001, as needed.\n"
+    assert run("current", database=url).output == f"The schema is {HEAD}, as needed.\n"
     assert run("check", database=url).output == "The tables are as expected.\n"
 
 
 def test_scripts_get_json(sqlite_url: str) -> None:
-    assert json.loads(run("upgrade", "--json", database=sqlite_url).output) == {"before": None, "after": "0001"}
+    assert json.loads(run("upgrade", "--json", database=sqlite_url).output) == {"before": None, "after": HEAD}
     answer = json.loads(run("current", "--json", database=sqlite_url).output)
-    assert answer == {"current": "0001", "head": "0001", "up_to_date": True}
+    assert answer == {"current": HEAD, "head": HEAD, "up_to_date": True}
     assert json.loads(run("check", "--json", database=sqlite_url).output) == {"differences": []}
 
 

@@ -71,6 +71,8 @@ def test_show_has_all_that_a_person_needs(judge: Judge, run: Run) -> None:
         "driftline incidents ack 1",
         "is the guardrail running",
         "finding added",
+        "Type fail open (not_judged: requests are not judged",
+        "the incident is fail open now: not judged: requests",
         "notified: chat, pager",
     ):
         assert part in text, part
@@ -81,7 +83,9 @@ def test_show_as_json_holds_incident_findings_and_timeline(judge: Judge, run: Ru
     assert told["incident"]["status"] == "open"
     assert told["possible"] == ["acknowledge", "resolve", "note"]
     assert {each["id"] for each in told["findings"]} == {"f1", "f2", "f3"}
-    assert [each["seq"] for each in told["timeline"]] == [1, 2, 3]
+    assert [each["seq"] for each in told["timeline"]] == [1, 2, 3, 4]
+    assert told["timeline"][2]["kind"] == "typed"
+    assert (told["incident"]["trouble"], told["timeline"][2]["data"]["was"]) == ("fail_open", "probing")
 
 
 def test_everything_fits_into_80_columns_and_has_no_colours_without_a_terminal(judge: Judge, run: Run) -> None:
@@ -147,15 +151,15 @@ def test_verify_finds_a_changed_word_and_a_cut_off_end(judge: Judge, run: Run, d
     head = judge.timeline(1)[-1]
     whole = run("verify", "1", "--head", f"{head.seq}:{head.hash}")
     assert whole.exit_code == 0
-    assert f"INC-1: 3 entries fit; the head is\n  3:{head.hash}" in whole.output
+    assert f"INC-1: 4 entries fit; the head is\n  4:{head.hash}" in whole.output
     with sqlite3.connect(database) as connection:
-        connection.execute("DELETE FROM timeline WHERE incident_id = 1 AND seq = 3")
+        connection.execute("DELETE FROM timeline WHERE incident_id = 1 AND seq = 4")
         connection.execute("UPDATE timeline SET data = replace(data, '14', '2') WHERE incident_id = 2")
     connection.close()
     assert run("verify", "1").exit_code == 0
     cut_off = run("verify", "1", "--head", f"{head.seq}:{head.hash}")
     assert cut_off.exit_code == 1
-    assert "BROKEN: entry 3 is not there, but a notification named it" in cut_off.output
+    assert "BROKEN: entry 4 is not there, but a notification named it" in cut_off.output
     everything = run("verify", "--json")
     assert everything.exit_code == 1
     broken = {each["incident"]: each["broken"] and each["broken"]["why"] for each in json.loads(everything.output)}

@@ -1,0 +1,65 @@
+"""Types of stored findings: of a new version, and of every finding that it fires together with.
+
+What a finding is depends on its company, and the company gathers as slower tests catch up. So whenever a finding is
+said, its own type and those of the findings that coincide with it are worked out anew, from the stored findings and
+their event times alone: in the end each has the type that its whole company gives it, in whatever order they came.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from monitor.incidents.classify import Typed, classify
+from monitor.incidents.coincide import WIDEST_GAP_MS, coincide, stretch
+from monitor.incidents.model import Finding
+from monitor.incidents.ports import ResponseStore
+
+UPGRADES_WITHIN_MS: Final = 86_400_000
+"""A notice that was detected this long before it became a page is still found by when it was detected."""
+MOST: Final = 1000
+"""Newest findings of a guardrail around an onset that are looked at."""
+
+
+def typed(store: ResponseStore, finding: Finding) -> Finding:
+    """The finding with the type that its company gives it; nothing is stored."""
+    return _as(finding, classify([finding, *_company(store, finding)]))
+
+
+def retype_company(store: ResponseStore, finding: Finding) -> list[Finding]:
+    """Work out anew what coincides with a finding, stored or about to be; those whose type changed, as stored now."""
+    company = _company(store, finding)
+    if not company:
+        return []
+    stretches = [stretch(each) for each in company]
+    low, high = min(low for low, _ in stretches), max(high for _, high in stretches)
+    stored = _around(store, finding.guardrail, low, high)
+    around = [finding, *(other for other in stored if other.id != finding.id)]
+    changed = []
+    for each in company:
+        beside = [other for other in around if other.id != each.id and coincide(each, other)]
+        after = _as(each, classify([each, *beside]))
+        if after != each:
+            store.save_finding(after)
+            changed.append(after)
+    return changed
+
+
+def _company(store: ResponseStore, finding: Finding) -> list[Finding]:
+    around = _around(store, finding.guardrail, *stretch(finding))
+    return [other for other in around if other.id != finding.id and coincide(finding, other)]
+
+
+def _around(store: ResponseStore, guardrail: str, from_ms: int, to_ms: int) -> list[Finding]:
+    found = store.findings_around(
+        guardrail,
+        from_ms=from_ms - WIDEST_GAP_MS - UPGRADES_WITHIN_MS,
+        to_ms=to_ms + WIDEST_GAP_MS,
+        limit=MOST,
+    )
+    return list(found)
+
+
+def _as(finding: Finding, found: Typed) -> Finding:
+    return msgspec.structs.replace(finding, trouble=found.trouble, trouble_rule=found.rule)

@@ -1,0 +1,327 @@
+"""What kind of trouble it is: a table of rules over everything that fired together; the first that fits counts.
+
+    classify(findings) -> Typed(trouble, rule)
+
+A finding is named here ``signal/question``. A rule asks for some names, forbids others, and may ask which of two
+moved more. It sees names, kinds, stages and effects only, never when something arrived, so the same findings are
+typed alike in every order. Where no rule fits the answer is `unclassified`, with what fired.
+
+Why the order: what makes the log itself unreliable comes first, then what says most by itself, then combinations, and
+last the harmless explanation, which needs that nothing else has fired.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+from monitor.incidents.model import Finding, Kind, Share, Trouble
+from monitor.incidents.words import plain
+
+MOSTLY: Final = 0.5
+"""A notice of which the traffic's mix explains more than half says nothing about behaviour."""
+MOST_NAMED: Final = 8
+"""Names in the sentence of an unclassified finding."""
+
+Names = tuple[str, ...]
+"""Patterns of ``signal/question``, as for :func:`fnmatch.fnmatchcase`."""
+
+TRAFFIC: Final[Names] = ("traffic_mix/*", "input_*/*", "category_mix/*")
+"""What comes in, apart from what is thought of it."""
+VOLUME: Final[Names] = ("coverage/volume_rise", "coverage/volume_fall")
+REPEATED: Final[Names] = ("repetition/*", "campaign/*")
+CROWDING: Final[Names] = ("boundary_proximity/near_threshold",)
+MORE_UNSAFE: Final[Names] = ("verdict_mix/adverse_rise",)
+FEWER_UNSAFE: Final[Names] = ("verdict_mix/adverse_fall",)
+BYPASS: Final[Names] = ("layer_bypass/bypass_rise",)
+ANSWERS: Final[Names] = ("output_*/*",)
+VERSIONS: Final[Names] = ("release_delta/*", "evals/*")
+ENTRY_STAGES: Final = frozenset({"", "input", "retrieval", "tool"})
+"""Stages at which what comes in is judged; a log that names no stage is taken to be about the input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """What a rule sees of one finding."""
+
+    name: str
+    """``signal/question``."""
+    page: bool
+    stage: str
+    size: float
+    """How far it has moved: the larger of current / baseline and its inverse; infinite from or to zero."""
+    by_mix: bool
+    """Whether mostly the traffic's mix explains it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One line of the table.
+
+    Attributes:
+        name: unique.
+        trouble: what it names.
+        sentence: why, for the person who is paged.
+        any_of: at least one of these has fired.
+        also_any_of: and at least one of these.
+        none_of: and none of these.
+        no_page_but: no page has fired but of these; None does not ask.
+        behaves: no notice has fired that the mix of the traffic does not explain, but of these; None does not ask.
+        outgrows: what any_of names moved at least as much as what fired of these.
+        stages: at which ``any_of`` counts; None: at any.
+    """
+
+    name: str
+    trouble: Trouble
+    sentence: str
+    any_of: Names
+    also_any_of: Names = ()
+    none_of: Names = ()
+    no_page_but: Names | None = None
+    behaves: Names | None = None
+    outgrows: Names = ()
+    stages: frozenset[str] | None = None
+
+    def fits(self, fired: Sequence[Fired]) -> bool:
+        """Whether everything that it asks for is so."""
+        asked = [each for each in fired if self.stages is None or each.stage in self.stages]
+        return (
+            _any(asked, self.any_of)
+            and (not self.also_any_of or _any(fired, self.also_any_of))
+            and not _any(fired, self.none_of)
+            and (self.no_page_but is None or not any(f.page and not _is(f, self.no_page_but) for f in fired))
+            and (self.behaves is None or all(f.page or f.by_mix or _is(f, self.behaves) for f in fired))
+            and (not self.outgrows or _size(asked, self.any_of) >= _size(fired, self.outgrows))
+        )
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(
+        name="contradictory_log",
+        trouble=Trouble.data_fault,
+        sentence="scores, thresholds and verdicts contradict each other: first find out which of them is wrong",
+        any_of=("contradictions/*",),
+    ),
+    Rule(
+        name="silent_log",
+        trouble=Trouble.data_fault,
+        sentence="no guardrail says anything: the log, or what writes it, has stopped",
+        any_of=("coverage/source_silent",),
+    ),
+    Rule(
+        name="not_judged",
+        trouble=Trouble.fail_open,
+        sentence="requests are not judged (errors, timeouts, skipped, silent); nothing says that they are held back",
+        any_of=("coverage/not_run_rise", "coverage/silence"),
+    ),
+    Rule(
+        name="not_enforced",
+        trouble=Trouble.fail_open,
+        sentence="requests judged unsafe are let through all the same",
+        any_of=("verdict_mix/denied_but_allowed",),
+    ),
+    Rule(
+        name="refusal_in_name_only",
+        trouble=Trouble.spec_gaming,
+        sentence="more answers look like refusals and are judged harmful all the same",
+        any_of=("spec_gaming/*_rise",),
+    ),
+    Rule(
+        name="wrong_by_people",
+        trouble=Trouble.guardrail_regression,
+        sentence="people who looked at the requests find more of the guardrail's verdicts wrong",
+        any_of=("labels_*/*_rise",),
+    ),
+    Rule(
+        name="model_release",
+        trouble=Trouble.model_regression,
+        sentence="a new version of the model does worse than the approved one",
+        any_of=("release_delta/*model*", "evals/*"),
+    ),
+    Rule(
+        name="guardrail_release",
+        trouble=Trouble.guardrail_regression,
+        sentence="a new version of the guardrail does worse than the approved one on the same kinds of requests",
+        any_of=("release_delta/*",),
+        none_of=ANSWERS,
+    ),
+    Rule(
+        name="release_changes_answers",
+        trouble=Trouble.model_regression,
+        sentence="a version has changed, and with it what the model answers",
+        any_of=VERSIONS,
+        also_any_of=ANSWERS,
+    ),
+    Rule(
+        name="variants_at_the_edge",
+        trouble=Trouble.probing,
+        sentence="near-duplicates come back and scores crowd the threshold: variants are tried out at the edge",
+        any_of=CROWDING,
+        also_any_of=REPEATED,
+        outgrows=MORE_UNSAFE,
+    ),
+    Rule(
+        name="crowding_outgrows_denials",
+        trouble=Trouble.probing,
+        sentence="scores crowd the threshold more than denials have grown: somebody feels for the edge",
+        any_of=CROWDING,
+        outgrows=(*MORE_UNSAFE, *FEWER_UNSAFE),
+    ),
+    Rule(
+        name="weaker_on_the_same_traffic",
+        trouble=Trouble.guardrail_regression,
+        sentence="fewer requests are judged unsafe, and nothing says that other requests come in",
+        any_of=FEWER_UNSAFE,
+        none_of=TRAFFIC,
+    ),
+    Rule(
+        name="first_layer_weaker",
+        trouble=Trouble.guardrail_regression,
+        sentence="the next layer catches more of what the first lets pass; nothing says that other requests come in",
+        any_of=BYPASS,
+        none_of=(*TRAFFIC, *REPEATED, *MORE_UNSAFE),
+    ),
+    Rule(
+        name="attack_passes_a_layer",
+        trouble=Trouble.attack_wave,
+        sentence="other requests come in, and more of what the first layer lets pass is caught by the next",
+        any_of=BYPASS,
+    ),
+    Rule(
+        name="more_unsafe_and_another_kind",
+        trouble=Trouble.attack_wave,
+        sentence="more requests are judged unsafe, and they are of another kind than before or alike each other",
+        any_of=MORE_UNSAFE,
+        also_any_of=(*TRAFFIC, *REPEATED, *VOLUME, *CROWDING),
+        stages=ENTRY_STAGES,
+    ),
+    Rule(
+        name="more_unsafe",
+        trouble=Trouble.attack_wave,
+        sentence="more of what comes in is judged unsafe by the same version of the guardrail",
+        any_of=MORE_UNSAFE,
+        stages=ENTRY_STAGES,
+    ),
+    Rule(
+        name="attack_marks",
+        trouble=Trouble.attack_wave,
+        sentence="more requests bear the marks of attacks (rules hit), whatever their scores say",
+        any_of=("input_rules/*_rise",),
+    ),
+    Rule(
+        name="variants",
+        trouble=Trouble.probing,
+        sentence="the same request comes back in variants: somebody, or something automated, tries them out",
+        any_of=("repetition/*_rise", "campaign/*_rise"),
+    ),
+    Rule(
+        name="worse_answers",
+        trouble=Trouble.output_shift,
+        sentence="more answers of the model are judged unsafe",
+        any_of=MORE_UNSAFE,
+        stages=frozenset({"output"}),
+    ),
+    Rule(
+        name="other_answers",
+        trouble=Trouble.output_shift,
+        sentence="the model's answers have changed in length, refusals, ending, language or format",
+        any_of=(*ANSWERS, "spec_gaming/any_change"),
+    ),
+    Rule(
+        name="scores_of_answers",
+        trouble=Trouble.output_shift,
+        sentence="the scores or verdicts of the model's answers have changed",
+        any_of=("score_shift/*", "category_mix/*", "verdict_mix/any_change"),
+        none_of=("traffic_mix/*",),
+        stages=frozenset({"output"}),
+    ),
+    Rule(
+        name="other_requests",
+        trouble=Trouble.benign_shift,
+        sentence="other requests come in, and nothing says that each kind of them is judged otherwise than before",
+        any_of=TRAFFIC,
+        no_page_but=("traffic_mix/*",),
+        behaves=(*TRAFFIC, *VOLUME, "score_shift/any_change"),
+    ),
+    Rule(
+        name="more_or_less_traffic",
+        trouble=Trouble.benign_shift,
+        sentence="only the amount of traffic has changed",
+        any_of=VOLUME,
+        no_page_but=(),
+        behaves=VOLUME,
+    ),
+    Rule(
+        name="other_statuses",
+        trouble=Trouble.fail_open,
+        sentence="which requests the guardrail judges at all has changed",
+        any_of=("coverage/any_change",),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The kind of trouble, and why."""
+
+    trouble: Trouble
+    rule: str
+    """As a person reads it: the rule's name and its sentence."""
+
+
+def classify(findings: Iterable[Finding]) -> Typed:
+    """The type of findings that fire together, whatever their order."""
+    fired = sorted({_fired(finding) for finding in findings}, key=lambda each: (each.name, each.stage, each.page))
+    for rule in RULES:
+        if rule.fits(fired):
+            return Typed(rule.trouble, f"{rule.name}: {rule.sentence}")
+    names = list(dict.fromkeys(plain(each.name) for each in fired))
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return Typed(Trouble.unclassified, f"no rule combines what fired: {', '.join(names[:MOST_NAMED])}{more}")
+
+
+def leading(pages: Sequence[Finding]) -> Typed | None:
+    """The type of an incident: the most specific one of its pages; None where none is typed."""
+    order = list(Trouble)
+    typed = [(order.index(page.trouble), page.detected_at_ms, page.id, page) for page in pages if page.trouble]
+    if not typed:
+        return None
+    page = min(typed, key=lambda each: each[:3])[3]
+    return Typed(page.trouble or Trouble.unclassified, page.trouble_rule)
+
+
+def _fired(finding: Finding) -> Fired:
+    return Fired(
+        name=f"{finding.signal}/{finding.question}",
+        page=finding.kind is Kind.page,
+        stage=finding.stage,
+        size=_moved(finding.effect.baseline, finding.effect.current),
+        by_mix=_share_of_mix(finding.attribution) > MOSTLY,
+    )
+
+
+def _moved(baseline: float, current: float) -> float:
+    if baseline == current:
+        return 1.0
+    if min(baseline, current) <= 0:
+        return math.inf
+    return max(current / baseline, baseline / current)
+
+
+def _share_of_mix(shares: Iterable[Share]) -> float:
+    return max((share.share for share in shares if share.what == "mix"), default=0.0)
+
+
+def _is(fired: Fired, names: Names) -> bool:
+    return any(fnmatchcase(fired.name, name) for name in names)
+
+
+def _any(fired: Iterable[Fired], names: Names) -> bool:
+    return any(_is(each, names) for each in fired)
+
+
+def _size(fired: Iterable[Fired], names: Names) -> float:
+    return max((each.size for each in fired if _is(each, names)), default=0.0)

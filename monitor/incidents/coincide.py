@@ -1,0 +1,32 @@
+"""Which findings fire together: their evidence comes from the same stretch of the log, or nearly so.
+
+    F   [onset ========== found]
+    G              [onset == found]            overlaps: together
+    H                            [onset = found]          a gap shorter than F is long: together
+    I                                                         [onset = found]  too far away
+
+The stretch of a finding runs from the earliest onset to the moment at which it was found. A slow test finds the same
+trouble later than a quick one and knows its onset less well, so a gap of at most the longer stretch is allowed, up to
+:data:`WIDEST_GAP_MS`. Event times alone decide, so it does not matter how a replay is cut into steps.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from monitor.incidents.model import Finding
+
+WIDEST_GAP_MS: Final = 30 * 60_000
+"""As for incidents: troubles further apart than half an hour are two."""
+
+
+def stretch(finding: Finding) -> tuple[int, int]:
+    """Event times between which the finding's evidence lies, epoch milliseconds."""
+    return finding.onset_low_ms, max(finding.onset_low_ms, finding.detected_at_ms, finding.paged_at_ms or 0)
+
+
+def coincide(one: Finding, other: Finding) -> bool:
+    """Whether two findings fire together; symmetric."""
+    (a, b), (c, d) = stretch(one), stretch(other)
+    gap = max(a, c) - min(b, d)
+    return gap <= min(WIDEST_GAP_MS, max(b - a, d - c))
