@@ -81,11 +81,19 @@ def powers(told_: Told) -> list[str]:
     return out
 
 
+def _missing(told_: Told) -> list[str]:
+    """What could not be asked, and why."""
+    return [
+        f"{name}: {what} not asked: {why}" for name, says in told_.unavailable().items() for what, why in says.items()
+    ]
+
+
 def report(told_: Told) -> dict[str, object]:
     """A replay as scripts read it."""
     return {
         "rows": [dict(zip(HEADS, row, strict=True)) for row in rows(told_)],
         "power": powers(told_),
+        "unavailable": told_.unavailable(),
         "musts": [{"about": v.about, "must": v.must, "held": v.held, "found": v.found} for v in verdicts(told_)],
         "events": told_.replay.summary.events,
         "seconds": round(told_.replay.summary.seconds, 1),
@@ -97,7 +105,7 @@ def report(told_: Told) -> dict[str, object]:
                 "kind": s.finding.kind.value,
                 "stratum": s.finding.stratum,
                 "trouble": s.trouble,
-                "rule": getattr(s.finding, "trouble_rule", ""),
+                "rule": s.finding.trouble_rule,
                 "requests": s.requests,
                 "minutes": round(s.minutes, 1),
                 "after_end": s.after_end,
@@ -116,7 +124,7 @@ def _print(told_: Told) -> None:
     for row in rows(told_):
         table.add_row(*row)
     console.print(table)
-    for line in powers(told_):
+    for line in [*powers(told_), *_missing(told_)]:
         console.print(line)
     for verdict in verdicts(told_):
         found = "" if verdict.held else f" (found: {verdict.found})"

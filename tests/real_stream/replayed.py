@@ -14,7 +14,7 @@ from tests.real_stream.sightings import Sighting, sightings
 from tests.real_stream.stream import ANSWERS, Span, Stream
 
 Layout = Literal["one", "keyed", "scattered"]
-"""One partition; several, keyed by conversation; several, record by record in turn."""
+"""One partition; several, keyed by conversation; several, without a key."""
 PARTITIONS = 3
 BUDGET = {"pages": 1, "per": "month", "notices": 1, "notices_per": "day"}
 """The defaults of a newcomer."""
@@ -31,6 +31,12 @@ class Told:
     def of(self, place: int) -> list[Sighting]:
         """What was seen of a stretch; of -1 what is false."""
         return [sighting for sighting in self.sightings if sighting.place == place]
+
+    def unavailable(self) -> dict[str, dict[str, str]]:
+        """Guardrail -> signal or question -> why it is not asked. Nothing that is missing may be silent."""
+        assessor = self.replay.judge.assessor
+        units = [] if assessor is None else assessor.fleet.state.units
+        return {unit.unit.guardrail: dict(unit.epoch.unavailable) for unit in units if unit.epoch is not None}
 
 
 def told(stream: Stream, *, layout: Layout = "one") -> Told:

@@ -45,7 +45,7 @@ class Sighting:
     @property
     def trouble(self) -> str:
         """How it was typed."""
-        return str(getattr(self.finding, "trouble", None) or "")
+        return "" if self.finding.trouble is None else self.finding.trouble.value
 
 
 def seen_at_ms(finding: Finding) -> int:

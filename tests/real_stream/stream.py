@@ -52,11 +52,11 @@ class Stream(msgspec.Struct, frozen=True):
         return [MemoryRecord(value, key=key.encode(), timestamp_ms=time) for time, key, value in self.lines]
 
     def partitions(self, count: int, *, keyed: bool) -> list[list[MemoryRecord]]:
-        """Spread by conversation, as producers should; or record by record in turn, as some do."""
+        """Spread by conversation, as producers should; or by event, as those do that set no key."""
         out: list[list[MemoryRecord]] = [[] for _ in range(count)]
-        for i, record in enumerate(self.partition()):
-            place = int(hashlib.blake2b(record.key or b"", digest_size=4).hexdigest(), 16) if keyed else i
-            out[place % count].append(record)
+        for record in self.partition():
+            key = record.key if keyed else record.value
+            out[int(hashlib.blake2b(key or b"", digest_size=4).hexdigest(), 16) % count].append(record)
         return out
 
 
