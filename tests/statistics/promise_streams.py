@@ -22,7 +22,7 @@ from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
 from monitor.pipeline.state import JudgeState
 
-BOUNDARY, VERDICT, COVERAGE = SIGNALS
+BOUNDARY, VERDICT, COVERAGE = (s for s in SIGNALS if s.name in ("boundary_proximity", "verdict_mix", "coverage"))
 MONTH_MS = 30 * 86_400_000
 
 
