@@ -53,6 +53,19 @@ def test_dispersion_of_independent_events_is_one_in_99_of_100_baselines():
     assert np.mean(np.array(designs) > 1) < 0.02
 
 
+def test_a_rare_event_in_a_thin_tick_is_no_wander_and_a_slow_wander_of_thin_ticks_is_seen():
+    rng, x = np.random.default_rng(2), np.array([0.0, 1.0])
+
+    def widened(rate: float, swing: float) -> bool:
+        events = rng.poisson(2.0, 800)
+        rates = rate * (1 + swing * np.repeat([1.0, -1.0], 400))
+        hits = rng.binomial(events, rates)
+        return dispersion(np.stack([events - hits, hits], axis=1).astype(float), x)[1] > 0
+
+    assert np.mean([widened(0.005, 0.0) for _ in range(500)]) < 0.02
+    assert np.mean([widened(0.1, 0.8) for _ in range(200)]) > 0.8
+
+
 def test_a_busier_stream_detects_less_and_a_larger_budget_too():
     def smallest(events, spend):
         return minimum_detectable(0.01, events_per_day=events, spend_per_day=spend)
