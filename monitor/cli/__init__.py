@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "count": ("monitor.cli.run:count", "Count only: one of several workers of a consumer group."),
     "judge": ("monitor.cli.run:judge", "Judge and notify only: beside separate counting workers."),
     "demo": ("monitor.cli.demo:demo", "Show an attack being noticed, on this machine, without set-up."),
+    "try": ("monitor.cli.try_:try_", "Try it on a log of yours: what is in it, what would have paged, settings."),
     "backtest": ("monitor.cli.backtest:backtest", "Replay recorded logs: what would have been found, and when."),
     "baseline": ("monitor.cli.baseline:baseline", "Show, propose and approve what counts as normal."),
     "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),

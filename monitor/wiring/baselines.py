@@ -38,6 +38,11 @@ class LevelView:
     minimum_detectable: float | None
     """Nearest mean that would be found within a day at the window's traffic and an even share of the budget."""
     reason: str
+    margin: float | None = None
+    """Relative distance from the level that a drift must exceed; as wide as the baseline's own wander, if that is
+    wider than the usual one."""
+    wander: float | None = None
+    """How much the ticks' own means scatter around the rate beyond chance, relative to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +163,17 @@ def approve(store: JudgeStore, baseline_id: int, *, actor: str, reason: str) -> 
         return transaction.save_baseline(approved)
 
 
-def views(store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline]) -> Iterator[BaselineView]:
-    """Each baseline with its levels, read off the counts of its window (or those kept with it)."""
+def views(
+    store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline], *, streams: int = 1
+) -> Iterator[BaselineView]:
+    """Each baseline with its levels, read off the counts of its window (or those kept with it).
+
+    Args:
+        store: holds the counts.
+        rule: how they are judged.
+        baselines: which.
+        streams: how many share the budget.
+    """
     slices = store.slices()
     for baseline in baselines:
         own = slices_counted_with(baseline.unit, slices)
@@ -172,14 +186,14 @@ def views(store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline]) -> 
             events=window.events,
             strata=window.strata,
             homogeneous=agrees_with_itself(window),
-            levels=list(_levels(window, rule, ticks=baseline.to_tick - baseline.from_tick)),
+            levels=list(_levels(window, rule, ticks=baseline.to_tick - baseline.from_tick, streams=streams)),
         )
 
 
-def _levels(window: Window, rule: JudgeRule, *, ticks: int) -> Iterator[LevelView]:
+def _levels(window: Window, rule: JudgeRule, *, ticks: int, streams: int) -> Iterator[LevelView]:
     per_day = window.events / max(1, ticks) * DAY_MS / rule.tick_ms
     questions = sum(len(signal.questions) for signal in SIGNALS)
-    spend_per_day = rule.pages * DAY_MS / rule.page_period_ms / questions
+    spend_per_day = rule.pages * DAY_MS / rule.page_period_ms / questions / max(1, streams)
     for s, signal in enumerate(SIGNALS):
         for q, question in enumerate(signal.questions):
             names: dict[str, Any] = {
@@ -204,6 +218,8 @@ def _levels(window: Window, rule: JudgeRule, *, ticks: int) -> Iterator[LevelVie
                 limit=test.limit,
                 minimum_detectable=None if np.isnan(smallest) else smallest,
                 reason=test.whole.reason.value,
+                margin=test.whole.margin,
+                wander=test.whole.wander,
             )
 
 

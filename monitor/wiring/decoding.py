@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -16,6 +16,7 @@ from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.events.formats.mapping import mapping_format
 from monitor.events.formats.reader import CANONICAL, Reader
 from monitor.events.formats.registry import BY_NAME, ENVELOPES, FORMATS
+from monitor.events.formats.threshold_filler import ThresholdFiller
 from monitor.events.formats.thresholds import Thresholds
 from monitor.ingestion.files import FileSource
 from monitor.settings import load_settings
@@ -26,15 +27,26 @@ AUTO = "auto"
 _LOG = structlog.stdlib.get_logger("driftline.formats")
 
 
-def block_decoder(settings: Settings, vocabulary: Vocabulary, key: bytes) -> BlockDecoder:
-    """Decoder of ``source.format``; with ``canonical`` there is nothing between the records and the scanner."""
+def block_decoder(
+    settings: Settings, vocabulary: Vocabulary, key: bytes, *, reader: Reader | None = None
+) -> BlockDecoder:
+    """Decoder of ``source.format``; with ``canonical`` there is nothing between the records and the scanner.
+
+    Args:
+        settings: format, thresholds, limits.
+        vocabulary: where words get their codes.
+        key: of the fingerprints.
+        reader: of other formats, in place of the one of the settings.
+    """
     limits = settings.limits
-    canonical = Decoder(vocabulary, key, max_bytes=limits.record_bytes, max_depth=limits.depth)
+    canonical: BlockDecoder = Decoder(vocabulary, key, max_bytes=limits.record_bytes, max_depth=limits.depth)
+    if settings.source.thresholds:
+        canonical = ThresholdFiller(canonical, Thresholds.parse(settings.source.thresholds))
     if settings.source.format == CANONICAL:
         return canonical
     return FormatDecoder(
         canonical,
-        reader_of(settings.source, max_depth=limits.depth),
+        reader or reader_of(settings.source, max_depth=limits.depth),
         max_bytes=limits.record_bytes,
         auto=settings.source.format == AUTO,
         on_format=lambda partition, name, why: _LOG.info(
@@ -43,10 +55,10 @@ def block_decoder(settings: Settings, vocabulary: Vocabulary, key: bytes) -> Blo
     )
 
 
-def reader_of(source: Source, *, max_depth: int) -> Reader:
-    """Reader of ``source.format``."""
+def reader_of(source: Source, *, max_depth: int, kind: Callable[..., Reader] = Reader) -> Reader:
+    """Reader of ``source.format``; of a kind of its own for those who look over its shoulder."""
     context = Context(thresholds=Thresholds.parse(source.thresholds or ()))
-    return Reader(_formats(source), ENVELOPES, context, max_depth=max_depth)
+    return kind(_formats(source), ENVELOPES, context, max_depth=max_depth)
 
 
 def reader_for(name: str, config: Path | None) -> Reader:

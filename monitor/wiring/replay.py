@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from monitor.alerting.respond import respond
 from monitor.clock import ManualClock
 from monitor.events.batch import Vocabulary
+from monitor.events.formats.decoder import BlockDecoder
 from monitor.incidents.model import Finding, Incident, Kind
 from monitor.ingestion.deadletter import CountedDeadLetters
 from monitor.ingestion.source import Source
 from monitor.ingestion.worker import Worker
 from monitor.pipeline.judge import Judge, Step
-from monitor.pipeline.ports import Tally
+from monitor.pipeline.ports import JudgeStore, Tally
 from monitor.pipeline.signals import LAYOUT
 from monitor.pipeline.slices import SliceTable
 from monitor.settings.model import Settings
@@ -26,6 +27,7 @@ from monitor.wiring import translate
 from monitor.wiring.decoding import block_decoder
 
 IN_MEMORY = "sqlite://"
+DecoderOf = Callable[[Settings, Vocabulary, bytes], BlockDecoder]
 
 
 @dataclass(slots=True)
@@ -54,6 +56,8 @@ class Replay:
     summary: Summary
     dead_letters: CountedDeadLetters
     judge: Judge
+    stores: Stores
+    """Counts, baselines, findings; closed once :func:`replayed` is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,27 +76,60 @@ def replay(
     on_progress: Callable[[Tally], None] | None = None,
     timer: Callable[[], float] = time.perf_counter,
 ) -> Replay:
-    """Read a source to its end and judge everything in it.
+    """As :func:`replayed`, for whoever wants no more than what was found."""
+    with replayed(source, settings, on_progress=on_progress, timer=timer) as done:
+        return done
+
+
+@contextmanager
+def replayed(
+    source: Source,
+    settings: Settings,
+    *,
+    on_progress: Callable[[Tally], None] | None = None,
+    timer: Callable[[], float] = time.perf_counter,
+    decoder_of: DecoderOf = block_decoder,
+) -> Iterator[Replay]:
+    """Read a source to its end and judge everything in it; inside, the counts can be looked at and judged again.
 
     Args:
         source: one that ends.
         settings: budget, ticks, baseline and limits are taken from here; its own source and database are not touched.
         on_progress: called with what each step counted.
         timer: seconds, for the summary.
+        decoder_of: makes the decoder, for those who look over its shoulder.
     """
     began = timer()
-    with _assembled(source, settings) as parts:
+    with _assembled(source, settings, decoder_of) as parts:
         summary = _run(parts, on_progress)
         judged, first = parts.stores.judge.judged_before(), parts.stores.judge.first_tick()
-        with parts.stores.alerts.transaction() as store:
-            findings = sorted(store.findings(limit=1_000_000), key=lambda f: (f.detected_at_ms, f.id))
-            incidents = sorted(store.incidents(limit=1_000_000), key=lambda incident: incident.id)
+        findings, incidents = found_in(parts.stores)
         summary.ticks = 0 if judged is None or first is None else judged - first
         summary.findings = len(findings)
         summary.pages = sum(1 for finding in findings if finding.kind is Kind.page)
         summary.incidents = len(incidents)
         summary.seconds = timer() - began
-        return Replay(findings, incidents, summary, parts.dead_letters, parts.judge)
+        yield Replay(findings, incidents, summary, parts.dead_letters, parts.judge, parts.stores)
+
+
+def found_in(stores: Stores) -> tuple[list[Finding], list[Incident]]:
+    """All findings in order of detection, and all incidents."""
+    with stores.alerts.transaction() as store:
+        findings = sorted(store.findings(limit=1_000_000), key=lambda f: (f.detected_at_ms, f.id))
+        incidents = sorted(store.incidents(limit=1_000_000), key=lambda incident: incident.id)
+    return findings, incidents
+
+
+def judge_of(stores: JudgeStore, settings: Settings) -> Judge:
+    """The judge of a replay: alone, without snapshots, telling nobody."""
+    policy = dataclasses.replace(translate.alert_policy(settings), routes=())
+    return Judge(
+        stores,
+        translate.judge_rule(settings),
+        lambda store, finding, now_ms: respond(store, finding, now_ms=now_ms, policy=policy),
+        holder="replay",
+        snapshot_ticks=2**62,
+    )
 
 
 def _run(parts: _Parts, on_progress: Callable[[Tally], None] | None) -> Summary:
@@ -124,17 +161,16 @@ def _add(summary: Summary, tally: Tally) -> None:
 
 
 @contextmanager
-def _assembled(source: Source, settings: Settings) -> Iterator[_Parts]:
+def _assembled(source: Source, settings: Settings, decoder_of: DecoderOf) -> Iterator[_Parts]:
     clock = ManualClock()
     vocabulary = Vocabulary.bounded(guardrails=settings.limits.guardrails)
     dead_letters = CountedDeadLetters()
-    policy = dataclasses.replace(translate.alert_policy(settings), routes=())  # nobody is told of a replay
     limits = settings.limits
     with open_stores(IN_MEMORY, layout=LAYOUT) as stores:
         worker = Worker(
             lambda _: source,  # files have no gaps
             stores.counts,
-            block_decoder(settings, vocabulary, secrets.token_bytes(32)),
+            decoder_of(settings, vocabulary, secrets.token_bytes(32)),
             dead_letters,
             SliceTable(vocabulary, units=limits.units, strata_per_unit=limits.strata_per_unit, slices=limits.slices),
             translate.count_rule(settings),
@@ -144,11 +180,4 @@ def _assembled(source: Source, settings: Settings) -> Iterator[_Parts]:
             commit_interval_ms=2**62,
             timer=time.perf_counter,
         )
-        judge = Judge(
-            stores.judge,
-            translate.judge_rule(settings),
-            lambda store, finding, now_ms: respond(store, finding, now_ms=now_ms, policy=policy),
-            holder="replay",
-            snapshot_ticks=2**62,
-        )
-        yield _Parts(worker, judge, stores, clock, dead_letters)
+        yield _Parts(worker, judge_of(stores.judge, settings), stores, clock, dead_letters)

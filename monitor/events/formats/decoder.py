@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch
-from monitor.events.decode import Decoded, Decoder
+from monitor.events.decode import Decoded
 from monitor.events.formats import cloudevents_binary
 from monitor.events.formats.format import Identity
 from monitor.events.formats.reader import Reader
@@ -54,7 +54,7 @@ class FormatDecoder:
 
     def __init__(
         self,
-        canonical: Decoder,
+        canonical: BlockDecoder,
         reader: Reader,
         *,
         max_bytes: int,

@@ -1,0 +1,215 @@
+"""Sentences and figures that the terminal and the report of ``driftline try`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from monitor.incidents.model import Finding
+from monitor.incidents.words import moment, number, plain, sentence, subject
+from monitor.pipeline.signals import SIGNALS
+from monitor.wiring.learn_thresholds import LearnedLine
+from monitor.wiring.trial import BudgetTrial, Missing, StreamTrial, Trial
+
+PHRASES = {(signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions}
+NOT_ALLOWED = ("flag", "deny", "modify")
+
+
+def answer(trial: Trial) -> str:
+    """This would have paged you N times."""
+    if trial.from_ms is None:
+        return "Nothing in this log could be read, so nothing could have paged you."
+    watched = sum(1 for one in trial.streams if one.baseline is not None)
+    pages, notices = len(trial.pages), len(trial.shown) - len(trial.pages)
+    said = "never have paged you" if pages == 0 else f"have paged you {_times(pages)}"
+    if not watched:
+        return f"{length(trial.days)} are too short to judge anything: no stream has enough events for a baseline."
+    incidents = f", in {_count(len(trial.incidents), 'incident')}" if pages else ""
+    return f"In {length(trial.days)} this would {said}{incidents}, with {_count(notices, 'notice')} on the side."
+
+
+def length(days: float) -> str:
+    """``3.5 days``, ``4 hours``, ``12 minutes``."""
+    for size, name in ((1.0, "day"), (1 / 24, "hour"), (1 / 1440, "minute")):
+        if days >= 2 * size or (days >= size and name == "minute"):
+            return f"{days / size:.3g} {name}s"
+    return f"{days * 86_400:.0f} seconds"
+
+
+def span(trial: Trial) -> str:
+    """From when to when."""
+    if trial.from_ms is None or trial.to_ms is None:
+        return "no event with a time"
+    return f"{moment(trial.from_ms)} to {moment(trial.to_ms)}, {length(trial.days)}"
+
+
+def name_of(one: StreamTrial) -> str:
+    """``prompt-injection (jailbreak) 2.3.1``."""
+    unit = one.stream.unit
+    category = f" ({plain(unit.category)})" if unit.category else ""
+    version = f" {plain(unit.guardrail_version)}" if unit.guardrail_version else ""
+    return f"{plain(unit.guardrail) or '(no name)'}{category}{version}"
+
+
+def share(part: int, whole: int) -> str:
+    """``1.2 %``."""
+    return "" if not whole else "0" if not part else f"{number(100 * part / whole)} %"
+
+
+def not_allowed(one: StreamTrial) -> str:
+    """Share of verdicts other than allow."""
+    verdicts = one.stream.verdicts
+    known = sum(count for name, count in verdicts.items() if name != "none")
+    return share(sum(verdicts.get(name, 0) for name in NOT_ALLOWED), known) if known else "no verdicts"
+
+
+def not_run(one: StreamTrial) -> str:
+    """Share of events in which the guardrail did not judge."""
+    statuses = one.stream.statuses
+    return share(one.stream.events - statuses.get("ok", 0), one.stream.events)
+
+
+def score(one: StreamTrial) -> str:
+    """Kind and semantics."""
+    unit = one.stream.unit
+    if not one.stream.scored:
+        return "no score"
+    return f"{unit.score_kind}, {unit.semantics}" if unit.semantics != "p_unsafe" else unit.score_kind
+
+
+def threshold(one: StreamTrial) -> str:
+    """Value and where it comes from."""
+    if one.stream.unit.threshold_milli < 0:
+        return "none" if one.stream.scored else ""
+    return f"{one.stream.unit.threshold_milli / 1000:g}, {one.threshold_from}"
+
+
+def contradictions(one: StreamTrial) -> str:
+    """Verdicts that score and threshold do not bear out."""
+    parts = [
+        f"{count:,} {what}"
+        for count, what in ((one.stream.allowed_above, "allowed above"), (one.stream.stopped_below, "stopped below"))
+        if count
+    ]
+    return ", ".join(parts) + " the threshold" if parts else ""
+
+
+def short_of(missing: Missing) -> str:
+    """What a stream lacks for a baseline, and when it would be enough."""
+    lacks = []
+    if missing.events:
+        lacks.append(f"{missing.events:,} more events")
+    if missing.ticks:
+        lacks.append(f"events in {missing.ticks:,} more ticks")
+    if not lacks:
+        return "enough events, but no stretch of them whose halves agree: is there an incident in it?"
+    when = "" if missing.days is None else f", {length(missing.days)} more at this traffic"
+    unsettled = "; what came before does not agree with itself" if missing.unsettled else ""
+    return f"needs {' and '.join(lacks)}{when}{unsettled}"
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """One question of one stream, for a table."""
+
+    question: str
+    normal: str
+    pages: str
+    within_a_day: str
+    why: str
+
+
+def level_rows(one: StreamTrial) -> Iterator[LevelRow]:
+    """What a stream would be held to."""
+    if one.baseline is None:
+        return
+    for level in one.baseline.levels:
+        asked = f"{level.signal}/{level.question}"
+        if level.limit is None or level.rate is None:
+            yield LevelRow(asked, "", "not tested", "", level.reason)
+            continue
+        sign = ">" if level.direction == "rise" else "<"
+        smallest = "nothing" if level.minimum_detectable is None else f"{sign} {level.minimum_detectable:.3g}"
+        margin = "" if level.margin is None else f"margin {level.margin:.0%}; "
+        yield LevelRow(asked, f"{level.rate:.3g}", f"{sign} {level.limit:.3g}", smallest, margin + level.reason)
+
+
+def learned_sentence(one: LearnedLine) -> str:
+    """A threshold that was learned, or why not."""
+    name = plain(one.name, longest=120)
+    if one.line is None or one.learned is None:
+        return f"{name}: none learned: {one.reason}"
+    found = one.learned
+    return (
+        f"{plain(one.line, longest=160)} ({found.confidence:.0%} interval {one.low:.4g} to {one.high:.4g}, from "
+        f"{found.allowed:,} allowed and {found.adverse:,} adverse verdicts, {found.contradicting:,} against it)"
+    )
+
+
+def finding_title(finding: Finding) -> str:
+    """Where and what."""
+    return f"{subject(finding)}: {sentence(finding, PHRASES)}"
+
+
+def budget_words(one: BudgetTrial, trial: Trial) -> str:
+    """What changes with this budget."""
+    base = next(other for other in trial.budgets if other.factor == 1.0)
+    if one is base:
+        return "proposed"
+    gone = [page for page in base.pages if not any(_same(page, other) for other in one.pages)]
+    new = [page for page in one.pages if not any(_same(page, other) for other in base.pages)]
+    moved = [
+        ((_paged(other) - _paged(page)) / 1000)
+        for page in base.pages
+        for other in one.pages
+        if _same(page, other) and _paged(other) != _paged(page)
+    ]
+    said = [f"{_count(len(new), 'page')} more" if new else "", f"{_count(len(gone), 'page')} fewer" if gone else ""]
+    if moved:
+        way = "later" if sum(moved) > 0 else "earlier"
+        said.append(f"{_count(len(moved), 'page')} up to {max(map(abs, moved)):,.0f} s {way}")
+    return ", ".join(part for part in said if part) or "the same pages at the same time"
+
+
+def dropped(trial: Trial) -> Sequence[str]:
+    """Fields that are taken away at the border, by format."""
+    return [
+        f"{name}: {', '.join(plain(path) for path, _ in seen.dropped.most_common(12))}"
+        + (f" and {len(seen.dropped) - 12} more" if len(seen.dropped) > 12 else "")
+        for name, seen in trial.formats.items()
+        if seen.dropped
+    ]
+
+
+def unreadable(trial: Trial) -> Iterator[str]:
+    """Records that could not be read, by reason."""
+    for reason, count in sorted(trial.replay.summary.rejected.items()):
+        first = trial.replay.dead_letters.first[reason][0]
+        where = f"{plain(first.partition)}:{first.offset}"
+        yield f"{reason}: {count:,}; the first at {where}: {plain(first.detail, longest=200)}"
+
+
+def _same(one: Finding, other: Finding) -> bool:
+    """The same question of the same stream, at the same time."""
+    if (one.guardrail, one.guardrail_version, one.category, one.signal, one.question) != (
+        other.guardrail,
+        other.guardrail_version,
+        other.category,
+        other.signal,
+        other.question,
+    ):
+        return False
+    ever = 2**62
+    return one.onset_low_ms <= (other.ended_at_ms or ever) and other.onset_low_ms <= (one.ended_at_ms or ever)
+
+
+def _paged(finding: Finding) -> int:
+    return finding.paged_at_ms or finding.detected_at_ms
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
