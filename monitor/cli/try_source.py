@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from monitor.errors import SettingsError
-from monitor.ingestion.files import STANDARD_INPUT, FileSource
+from monitor.ingestion.files import STANDARD_INPUT, FileSource, standard_input
 from monitor.ingestion.tape import Tape
 
 if TYPE_CHECKING:
@@ -69,8 +68,7 @@ def readable(
 
 def _file(log: str, tree: dict[str, Any]) -> Readable:
     opened: list[FileSource] = []
-    # Unbuffered: a read of a pipe returns what is there instead of waiting for a full chunk.
-    tape = Tape(open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)) if log == STANDARD_INPUT else None
+    tape = Tape(standard_input()) if log == STANDARD_INPUT else None
 
     def again() -> Source | None:
         if tape is None:
@@ -101,9 +99,7 @@ def _topic(log: str, tree: dict[str, Any], *, max_events: int, since_ms: int | N
     opened: list[KafkaRange] = []
 
     def again() -> Source | None:
-        source = KafkaRange(
-            options, max_records=max_events, since_ms=since_ms, range_of=opened[0] if opened else None
-        )
+        source = KafkaRange(options, max_records=max_events, since_ms=since_ms, like=opened[0] if opened else None)
         opened.append(source)
         return source
 

@@ -116,8 +116,7 @@ class FileSource:
 
     def _open(self, path: str) -> tuple[Stream, int | None]:
         if path == STANDARD_INPUT:
-            # Unbuffered: a read of a pipe returns what is there instead of waiting for a full chunk.
-            return Stream(self._stdin or open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)), None
+            return Stream(self._stdin or standard_input()), None
         try:
             return open_stream(Path(path)), Path(path).stat().st_size
         except OSError as error:
@@ -154,6 +153,11 @@ class FileSource:
                 "or was cut; give it another name to read it from the start"
             )
         return block
+
+
+def standard_input() -> IO[bytes]:
+    """Unbuffered: a read of a pipe returns what is there instead of waiting for a full chunk."""
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
 
 
 def _names(paths: Sequence[str]) -> dict[str, str]:

@@ -67,12 +67,12 @@ class KafkaSource:
         """
         if self._consumer is not None:
             raise RuntimeError("the source is started already")
-        with _border():
+        with border():
             self._consumer = KafkaConsumer(
                 **self._settings.client_settings(), partition_assignment_strategy=[CooperativeStickyAssignor]
             )
         try:
-            with _border():
+            with border():
                 missing = [t for t in self._settings.topics if not self._consumer.partitions_for_topic(t)]
                 if missing:
                     raise SourceRefused(
@@ -89,7 +89,7 @@ class KafkaSource:
     def poll(self, *, timeout_s: float, behind: str | None = None) -> Polled:
         """The next blocks; claims new partitions and gives back lost ones on the way."""
         now = self._clock.now_ms()
-        with _border():
+        with border():
             self._membership.settle()
             blocks = self._read(int(timeout_s * 1000))
             caught_up = self._caught_up(blocks, now)
@@ -98,7 +98,7 @@ class KafkaSource:
 
     def partitions(self) -> frozenset[str]:
         """All partitions of the topics, also those that other members own."""
-        with _border():
+        with border():
             return frozenset(
                 partition_name(TopicPartition(topic, number))
                 for topic in self._settings.topics
@@ -207,7 +207,7 @@ class KafkaSource:
 
 
 @contextmanager
-def _border() -> Iterator[None]:
+def border() -> Iterator[None]:
     """Every error of the client leaves as one of ours."""
     try:
         yield

@@ -76,11 +76,11 @@ def _learned(name: str, streams: Sequence[Unjudged], highest: float) -> LearnedL
     one = streams[0]
     if len(streams) > 1:
         return LearnedLine(
-            **nothing, reason=f"{len(streams)} categories share one line of {one.format}; set it by hand"
+            name=name, reason=f"{len(streams)} categories share one line of {one.format}; set it by hand"
         )
     if not (one.allowed.sum() + one.adverse.sum()):
         return LearnedLine(
-            **nothing, reason="the scores come without verdicts: where to draw the line is yours to say"
+            name=name, reason="the scores come without verdicts: where to draw the line is yours to say"
         )
     try:
         found = learn(one.scores, one.allowed, one.adverse, level=one.level)

@@ -220,6 +220,8 @@ class Survey:
         seen.why = seen.why or why
 
     def _note(self, found: Recognised, events: list[Event]) -> None:
+        if found.format is None:
+            return  # canonical in an envelope: what is of no other format is counted as canonical anyway
         self.seen(found.name, 1, found.why)
         for event in events:
             guardrail = event.get("guardrail")

@@ -1,8 +1,8 @@
 """Thresholds of the settings for canonical events that carry none.
 
 Readers of other formats place a threshold themselves, on their vendor's scale; what comes with a threshold is left as
-it is. A canonical score is between 0 and 1, and so is its threshold; where the score is inverted, so is the threshold,
-and its line reads ``relevance <= 0.7``.
+it is. A canonical score is between 0 and 1. Where it is inverted, so is its threshold, and the line in the settings
+reads ``relevance <= 0.7``.
 """
 
 from __future__ import annotations
