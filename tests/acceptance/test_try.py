@@ -73,7 +73,9 @@ def test_a_threshold_is_learned_from_the_verdicts_and_used(tried: dict[str, Any]
     assert began <= probing["detected_at"] <= began + HOUR_MS / 4
     picture = probing["picture"]
     assert picture["level"] < max(value for value in picture["values"] if value is not None)
-    assert picture["start_ms"] < probing["onset_low"] < picture["start_ms"] + picture["step_ms"] * len(picture["values"])
+    assert (
+        picture["start_ms"] < probing["onset_low"] < picture["start_ms"] + picture["step_ms"] * len(picture["values"])
+    )
 
 
 def test_the_settings_it_writes_are_valid_and_find_the_same(log: Path, tried: dict[str, Any]) -> None:
@@ -151,7 +153,11 @@ def test_a_hostile_name_stays_a_name(tmp_path: Path) -> None:
 
 def test_a_log_that_is_too_short_says_what_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "short.jsonl"
-    path.write_bytes(b"".join(record.value + b"\n" for record in records(Story(records=300, start_ms=START_MS, length_ms=HOUR_MS // 4))))
+    path.write_bytes(
+        b"".join(
+            record.value + b"\n" for record in records(Story(records=300, start_ms=START_MS, length_ms=HOUR_MS // 4))
+        )
+    )
     found = driftline_json("try", path)
     assert (found["pages"], found["events"]) == (0, 300)
     for stream in found["streams"]:
