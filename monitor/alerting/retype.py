@@ -12,14 +12,14 @@ from typing import Final
 import msgspec
 
 from monitor.incidents.classify import Typed, classify
-from monitor.incidents.coincide import WIDEST_GAP_MS, coincide, stretch
-from monitor.incidents.model import Finding
+from monitor.incidents.coincide import WIDEST_GAP_MS, concerns, stretch
+from monitor.incidents.model import EVERY_GUARDRAIL, Finding
 from monitor.incidents.ports import ResponseStore
 
 UPGRADES_WITHIN_MS: Final = 86_400_000
 """A notice that was detected this long before it became a page is still found by when it was detected."""
 MOST: Final = 1000
-"""Newest findings of a guardrail around an onset that are looked at."""
+"""Newest findings around an onset that are looked at."""
 
 
 def typed(store: ResponseStore, finding: Finding) -> Finding:
@@ -28,17 +28,15 @@ def typed(store: ResponseStore, finding: Finding) -> Finding:
 
 
 def retype_company(store: ResponseStore, finding: Finding) -> list[Finding]:
-    """Work out anew what coincides with a finding, stored or about to be; those whose type changed, as stored now."""
-    company = _company(store, finding)
-    if not company:
+    """Work out anew what a finding, stored or about to be, has a say in; those whose type changed, as stored now."""
+    around = _around(store, [finding])
+    swayed = [other for other in around if other.id != finding.id and concerns(finding, other)]
+    if not swayed:
         return []
-    stretches = [stretch(each) for each in company]
-    low, high = min(low for low, _ in stretches), max(high for _, high in stretches)
-    stored = _around(store, finding.guardrail, low, high)
-    around = [finding, *(other for other in stored if other.id != finding.id)]
+    company = [finding, *(other for other in _around(store, swayed) if other.id != finding.id)]
     changed = []
-    for each in company:
-        beside = [other for other in around if other.id != each.id and coincide(each, other)]
+    for each in swayed:
+        beside = [other for other in company if other.id != each.id and concerns(other, each)]
         after = _as(each, classify([each, *beside]))
         if after != each:
             store.save_finding(after)
@@ -47,15 +45,17 @@ def retype_company(store: ResponseStore, finding: Finding) -> list[Finding]:
 
 
 def _company(store: ResponseStore, finding: Finding) -> list[Finding]:
-    around = _around(store, finding.guardrail, *stretch(finding))
-    return [other for other in around if other.id != finding.id and coincide(finding, other)]
+    return [other for other in _around(store, [finding]) if other.id != finding.id and concerns(other, finding)]
 
 
-def _around(store: ResponseStore, guardrail: str, from_ms: int, to_ms: int) -> list[Finding]:
+def _around(store: ResponseStore, findings: list[Finding]) -> list[Finding]:
+    """Whatever may concern one of these."""
+    stretches = [stretch(each) for each in findings]
+    names = {each.guardrail for each in findings}
     found = store.findings_around(
-        guardrail,
-        from_ms=from_ms - WIDEST_GAP_MS - UPGRADES_WITHIN_MS,
-        to_ms=to_ms + WIDEST_GAP_MS,
+        None if EVERY_GUARDRAIL in names else [*sorted(names), EVERY_GUARDRAIL],
+        from_ms=min(low for low, _ in stretches) - WIDEST_GAP_MS - UPGRADES_WITHIN_MS,
+        to_ms=max(high for _, high in stretches) + WIDEST_GAP_MS,
         limit=MOST,
     )
     return list(found)

@@ -71,6 +71,7 @@ class Rule:
         no_page_but: no page has fired but of these; None does not ask.
         behaves: no notice has fired that the mix of the traffic does not explain, but of these; None does not ask.
         outgrows: what any_of names moved at least as much as what fired of these.
+        paged: only pages count for ``any_of``.
         stages: at which ``any_of`` counts; None: at any.
     """
 
@@ -83,11 +84,16 @@ class Rule:
     no_page_but: Names | None = None
     behaves: Names | None = None
     outgrows: Names = ()
+    paged: bool = False
     stages: frozenset[str] | None = None
 
     def fits(self, fired: Sequence[Fired]) -> bool:
         """Whether everything that it asks for is so."""
-        asked = [each for each in fired if self.stages is None or each.stage in self.stages]
+        asked = [
+            each
+            for each in fired
+            if (self.stages is None or each.stage in self.stages) and (each.page or not self.paged)
+        ]
         return (
             _any(asked, self.any_of)
             and (not self.also_any_of or _any(fired, self.also_any_of))
@@ -139,20 +145,21 @@ RULES: Final[tuple[Rule, ...]] = (
         name="model_release",
         trouble=Trouble.model_regression,
         sentence="a new version of the model does worse than the approved one",
-        any_of=("release_delta/*model*", "evals/*"),
+        any_of=("release_delta/model_version", "evals/*"),
+        paged=True,
     ),
     Rule(
         name="guardrail_release",
         trouble=Trouble.guardrail_regression,
         sentence="a new version of the guardrail does worse than the approved one on the same kinds of requests",
-        any_of=("release_delta/*",),
-        none_of=ANSWERS,
+        any_of=("release_delta/guardrail_version",),
+        paged=True,
     ),
     Rule(
         name="release_changes_answers",
         trouble=Trouble.model_regression,
-        sentence="a version has changed, and with it what the model answers",
-        any_of=VERSIONS,
+        sentence="the version of the model has changed, and with it what it answers",
+        any_of=("release_delta/model_version",),
         also_any_of=ANSWERS,
     ),
     Rule(
@@ -244,7 +251,7 @@ RULES: Final[tuple[Rule, ...]] = (
         sentence="other requests come in, and nothing says that each kind of them is judged otherwise than before",
         any_of=TRAFFIC,
         no_page_but=("traffic_mix/*",),
-        behaves=(*TRAFFIC, *VOLUME, "score_shift/any_change"),
+        behaves=(*TRAFFIC, *VOLUME, *VERSIONS, "score_shift/any_change"),
     ),
     Rule(
         name="more_or_less_traffic",

@@ -1,4 +1,4 @@
-"""Which findings fire together: their evidence comes from the same stretch of the log, or nearly so.
+"""Which findings fire together: those that concern each other and have their evidence at the same time, or nearly so.
 
     F   [onset ========== found]
     G              [onset == found]            overlaps: together
@@ -14,10 +14,33 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitor.incidents.model import Finding
+from monitor.incidents.model import EVERY_GUARDRAIL, Finding
 
 WIDEST_GAP_MS: Final = 30 * 60_000
 """As for incidents: troubles further apart than half an hour are two."""
+
+
+TRAFFIC: Final = "traffic_mix"
+ATTACKS: Final = frozenset({"boundary_proximity", "verdict_mix", "repetition", "campaign", "layer_bypass"})
+"""Signals by which any guardrail may say that a change of the traffic is an attack."""
+ALONE: Final = frozenset({"source_silent"})
+"""A quiet night comes before many a morning: it says nothing about what is found then."""
+
+
+def concerns(other: Finding, finding: Finding) -> bool:
+    """Whether ``other`` has a say in what ``finding`` is.
+
+    Findings of one guardrail have. Who asks concerns all guardrails; what the traffic is (no guardrail's own)
+    is said by every guardrail's signs of an attack.
+    """
+    if other.question in ALONE or finding.question in ALONE:
+        return False
+    related = (
+        other.guardrail == finding.guardrail
+        or (other.guardrail == EVERY_GUARDRAIL and other.signal == TRAFFIC)
+        or (finding.guardrail == EVERY_GUARDRAIL and other.signal in ATTACKS)
+    )
+    return related and coincide(other, finding)
 
 
 def stretch(finding: Finding) -> tuple[int, int]:
@@ -26,7 +49,7 @@ def stretch(finding: Finding) -> tuple[int, int]:
 
 
 def coincide(one: Finding, other: Finding) -> bool:
-    """Whether two findings fire together; symmetric."""
+    """Whether two findings have their evidence at the same time; symmetric."""
     (a, b), (c, d) = stretch(one), stretch(other)
     gap = max(a, c) - min(b, d)
     return gap <= min(WIDEST_GAP_MS, max(b - a, d - c))

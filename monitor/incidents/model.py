@@ -7,8 +7,12 @@ the service's clock.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
+
+EVERY_GUARDRAIL: Final = "(all guardrails)"
+"""Stands for the guardrail in findings about the traffic itself, which is no guardrail's."""
 
 
 class Kind(StrEnum):

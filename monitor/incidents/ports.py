@@ -22,8 +22,10 @@ class ResponseStore(Protocol):
     ) -> Sequence[Finding]:
         """Newest first by detection, all or of one incident or kind."""
 
-    def findings_around(self, guardrail: str, *, from_ms: int, to_ms: int, limit: int = 1000) -> Sequence[Finding]:
-        """Of one guardrail, detected from ``from_ms`` on with an onset up to ``to_ms``; newest first by detection."""
+    def findings_around(
+        self, guardrails: Sequence[str] | None, *, from_ms: int, to_ms: int, limit: int = 1000
+    ) -> Sequence[Finding]:
+        """Of these guardrails or of all, detected from ``from_ms`` on with an onset up to ``to_ms``; newest first."""
 
     def new_incident(
         self,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.rate import RateReason, expected_events, silence, volume
-from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise
+from monitor.incidents.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Promise
 from monitor.pipeline.describe import finding_id
 from monitor.pipeline.ports import Slice
 from monitor.pipeline.rule import JudgeRule
@@ -29,7 +29,7 @@ WINDOWS: Final = 288
 VOLUME_TAIL: Final = 1e-6
 VOLUME_RATIO: Final = 3.0
 """Daily seasons move traffic by less than three from one day's windows to the next."""
-SOURCE: Final = "(all guardrails)"
+SOURCE: Final = EVERY_GUARDRAIL
 
 
 def advance_rules(

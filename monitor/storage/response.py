@@ -67,15 +67,19 @@ class ResponseTransaction(AlertStore):
             query = query.where(findings.c.kind == kind)
         return [_finding(row) for row in self._connection.execute(query)]
 
-    def findings_around(self, guardrail: str, *, from_ms: int, to_ms: int, limit: int = 1000) -> Sequence[Finding]:
-        """Of one guardrail, detected from ``from_ms`` on with an onset up to ``to_ms``; newest first by detection."""
+    def findings_around(
+        self, guardrails: Sequence[str] | None, *, from_ms: int, to_ms: int, limit: int = 1000
+    ) -> Sequence[Finding]:
+        """Of these guardrails or of all, detected from ``from_ms`` on with an onset up to ``to_ms``; newest first."""
         at = findings.c
         query = (
             select(at.document)
-            .where(at.guardrail == guardrail, at.detected_at_ms >= from_ms, at.onset_low_ms <= to_ms)
+            .where(at.detected_at_ms >= from_ms, at.onset_low_ms <= to_ms)
             .order_by(at.detected_at_ms.desc(), at.id)
             .limit(limit)
         )
+        if guardrails is not None:
+            query = query.where(at.guardrail.in_(guardrails))
         return [_finding(row) for row in self._connection.execute(query)]
 
     def new_incident(

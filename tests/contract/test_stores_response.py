@@ -135,9 +135,11 @@ def test_findings_of_a_guardrail_around_an_onset_come_back_newest_first(stores: 
         store.save_finding(a_finding("also", onset_low_ms=950, detected_at_ms=1050))
         store.save_finding(a_finding("late", onset_low_ms=2001, detected_at_ms=2100))
         store.save_finding(a_finding("other", guardrail="injection", onset_low_ms=900, detected_at_ms=1100))
-        found = store.findings_around("toxicity", from_ms=1000, to_ms=2000)
+        found = store.findings_around(["toxicity"], from_ms=1000, to_ms=2000)
         assert [each.id for each in found] == ["in", "also"]
-        assert [each.id for each in store.findings_around("toxicity", from_ms=1000, to_ms=2000, limit=1)] == ["in"]
+        assert [each.id for each in store.findings_around(["toxicity"], from_ms=1000, to_ms=2000, limit=1)] == ["in"]
+        every = store.findings_around(None, from_ms=1000, to_ms=2000)
+        assert [each.id for each in every] == ["in", "other", "also"]
 
 
 def test_the_type_of_findings_and_incidents_is_kept(stores: Stores) -> None:

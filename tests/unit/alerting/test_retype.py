@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from monitor.incidents import lifecycle
-from monitor.incidents.model import Finding, Trouble
+from monitor.incidents.model import EVERY_GUARDRAIL, Finding, Trouble
 from tests.unit.alerting.record import HOUR, MINUTE, T0, Judge, ended, notice, page, sqlite_stores
 
 CROWDING = page("f1")
@@ -93,6 +93,30 @@ def test_what_fired_at_another_time_or_at_another_guardrail_has_no_say(judge: Ju
     judge.finds(page("late", onset=T0 + 3 * HOUR, signal="coverage", question="not_run_rise"))
     judge.finds(page("other", guardrail="toxicity", signal="coverage", question="not_run_rise"))
     assert stored(judge) == {"f1": "probing", "late": "fail_open", "other": "fail_open"}
+
+
+def test_who_asks_concerns_every_guardrail_and_signs_of_an_attack_at_any_of_them_concern_who_asks(
+    judge: Judge,
+) -> None:
+    surge = notice("mix", guardrail=EVERY_GUARDRAIL, signal="traffic_mix", question="mix_change")
+    judge.finds(surge)
+    judge.finds(page("fall", guardrail="toxicity", signal="verdict_mix", question="any_change"))
+    assert stored(judge) == {"mix": "unclassified", "fall": "unclassified"}
+    judge.finds(page("wave", signal="verdict_mix", question="adverse_rise"))
+    judge.finds(page("open", guardrail="pii", signal="coverage", question="not_run_rise"))
+    assert stored(judge)["mix"] == "attack_wave"
+    assert stored(judge)["open"] == "fail_open"
+    with judge.stores.alerts.transaction() as store:
+        wave = store.finding("wave")
+    assert wave is not None
+    assert wave.trouble_rule.startswith("more_unsafe_and_another_kind: ")
+
+
+def test_a_quiet_night_says_nothing_about_the_morning(judge: Judge) -> None:
+    judge.finds(notice("night", guardrail=EVERY_GUARDRAIL, signal="coverage", question="source_silent"))
+    judge.finds(notice("mix", guardrail=EVERY_GUARDRAIL, signal="traffic_mix", question="mix_change"))
+    judge.finds(DENIALS)
+    assert stored(judge) == {"night": "data_fault", "mix": "attack_wave", "f2": "attack_wave"}
 
 
 def test_the_end_of_a_finding_and_the_same_version_again_leave_the_type_alone(judge: Judge) -> None:
