@@ -234,6 +234,13 @@ class Metrics:
         self.findings = self._counter(
             "driftline_findings_total", "findings", "findings, by kind: notice or page", labels=("kind",), most=8
         )
+        self.contradictions = self._counter(
+            "driftline_contradictions_total",
+            "events",
+            "events whose verdict contradicts their own score and threshold",
+            labels=("guardrail",),
+            most=1000,
+        )
         self.spend = self._counter(
             "driftline_spend_total", "false alarms", "false-alarm budget spent, by kind", labels=("kind",), most=8
         )

@@ -161,6 +161,9 @@ def _print_text(result: Replay) -> None:
         f"{summary.dead_lettered:,} dead-lettered, {summary.late:,} late, {summary.duplicates:,} duplicates. "
         f"{summary.seconds:.1f} s."
     )
+    for guardrail, count in sorted(summary.contradictions.items()):
+        if count:
+            console.print(f"  {guardrail}: {count:,} verdicts contradict their own score and threshold")
     for reason, count in sorted(summary.rejected.items()):
         first = result.dead_letters.first[reason][0]
         console.print(f"  {reason}: {count:,}; the first at {first.partition}:{first.offset}: {first.detail}")

@@ -73,6 +73,10 @@ def test(file: Path, name: str, config: Path | None, records: int, as_json: bool
         return
     for place, one in enumerate(explained, 1):
         _show(place, one)
+    contradictions = sum(len(one.contradictions) for one in explained)
+    if contradictions:
+        events = sum(len(one.events) for one in explained)
+        click.echo(f"{contradictions} of {events} events contradict themselves: verdict against score and threshold")
     for share in _shares(explained):
         click.echo(f"{share['share']:.0%} {share['format']}: {share['why']}")
 
@@ -95,6 +99,8 @@ def _show(place: int, one: Explained) -> None:
         click.echo("  event")
         for field, value in event.items():
             click.echo(f"    {field}: {value}")
+    for contradiction in one.contradictions:
+        click.echo(f"  contradiction: {contradiction}")
     if one.dropped:
         click.echo(f"  dropped: {', '.join(one.dropped)}")
         click.echo(f"    because {one.because}")

@@ -15,6 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+TOLERANCE: Final = 0.0005
+"""Logs round to thousandths: a score this near its threshold agrees with every verdict."""
+
 MISSING: Final = -1
 """Code of a value that the event does not carry, in every coded or integer column."""
 

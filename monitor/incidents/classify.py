@@ -246,6 +246,12 @@ RULES: Final[tuple[Rule, ...]] = (
         stages=frozenset({"output"}),
     ),
     Rule(
+        name="lost_joins",
+        trouble=Trouble.data_fault,
+        sentence="requests can no longer be joined over guardrails: their ids are missing, or spread over partitions",
+        any_of=("*/join_misses", "request_join/*"),
+    ),
+    Rule(
         name="other_requests",
         trouble=Trouble.benign_shift,
         sentence="other requests come in, and nothing says that each kind of them is judged otherwise than before",

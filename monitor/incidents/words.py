@@ -18,6 +18,7 @@ RULES: Final[Phrases] = MappingProxyType(
         ("coverage", "silence"): "number of verdicts, while others keep judging,",
         ("coverage", "volume_rise"): "traffic in events per second",
         ("coverage", "volume_fall"): "traffic in events per second",
+        ("contradictions", "contradiction_share"): "share of verdicts that contradict their own score and threshold",
         ("coverage", "source_silent"): "traffic of all guardrails together",
     }
 )

@@ -17,6 +17,7 @@ import numpy as np
 
 from monitor.incidents.model import Finding, Kind
 from monitor.pipeline.alarms import Alarms
+from monitor.pipeline.contradictory import contradictions_of, follow_contradictions
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.learning import NEVER, Learning
 from monitor.pipeline.loaded import between, events_only, kept_counts, of_slices
@@ -26,7 +27,7 @@ from monitor.pipeline.past import History
 from monitor.pipeline.ports import Baseline, LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.rules import advance_rules
-from monitor.pipeline.signals import LAYOUT
+from monitor.pipeline.signals import COLUMNS, LAYOUT
 from monitor.pipeline.state import JudgeState
 
 PIECE: Final = 200_000
@@ -44,6 +45,8 @@ class Assessment:
     """New versions of findings, in order of event time; one finding may come several times."""
     baselines: list[Baseline] = field(default_factory=list)
     """Approved by the policy."""
+    contradictions: dict[str, int] = field(default_factory=dict)
+    """By guardrail that logs score, threshold and verdict: how many verdicts contradict the other two."""
 
 
 class Assessor:
@@ -82,6 +85,7 @@ class Assessor:
         watches = [watch for unit in self.fleet.state.units if unit.epoch for watch in unit.epoch.watches]
         found = [watch.finding for watch in watches if watch.finding is not None]
         found += [memory.silent for memory in self.fleet.state.guardrails.values() if memory.silent is not None]
+        found += [memory.finding for memory in self.fleet.state.contradictions.values() if memory.finding is not None]
         return sorted((finding for finding in found if finding.kind is Kind.page), key=lambda finding: finding.id)
 
     def learn_slices(self, slices: Mapping[int, Slice]) -> None:
@@ -119,6 +123,7 @@ class Assessor:
             consumed = between(rest, position, done)
             self._learning.learn(consumed)
             outcome.findings += self._follow_rules(consumed, done)
+            outcome.findings += self._follow_contradictions(consumed, outcome)
             found = [self._alarms.handle(test, done - 1) for test in sorted(tests, key=self.fleet.order_of)]
             outcome.findings += [finding for finding in found if finding is not None]
             outcome.findings += self._missing.follow(consumed)
@@ -155,6 +160,14 @@ class Assessor:
                 ended += [msgspec.structs.replace(found, ended_at_ms=at_ms) for found in said if found is not None]
                 self.fleet.activate(number, counts, span=span, tick=position)
         return ended
+
+    def _follow_contradictions(self, counts: LoadedCounts, outcome: Assessment) -> list[Finding]:
+        names = self.fleet.guardrails
+        ticks, table = contradictions_of(counts, self.fleet.guardrails_of(counts.cell // COLUMNS), most=len(names))
+        for name, bins in zip(names, table.sum(axis=0).tolist(), strict=True):
+            if sum(bins):
+                outcome.contradictions[name] = outcome.contradictions.get(name, 0) + sum(bins[1:])
+        return follow_contradictions(self.fleet.state, self.fleet.rule, ticks=ticks, guardrails=names, table=table)
 
     def _follow_rules(self, counts: LoadedCounts, to_tick: int) -> list[Finding]:
         names = self.fleet.guardrails

@@ -197,12 +197,12 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
     """The any-change test of one signal.
 
     Raises:
-        NotTested: when the baseline holds nothing of the signal.
+        NotTested: when the baseline holds nothing of the signal, or it is counted only.
     """
     kind = SIGNALS[signal]
     _found_enough(window, kind)
     table = window.signal(kind)
-    if table.sum() == 0:
+    if table.sum() == 0 or not kind.bets:
         raise NotTested(kind.unavailable)
     running = table.sum(axis=(1, 2)).cumsum()
     cut = int(np.searchsorted(running, SPLIT * running[-1])) + 1

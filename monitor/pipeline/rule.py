@@ -24,7 +24,8 @@ class JudgeRule:
         strata: how many strata of a unit may; the rest is pooled.
         reopen_ms: a page this soon after an end continues the finding.
         lookback_ticks: how far back an onset is looked for.
-        silence, volume: what the rules say.
+        silence, volume, contradictions: what the rules say.
+        contradiction_share: share of verdicts that may contradict their own score and threshold.
         silent_ms: a guardrail is not silent before that.
         source_silent_ms: nor is the whole source.
         volume_window_ms: length of the windows of the volume rule.
@@ -45,6 +46,8 @@ class JudgeRule:
     lookback_ticks: int = 8_640
     silence: Literal["page", "notice", "off"] = "page"
     volume: Literal["notice", "off"] = "notice"
+    contradictions: Literal["page", "notice", "off"] = "notice"
+    contradiction_share: float = 0.05
     silent_ms: int = 5 * 60_000
     source_silent_ms: int = 15 * 60_000
     volume_window_ms: int = 5 * 60_000

@@ -129,12 +129,25 @@ class GuardrailState(msgspec.Struct, kw_only=True):
     """The last window was reported; its neighbours are not reported again."""
 
 
+class ContradictionState(msgspec.Struct, kw_only=True):
+    """What the rule about contradictions remembers of a guardrail, from a contradiction to the end of its block."""
+
+    first_tick: int | None = None
+    """Of the block; None between blocks."""
+    counts: list[int] = []
+    """By bin of the signal ``contradictions``, of the block so far."""
+    finding: Finding | None = None
+    """Said and not over."""
+
+
 class JudgeState(msgspec.Struct, kw_only=True):
     """Everything but the evidence and the bags, which are arrays."""
 
     judged_before: int
     units: list[UnitState]
     guardrails: dict[str, GuardrailState]
+    contradictions: dict[str, ContradictionState] = {}
+    """By guardrail; those that contradict themselves now."""
     last_tick: int | None = None
     """Newest tick with any event."""
     source_silent: bool = False

@@ -137,3 +137,9 @@ class Rules(Section):
         "page", "a guardrail that is silent while its siblings judge traffic"
     )
     volume: Literal["notice", "off"] = setting("notice", "traffic far outside of the baseline's scatter")
+    contradictions: Literal["page", "notice", "off"] = setting(
+        "notice", "a guardrail whose verdicts contradict their own scores and thresholds"
+    )
+    contradiction_share: float = setting(
+        0.05, "share of a guardrail's verdicts that may contradict", unit="of 1", ge=0, lt=1
+    )

@@ -63,6 +63,8 @@ class Observer:
             seen.add((finding.id, finding.kind))
             if fresh:
                 metrics.findings.add(1, kind=finding.kind.value)
+        for name, count in report.assessment.contradictions.items():
+            metrics.contradictions.add(count, guardrail=name)
         if assessor is not None:
             self._evidence(assessor)
             self._joins(assessor)

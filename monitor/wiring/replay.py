@@ -45,6 +45,8 @@ class Summary:
     incidents: int = 0
     seconds: float = 0.0
     rejected: dict[str, int] = field(default_factory=dict)
+    contradictions: dict[str, int] = field(default_factory=dict)
+    """By guardrail that logs score, threshold and verdict: how many verdicts contradict the other two."""
 
 
 @dataclass(slots=True)
@@ -144,10 +146,17 @@ def _run(parts: _Parts, on_progress: Callable[[Tally], None] | None) -> Summary:
         ended = report.ended
         if on_progress is not None:
             on_progress(report.tally)
-        while report.commit_seconds and parts.judge.step(parts.clock.now_ms()).step is Step.judged:
+        while report.commit_seconds and _judge(parts, summary):
             pass
     parts.worker.close()
     return summary
+
+
+def _judge(parts: _Parts, summary: Summary) -> bool:
+    report = parts.judge.step(parts.clock.now_ms())
+    for name, count in ({} if report.assessment is None else report.assessment.contradictions).items():
+        summary.contradictions[name] = summary.contradictions.get(name, 0) + count
+    return report.step is Step.judged
 
 
 def _add(summary: Summary, tally: Tally) -> None:

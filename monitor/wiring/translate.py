@@ -38,6 +38,8 @@ def judge_rule(settings: Settings) -> JudgeRule:
         baseline_events=settings.baseline.events,
         silence=settings.rules.silence,
         volume=settings.rules.volume,
+        contradictions=settings.rules.contradictions,
+        contradiction_share=settings.rules.contradiction_share,
     )
 
 

@@ -82,6 +82,26 @@ def test_a_file_is_shown_record_by_record_without_the_values_of_dropped_fields(t
     assert SECRET not in shown.stdout + text.stdout
 
 
+def test_a_verdict_that_contradicts_its_score_and_threshold_is_pointed_out() -> None:
+    scored = {"v": 1, "guardrail": "own", "score": 0.9, "threshold": 0.5}
+    lines = [
+        scored | {"verdict": "allow"},
+        scored | {"verdict": "deny"},
+        scored | {"verdict": "deny", "score_semantics": "inverted"},
+        scored | {"verdict": "allow", "score_semantics": "label_confidence"},
+        scored | {"verdict": "allow", "status": "timeout"},
+        scored | {"verdict": "allow", "score": 0.5001},
+    ]
+    log = "".join(json.dumps(line) + "\n" for line in lines)
+    records = json.loads(driftline("formats", "test", "-", "--json", stdin=log).stdout)["records"]
+    first = "score 0.9 is on the unsafe side of the threshold 0.5, but the verdict is allow"
+    third = "score 0.9 is on the safe side of the threshold 0.5, but the verdict is deny"
+    assert [record["contradictions"] for record in records] == [[first], [], [third], [], [], []]
+    text = driftline("formats", "test", "-", stdin=log).stdout
+    assert f"contradiction: {first}" in text
+    assert "2 of 6 events contradict themselves" in text
+
+
 def test_a_file_can_be_taken_for_one_format_and_for_a_mapping(tmp_path: Path) -> None:
     wrong = driftline("formats", "test", "-", "--format", "openai-moderation", "--json", stdin='{"flagged": true}\n')
     assert json.loads(wrong.stdout)["records"][0]["reason"] == "no_verdict"

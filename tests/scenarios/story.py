@@ -120,7 +120,8 @@ def _events(line: Line, rng: np.random.Generator, numbers: dict[str, int]) -> li
         number = numbers[line.guardrail] = numbers.get(line.guardrail, 0) + 1
         bad = unsafe < line.share("unsafe", language)
         leaked = bad and leak < line.share("leak", language) / max(line.share("unsafe", language), 1e-9)
-        score = 0.5 + 0.03 * z if near < line.share("near", language) else 0.93 if bad else 0.04 + 0.01 * abs(z)
+        edge = 0.5 + 0.03 * abs(z) if bad else 0.5 - 0.03 * abs(z)
+        score = edge if near < line.share("near", language) else 0.93 if bad else 0.04 + 0.01 * abs(z)
         body = {
             "v": 1,
             "event_id": f"{line.guardrail}-{number}",

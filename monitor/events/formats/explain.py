@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from monitor.events.batch import TOLERANCE, ScoreSemantics, Status, Verdict
 from monitor.events.formats.allowlist import leaves, listed
 from monitor.events.formats.format import Event, Score
 from monitor.events.formats.reader import CANONICAL, Reader, Recognised
@@ -33,6 +34,7 @@ class Explained:
         events: canonical events, absent fields left out; empty if the record is rejected.
         dropped: paths of fields that are not read; never their values.
         because: why they are not.
+        contradictions: of the events, where the verdict contradicts score and threshold.
         reason, sentence: why it is rejected; empty if it is not.
     """
 
@@ -41,6 +43,7 @@ class Explained:
     events: list[Event] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     because: str = ""
+    contradictions: list[str] = field(default_factory=list)
     reason: str = ""
     sentence: str = ""
 
@@ -66,8 +69,29 @@ def explain(reader: Reader, value: bytes) -> Explained:
             found.name, found.why, dropped=dropped, because=because, reason=why.reason.value, sentence=why.sentence
         )
     return Explained(
-        found.name, found.why, events=[_hidden(event) for event in shown], dropped=dropped, because=because
+        found.name,
+        found.why,
+        events=[_hidden(event) for event in shown],
+        dropped=dropped,
+        because=because,
+        contradictions=[said for event in shown if (said := contradiction(event))],
     )
+
+
+def contradiction(event: Event) -> str:
+    """How the event's verdict contradicts its score and threshold, as they are on the event; empty if it does not."""
+    score, threshold, verdict = event.get("score"), event.get("threshold"), event.get("verdict")
+    if score is None or threshold is None or not verdict or event.get("status") not in (None, "", Status.ok.name):
+        return ""
+    caught = verdict != Verdict.allow.name
+    semantics = event.get("score_semantics") or ScoreSemantics.p_unsafe.name
+    if semantics == ScoreSemantics.label_confidence.name and not caught:
+        score = 1 - score
+    above = score - threshold if semantics != ScoreSemantics.inverted.name else threshold - score
+    if abs(above) <= TOLERANCE or (above > 0) is caught:
+        return ""
+    where = "unsafe" if above > 0 else "safe"
+    return f"score {event['score']} is on the {where} side of the threshold {threshold}, but the verdict is {verdict}"
 
 
 def catalogue() -> list[dict[str, Any]]:

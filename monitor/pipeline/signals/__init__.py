@@ -20,6 +20,7 @@ from monitor.events.batch import EventBatch
 from monitor.pipeline.recall import Recall
 from monitor.pipeline.signals import (
     boundary_proximity,
+    contradictions,
     coverage,
     layer_bypass,
     request_join,
@@ -35,6 +36,7 @@ SIGNALS: Final[tuple[Signal, ...]] = (
     request_join.SIGNAL,
     layer_bypass.SIGNAL,
     spec_gaming.SIGNAL,
+    contradictions.SIGNAL,
 )
 
 EVENTS_COLUMN: Final = 0

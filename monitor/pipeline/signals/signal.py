@@ -59,7 +59,8 @@ class Signal:
             ``recalls`` it is called with the events and with what their partition remembers (``Recall``).
         questions: what may page.
         unavailable: why the signal may never apply to a stream, for people.
-        bets: what the any-change test bets on; at least one other than ``dense``.
+        bets: what the any-change test bets on; at least one other than ``dense``. Without any, and without questions,
+            the signal is counted only.
         recalls: whether ``code`` needs the partition's memory.
         misses: bins of ``request_join`` in which the signal learns nothing of an output. Where they are more than
             ``epoch.MISSES_AT_MOST`` of the outputs the signal is unavailable: in the baseline, and later for as

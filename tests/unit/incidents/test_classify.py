@@ -124,6 +124,8 @@ TABLE = [
     ("~contradictions/contradiction_share", "data_fault", "contradictory_log"),
     ("~contradictions/contradiction_share verdict_mix/adverse_fall", "data_fault", "contradictory_log"),
     ("~coverage/source_silent", "data_fault", "silent_log"),
+    ("~request_join", "data_fault", "lost_joins"),
+    ("~layer_bypass/join_misses:@output", "data_fault", "lost_joins"),
     # nothing that a rule knows
     ("~score_shift", "unclassified", ""),
     ("~boundary_proximity", "unclassified", ""),
