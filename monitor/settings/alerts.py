@@ -141,5 +141,5 @@ class Rules(Section):
         "notice", "a guardrail whose verdicts contradict their own scores and thresholds"
     )
     contradiction_share: float = setting(
-        0.05, "share of a guardrail's verdicts that may contradict", unit="of 1", ge=0, lt=1
+        0.05, "share of a guardrail's verdicts that may contradict", unit="verdicts", ge=0, le=1
     )
