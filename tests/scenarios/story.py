@@ -16,6 +16,19 @@ Each line says what changes, from that hour and minute on. What can be said of a
     languages=en:70,de:30    who asks, in percent; `unsafe.de=20%` says a share for one language alone
     version=1       the guardrail's version
     scores=continuous        or boolean
+    stage=input     or output
+
+What the judged texts look like is said by these; what is not said, the log does not carry (see shapes.py):
+
+    length=60       characters of the prompt or answer, as the middle of a wide spread
+    scripts=latin:98,mixed:2    in percent
+    suffix=1%       share of prompts with the disorder of a suffix that an optimiser made
+    late=5%         share of prompts from the tenth turn on
+    rules=1%        share of prompts on which rules hit
+    refusal=10%     share of answers that refuse
+    cut=2%          share of answers that break off at the length limit
+    lift=.2         added to the ordinary scores
+    harms=hate:70,pii:30        categories of what is judged unsafe, in percent
 """
 
 from __future__ import annotations
@@ -26,6 +39,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.ingestion.memory import MemoryRecord
+from tests.scenarios.shapes import SHAPES, shape_of
 
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z"""
@@ -41,6 +55,8 @@ _ORDINARY = {
     "languages": "en:100",
     "version": "1",
     "scores": "continuous",
+    "stage": "input",
+    **dict.fromkeys(SHAPES, ""),
 }
 
 
@@ -115,22 +131,28 @@ def _events(line: Line, rng: np.random.Generator, numbers: dict[str, int]) -> li
     parts = np.array([float(w) for w in weights.values()])
     languages = rng.choice(list(weights), size=n, p=parts / parts.sum()).tolist()
     draws, noise = rng.random((n, 4)).tolist(), rng.normal(0, 1, n).tolist()
+    shapes = [shape_of(line.said, rng) for _ in range(n)] if any(line.said[name] for name in SHAPES) else [{}] * n
+    lift = float(line.said["lift"] or 0)
     out = []
-    for time, language, (unsafe, near, leak, timeout), z in zip(times, languages, draws, noise, strict=True):
+    for time, language, shape, (unsafe, near, leak, timeout), z in zip(
+        times, languages, shapes, draws, noise, strict=True
+    ):
         number = numbers[line.guardrail] = numbers.get(line.guardrail, 0) + 1
         bad = unsafe < line.share("unsafe", language)
         leaked = bad and leak < line.share("leak", language) / max(line.share("unsafe", language), 1e-9)
         edge = 0.5 + 0.03 * abs(z) if bad else 0.5 - 0.03 * abs(z)
-        score = edge if near < line.share("near", language) else 0.93 if bad else 0.04 + 0.01 * abs(z)
+        ordinary = 0.93 if bad else 0.04 + 0.01 * abs(z) + lift
+        score = edge if near < line.share("near", language) else ordinary
         body = {
             "v": 1,
             "event_id": f"{line.guardrail}-{number}",
             "time": time,
             "guardrail": line.guardrail,
             "guardrail_version": line.said["version"],
-            "stage": "input",
+            "stage": line.said["stage"],
             "session_id": f"{line.guardrail}-{number // TURNS}",
             "language": language,
+            **{name: value for name, value in shape.items() if bad or name != "category"},
         }
         if timeout < line.share("timeout", language):
             body["status"] = "timeout"

@@ -22,8 +22,11 @@ from monitor.pipeline.signals import (
     boundary_proximity,
     contradictions,
     coverage,
+    input_shape,
     layer_bypass,
+    output_shape,
     request_join,
+    score_shift,
     spec_gaming,
     verdict_mix,
 )
@@ -37,6 +40,9 @@ SIGNALS: Final[tuple[Signal, ...]] = (
     layer_bypass.SIGNAL,
     spec_gaming.SIGNAL,
     contradictions.SIGNAL,
+    score_shift.SIGNAL,
+    *input_shape.SIGNALS,
+    *output_shape.SIGNALS,
 )
 
 EVENTS_COLUMN: Final = 0
@@ -64,12 +70,19 @@ LAYOUT: Final = hashlib.sha256(
 
 
 def columns_of(batch: EventBatch, recall: Recall) -> NDArray[np.int32]:
-    """Per event and signal the column to count it in, int32 (signals, n); -1 where the signal does not apply."""
+    """The column to count each event in, a row per signal that applies to any; -1 where it does not to the event.
+
+    Returns:
+        int32 (at most as many as there are signals, n), in their order.
+    """
     columns = np.empty((len(SIGNALS), len(batch)), np.int32)
-    for row, signal in enumerate(SIGNALS):
+    used = 0
+    for signal in SIGNALS:
         codes = signal.code(batch, recall) if signal.recalls else signal.code(batch)
-        columns[row] = np.where(codes >= 0, codes + OFFSETS[signal.name], -1)
-    return columns
+        if codes.max(initial=-1) >= 0:
+            columns[used] = np.where(codes >= 0, codes + OFFSETS[signal.name], -1)
+            used += 1
+    return columns[:used]
 
 
 __all__ = [
