@@ -4,6 +4,7 @@
     test = engine.add(q, spend=1e-4, n_ref=50)
     done, alarmed = engine.advance(tick_ptr, test, bin, count)      as evidence.Evidence.advance, one stratum
     engine.reset(test)  set_spend  remove  log_evidence  armed  total_spend  snapshot / restore
+    mark = engine.mark()  engine.back_to(mark)      undo an advance that went further than another engine's alarm
 
 The bet is a Dirichlet mixture around the declared law q: each possible start of the drift predicts the next
 tick from what it has seen since (Dirichlet-multinomial), against q. A start's value times that ratio is an
@@ -105,6 +106,10 @@ class DenseEvidence:
             raise ValueError(f"spend must be a number of alarms per full tick, >= 0, got {spend}")
         self._table["spend"][self._known(test)] = spend
 
+    def spend_of(self, test: int) -> float:
+        """Spend of a full tick."""
+        return float(self._table["spend"][self._known(test)])
+
     def reset(self, test: int) -> None:
         """M = 0 and armed."""
         self._known(test)
@@ -122,6 +127,11 @@ class DenseEvidence:
         self._table["armed"][test] = False
         self._slots.free(test)
 
+    def log_evidence_of(self, test: int) -> float:
+        """log M of one test."""
+        m = float(self._table["value"][self._known(test)].sum())
+        return round(float(np.log(m)), 9) if m > 0 else -np.inf
+
     def log_evidence(self) -> NDArray[np.float64]:
         """(ids,) log M, rounded to 1e-9; -inf at M = 0, NaN for ids that are free."""
         size = self._slots.size
@@ -138,6 +148,15 @@ class DenseEvidence:
     def total_spend(self) -> NDArray[np.float64]:
         """(ids,) spend so far."""
         return np.where(self._alive[: self._slots.size], self._table["spent"][: self._slots.size], 0.0)
+
+    def mark(self) -> dict[str, NDArray[Any]]:
+        """Where all tests stand, to come back to; no test may be added or removed in between."""
+        return {name: column[: self._slots.size].copy() for name, column in self._table.items()}
+
+    def back_to(self, mark: dict[str, NDArray[Any]]) -> None:
+        """As at the mark."""
+        for name, column in mark.items():
+            self._table[name][: self._slots.size] = column
 
     def drifted(self, test: int) -> NDArray[np.float64]:
         """(B,) shares of the bins since the start that carries most of M: where the drift has gone to."""

@@ -1,5 +1,6 @@
 """Any drift detector of river as a signal's detector, on the same counts as ours.
 
+    named("PageHinkley", {"threshold": 20}) -> Named            by river's own name, checked
     RiverDetector(lambda: river.drift.PageHinkley(), values=[0, 1])      .update(counts) -> Reading
     tuned(make, settings, law=, values=, n=, spacing=) -> Tuned           calibrated by simulation, or refused
 
@@ -11,12 +12,15 @@ budget. That says nothing about traffic with a season, a wandering level or anot
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from river import drift
+from river.base import BinaryDriftAndWarningDetector, BinaryDriftDetector, DriftDetector
 
 from detectors.alternatives import probabilities
 from detectors.bins import unit_values
@@ -24,6 +28,7 @@ from detectors.budget import poisson_upper_limit
 from detectors.reading import THRESHOLD, Reading, State
 
 MAX_EVENTS = 100_000  # of one tick, fed one by one
+BINARY = (BinaryDriftDetector, BinaryDriftAndWarningDetector)
 
 
 class RiverDetector:
@@ -79,6 +84,47 @@ class RiverDetector:
     def copy(self) -> RiverDetector:
         """An independent detector that continues exactly from here."""
         return copy.deepcopy(self)
+
+
+@dataclass(frozen=True)
+class Named:
+    """How a river detector is built, and whether it wants booleans."""
+
+    make: Callable[[], Any]
+    binary: bool
+
+
+def named(name: str, parameters: Mapping[str, Any] | None = None) -> Named:
+    """A detector of `river.drift` or `river.drift.binary` by the name of its class; those with a seed get one.
+
+    Raises ValueError, naming what there is, on names, parameters or values that river does not take.
+    """
+    classes: dict[str, Any] = {
+        key: kind
+        for module in (drift, drift.binary)
+        for key, kind in vars(module).items()
+        if inspect.isclass(kind)
+        and issubclass(kind, (DriftDetector, *BINARY))
+        and "Dummy" not in key
+        and key != "NoDrift"
+    }
+    if name not in classes:
+        raise ValueError(f"no detector {name!r} in river.drift; there are {', '.join(sorted(classes))}")
+    kind, given = classes[name], dict(parameters or {})
+    takes = list(inspect.signature(kind).parameters)
+    unknown = sorted(given.keys() - set(takes))
+    if unknown:
+        raise ValueError(f"{name} takes {', '.join(takes)}; not {', '.join(unknown)}")
+    if "seed" in takes:
+        given.setdefault("seed", 1)
+    binary = issubclass(kind, BINARY)
+    try:
+        trial = kind(**given)
+        for value in (0, 1, 0):
+            trial.update(bool(value) if binary else float(value))
+    except Exception as error:
+        raise ValueError(f"{name} refuses its parameters: {error}") from error
+    return Named(lambda: kind(**given), binary)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ class Promise(StrEnum):
     proved = "proved"
     calibrated = "calibrated"
     rule = "rule"
+    uncalibrated = "uncalibrated"
+    """None: a detector of somebody else's, whose rate of false alarms is whatever it is."""
 
 
 class Trouble(StrEnum):

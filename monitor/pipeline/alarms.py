@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +15,7 @@ from monitor.pipeline import describe
 from monitor.pipeline.epoch import arrange
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.panel import NONE
+from monitor.pipeline.rule import OURS
 from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.state import Epoch, NoticeWatch, Watch
 
@@ -59,29 +62,39 @@ class Alarms:
 
     def _alarm(self, number: int, epoch: Epoch, watch: Watch | NoticeWatch, start: int, tick: int) -> describe.Alarm:
         counts = self._fleet.counts_of(number, start, tick + 1)
+        river = watch.test < NONE
         return describe.Alarm(
             unit=self._fleet.state.units[number].unit,
             epoch=epoch,
             tick=tick,
-            log_evidence=self._fleet.panel.evidence.log_evidence_of(watch.test),
+            log_evidence=0.0 if river else self._fleet.panel.evidence.log_evidence_of(watch.test),
             chosen=self._chosen(watch, epoch),
             excursion=arrange(counts, self._fleet.slices_of(number), epoch.strata),
+            detector=self._rule.signal(SIGNALS[watch.signal].name).detector if river else OURS,
         )
+
+    def _diffuse(self, watch: NoticeWatch, alarm: describe.Alarm) -> describe.Alarm:
+        """The same alarm where a dense bet raised it: its evidence, its slice, and where the drift has gone to."""
+        diffuse = self._fleet.panel.diffuse
+        raised = {
+            diffuse.log_evidence_of(bet): stratum for stratum, bet in enumerate(watch.dense) if not diffuse.armed(bet)
+        }
+        log_evidence = max(raised, default=-math.inf)
+        if log_evidence <= alarm.log_evidence:
+            return alarm
+        stratum = raised[log_evidence]
+        drifted = diffuse.drifted(watch.dense[stratum])
+        return dataclasses.replace(alarm, log_evidence=log_evidence, chosen=[stratum], drifted=drifted)
 
     def _notice(self, number: int, epoch: Epoch, watch: NoticeWatch, tick: int) -> Finding | None:
         if self._fleet.paging(epoch, watch.signal):
             return None
-        found = self._described(number, epoch, watch, tick, lambda alarm: describe.notice(alarm, watch, self._rule))
+        found = self._described(
+            number, epoch, watch, tick, lambda alarm: describe.notice(self._diffuse(watch, alarm), watch, self._rule)
+        )
         watch.finding = found
-        self._rearm_notice(watch, tick)
+        self._fleet.notices.rearm(watch, tick)
         return found
-
-    def _rearm_notice(self, watch: NoticeWatch, tick: int) -> None:
-        """M = 0 and a fresh bag: history starts after the alarm, so a second change is seen."""
-        for row in watch.rows:
-            self._fleet.panel.recoupler.fresh_bag(row)
-        self._fleet.panel.evidence.reset(watch.test)
-        watch.armed_tick = tick + 1
 
     def _page(self, number: int, epoch: Epoch, watch: Watch, tick: int) -> Finding:
         chosen = self._chosen(watch, epoch)
@@ -92,8 +105,7 @@ class Alarms:
         for notice in epoch.notices:
             if notice.signal == watch.signal:
                 # The drifted period is kept out of the bag, and only "ended" is said while the page is open.
-                self._fleet.panel.place_rows(number, notice.signal, [], notice.test)
-                self._fleet.panel.evidence.disarm(notice.test)
+                self._fleet.notices.mute(number, notice)
         self._fleet.respend()
         return found
 
@@ -119,12 +131,23 @@ class Alarms:
                 recent = found.detected_at_ms - seen.detected_at_ms <= self._rule.reopen_ms
                 if recent or seen.detected_at_ms > found.onset_low_ms:
                     notice.finding = None
-                    return msgspec.structs.replace(found, id=seen.id, detected_at_ms=seen.detected_at_ms)
+                    if found.onset_low_ms >= seen.detected_at_ms:  # the page looked at its own excursion alone
+                        found = msgspec.structs.replace(
+                            found, onset_low_ms=seen.onset_low_ms, onset_high_ms=seen.onset_high_ms
+                        )
+                    return msgspec.structs.replace(
+                        found,
+                        id=seen.id,
+                        detected_at_ms=seen.detected_at_ms,
+                        onset_high_ms=min(found.onset_high_ms, seen.detected_at_ms),
+                    )
         return None
 
     def _chosen(self, watch: Watch | NoticeWatch, epoch: Epoch) -> list[int]:
         """The strata that the leading component looks at: one slice, or all that the test looks at."""
         tested = watch.strata if isinstance(watch, Watch) else list(range(len(epoch.strata)))
+        if watch.test < NONE:
+            return tested
         component, _ = self._fleet.panel.evidence.leading(watch.test)
         return tested if len(tested) == 1 or component == len(tested) else [tested[component]]
 
@@ -158,7 +181,7 @@ class Alarms:
         if not self._fleet.paging(epoch, watch.signal):
             for notice in epoch.notices:
                 if notice.signal == watch.signal:
-                    self._rearm_notice(notice, tick)
-                    self._fleet.panel.place_rows(number, notice.signal, notice.rows, notice.test)
+                    self._fleet.notices.rearm(notice, tick)
+                    self._fleet.notices.place(number, notice)
         self._fleet.respend()
         return ended

@@ -107,6 +107,7 @@ class Assessor:
     def advance(self, counts: LoadedCounts, to_tick: int) -> Assessment:
         """Judge the ticks from :attr:`judged_before` to ``to_tick``; ``counts`` holds exactly theirs."""
         outcome = Assessment()
+        self.fleet.rebuild_rivers()
         position = self.judged_before
         while position < to_tick:
             outcome.findings += self._take_effect(position)

@@ -27,6 +27,11 @@ def notice_bank(signal: Signal, q: NDArray[np.float64]) -> Bank:
     return mixture([(1.0, bank) for bank in parts])
 
 
+def dense_share(signal: Signal) -> float:
+    """Share of the any-change test's spend that its dense bets have; 0 where it has none."""
+    return 1 / len(signal.bets) if Bet.dense in signal.bets else 0.0
+
+
 def _bank(bet: Bet, signal: Signal, q: NDArray[np.float64]) -> Bank | None:
     if bet is Bet.dense:
         return None

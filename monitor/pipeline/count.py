@@ -26,10 +26,11 @@ from monitor.pipeline.tick import TickAssigner, TickRule
 
 @dataclass(frozen=True, slots=True)
 class CountRule:
-    """How a partition is counted: the tick rule, and how far back the partition remembers."""
+    """How a partition is counted: the tick rule, how far back the partition remembers, and signals left out."""
 
     tick: TickRule = field(default_factory=TickRule)
     memory: MemoryRule = field(default_factory=MemoryRule)
+    off: frozenset[str] = frozenset()
 
 
 @njit(cache=True, nogil=True)
@@ -60,6 +61,7 @@ class PartitionCounter:
         self._ticks = TickAssigner(rule.tick, position.state)
         self._committed_closed = self._ticks.closed_before
         self._memory = PartitionMemory(rule.memory)
+        self._off = rule.off
         self._slices = slices
         self._pending: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
         self._mark = Mark.data
@@ -191,7 +193,7 @@ class PartitionCounter:
         else:
             present, rows = np.unique(np.where(use, key, key[use][0]), return_inverse=True)
         sums = np.zeros((len(present), USED_COLUMNS), np.int64)
-        _add(rows, columns_of(batch, recall), use, sums)
+        _add(rows, columns_of(batch, recall, self._off), use, sums)
         row, column = np.nonzero(sums)
         tick, code = first + present[row] // width, present[row] % width
         self._pending.append((tick, code * COLUMNS + column, sums[row, column]))

@@ -21,11 +21,13 @@ from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, 
 from monitor.pipeline.bets import notice_bank
 from monitor.pipeline.epoch import Window
 from monitor.pipeline.ports import Slice
-from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.rule import OURS, JudgeRule
 from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.state import Epoch, NoticeWatch, Watch
 
 ANY_CHANGE: Final = "any_change"
+DRIFTED: Final = 0.99
+"""Weight of what was learned: an event that it never saw costs a factor 100, not everything."""
 TOP: Final = 5
 """Strata and bins named in an attribution."""
 
@@ -47,6 +49,10 @@ class Alarm:
     chosen: list[int]
     """Strata whose evidence it is: one slice, or all that the test looks at."""
     excursion: Window
+    detector: str = OURS
+    """Or the river detector that raised it."""
+    drifted: NDArray[np.float64] | None = None
+    """Where a dense bet raised it, the shares of the bins that the drift has gone to, in the one chosen stratum."""
 
 
 def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
@@ -98,7 +104,7 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
     signal = SIGNALS[watch.signal]
     baseline = np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
     laws = [declared(row if row.sum() else baseline.sum(axis=0)) for row in baseline]
-    banks = [notice_bank(signal, q) for q in laws]
+    banks = [notice_bank(signal, q) if alarm.drifted is None else _towards(alarm.drifted, q) for q in laws]
     chosen = alarm.chosen
     table = alarm.excursion.signal(signal)
     start = _onset(table, banks, chosen)
@@ -120,7 +126,7 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
         stratum=_leading_stratum(alarm),
         kind=Kind.notice,
         direction=Direction.change,
-        promise=Promise.proved,
+        promise=Promise.proved if alarm.detector == OURS else Promise.uncalibrated,
         onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
@@ -129,7 +135,7 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
             log_evidence=alarm.log_evidence,
             events=int(new.sum()),
             level=None,
-            detail=f"not exchangeable with its own history; the share of {signal.bins[moved]!r} moved most",
+            detail=f"{_claim(alarm)}; the share of {signal.bins[moved]!r} moved most",
         ),
         attribution=_attribution(baseline, after, values, alarm.epoch.strata, signal.bins),
     )
@@ -158,6 +164,17 @@ def _material(values: tuple[float, ...], limit: float, way: Literal["rise", "fal
         return material(values, level=limit, direction=way)
     except Unavailable:
         return None
+
+
+def _claim(alarm: Alarm) -> str:
+    if alarm.detector != OURS:
+        return f"river.{alarm.detector} says drift, at a rate of false alarms that nobody promises"
+    return f"not exchangeable with its own history{'' if alarm.drifted is None else ' (a diffuse change)'}"
+
+
+def _towards(drifted: NDArray[np.float64], q: NDArray[np.float64]) -> Bank:
+    """The one bet on the law that a dense bet has learned; a little of q keeps every e-value positive."""
+    return Bank(np.log(DRIFTED * drifted / q + (1 - DRIFTED))[:, None], np.zeros(1))
 
 
 def _onset(

@@ -17,7 +17,7 @@ from detectors.alternatives import Bank, Unavailable, material
 from detectors.level import Level, propose
 from detectors.recoupling import MAX_BAG, declared
 from monitor.incidents.model import Direction
-from monitor.pipeline.bets import notice_bank
+from monitor.pipeline.bets import dense_share, notice_bank
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import (
@@ -146,6 +146,8 @@ class NoticeTest:
     laws: Sequence[NDArray[np.float64]]
     bags: Sequence[NDArray[np.int64]]
     n_ref: float
+    dense_n_ref: Sequence[float]
+    """Events of a full tick of each stratum, whose dense bet goes by them alone; empty without dense bets."""
 
 
 def material_test(window: Window, signal: int, question: int) -> MaterialTest:
@@ -216,6 +218,9 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
         laws=laws,
         bags=[_bag(table[cut:, stratum].sum(axis=0)) for stratum in range(len(window.strata))],
         n_ref=max(1.0, float(table.sum()) / _span(window)),
+        dense_n_ref=[max(1.0, float(events) / _span(window)) for events in table.sum(axis=(0, 2))]
+        if dense_share(kind)
+        else [],
     )
 
 

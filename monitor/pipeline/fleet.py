@@ -6,7 +6,6 @@ ticks. Counts of the past come through ``history``, which reads them back from s
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,17 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.budget import Budget
-from detectors.recoupling import seed_of
-from monitor.pipeline.epoch import (
-    NotTested,
-    Window,
-    material_test,
-    miss_share,
-    notice_test,
-    place_of,
-    window_of,
-)
-from monitor.pipeline.panel import NONE, Panel
+from monitor.pipeline.epoch import NotTested, Window, arrange, material_test, miss_share, place_of, window_of
+from monitor.pipeline.notices import Notices
+from monitor.pipeline.panel import NONE, Panel, river_of
 from monitor.pipeline.past import History, Past
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
@@ -59,6 +50,10 @@ class Fleet:
         self._traffic: tuple[tuple[int, int, int], NDArray[np.int64]] | None = None
         """Events per guardrail of the window asked for last: many units learn in the same one."""
         self._unsplit = True
+        self.notices = Notices(self.panel, rule)
+        noted = [(n, unit, w) for n, unit in enumerate(state.units) if unit.epoch for w in unit.epoch.notices]
+        self.notices.put_back([(unit.unit, watch) for _, unit, watch in noted])
+        self._to_rebuild = [(number, watch) for number, _, watch in noted if watch.test < NONE]
         for number, unit in enumerate(state.units):
             self._note_family(number)
             if unit.epoch is not None:
@@ -142,6 +137,9 @@ class Fleet:
         for slice_id, piece in self.slices_of(number).items():
             self._place_slice(slice_id, self.number_of(unit_of(piece)))
         for signal in range(len(SIGNALS)):
+            if not self.rule.signal(SIGNALS[signal].name).enabled:
+                epoch.unavailable[SIGNALS[signal].name] = f"switched off (signals.{SIGNALS[signal].name}.enabled)"
+                continue
             self._add_notice(number, epoch, window, signal)
             for question in range(len(SIGNALS[signal].questions)):
                 self._add_watch(epoch, window, signal, question)
@@ -163,7 +161,7 @@ class Fleet:
                 self.panel.place_end(number, signal, watch.question, NONE, NONE)
         for notice in epoch.notices:
             if notice.signal == signal:
-                self.panel.place_rows(number, signal, [], notice.test)
+                self.notices.mute(number, notice)
 
     def resume(self, number: int, epoch: Epoch, signal: int, tick: int) -> None:
         """Feed them again from ``tick`` on: those that are armed begin with evidence 0, the any-change test with a
@@ -175,10 +173,7 @@ class Fleet:
                 watch.armed_tick = tick
         for notice in epoch.notices:
             if notice.signal == signal and not self.paging(epoch, signal):
-                for row in notice.rows:
-                    self.panel.recoupler.fresh_bag(row)
-                self.panel.evidence.reset(notice.test)
-                notice.armed_tick = tick
+                self.notices.rearm(notice, tick - 1)
         self._place_tests(number, epoch)
 
     def order_of(self, test: int) -> tuple[Slice, int, int, int]:
@@ -196,33 +191,39 @@ class Fleet:
         self._unsplit = True
 
     def split_budgets(self) -> None:
-        """Split both budgets over what is armed now, if that has changed: units alike, then signals, then questions.
+        """Split both budgets over what is armed now, if that has changed: units alike, then signals by weight, then
+        questions alike.
 
         It looks at which tests are armed, and so only at the past, as the guarantee demands.
         """
         if not self._unsplit:
             return
         self._unsplit = False
+        weight = np.array([self.rule.signal(signal.name).weight for signal in SIGNALS])
         pages: list[tuple[int, float]] = []
-        notices: list[tuple[int, float]] = []
+        notices: list[tuple[NoticeWatch, float]] = []
         for unit in self.state.units:
             if unit.epoch is None:
                 continue
             asked = np.bincount([watch.signal for watch in unit.epoch.watches] or [0], minlength=len(SIGNALS))
-            signals = int((asked > 0).sum())
+            whole = float(weight[asked > 0].sum())
             pages += [
-                (watch.test, 1 / (signals * float(asked[watch.signal])))
+                (watch.test, weight[watch.signal] / (whole * float(asked[watch.signal])))
                 for watch in unit.epoch.watches
                 if watch.finding is None
             ]
             notices += [
-                (notice.test, 1 / len(unit.epoch.notices))
+                (notice, weight[notice.signal] / sum(weight[o.signal] for o in unit.epoch.notices if o.test >= 0))
                 for notice in unit.epoch.notices
-                if not self.paging(unit.epoch, notice.signal)
+                if not self.paging(unit.epoch, notice.signal) and notice.test >= 0
             ]
         rule = self.rule
-        self._split(pages, Budget(rule.pages, rule.page_period_ms / 1000))
-        self._split(notices, Budget(rule.notices, rule.notice_period_ms / 1000))
+        paged = Budget(rule.pages, rule.page_period_ms / 1000).split(rule.tick_ms / 1000, [w for _, w in pages])
+        for (test, _), share in zip(pages, paged.tolist(), strict=True):
+            self.panel.evidence.set_spend(test, share)
+        noted = Budget(rule.notices, rule.notice_period_ms / 1000).split(rule.tick_ms / 1000, [w for _, w in notices])
+        for (notice, _), share in zip(notices, noted.tolist(), strict=True):
+            self.notices.set_spend(notice, share)
 
     def relieve_bags(self) -> None:
         """Start a fresh bag where one has grown large: sums stay exact, and the null does not change.
@@ -232,15 +233,21 @@ class Fleet:
         for row in self.panel.recoupler.larger_than(FULL_BAG).tolist():
             self.panel.recoupler.fresh_bag(row)
 
+    def rebuild_rivers(self) -> None:
+        """Feed the river detectors of a snapshot the counts that they have forgotten; once, before the next tick."""
+        before = self.state.judged_before
+        for number, watch in self._to_rebuild:
+            river = river_of(watch.test)
+            first = self.panel.rivers.first_tick(river, before=before)
+            counts = self.counts_of(number, first, before)
+            table = arrange(counts, self.slices_of(number), ("",)).signal(SIGNALS[watch.signal])[:, 0]
+            self.panel.rivers.rebuild(river, np.unique(counts.tick), table)
+        self._to_rebuild = []
+
     def drop(self, test: int) -> None:
         """End a test for good."""
         self.panel.evidence.remove(test)
         del self.tests[test]
-
-    def _split(self, tests: list[tuple[int, float]], budget: Budget) -> None:
-        shares = budget.split(self.rule.tick_ms / 1000, [weight for _, weight in tests])
-        for (test, _), share in zip(tests, shares.tolist(), strict=True):
-            self.panel.evidence.set_spend(test, share)
 
     def _place_slice(self, slice_id: int, number: int) -> None:
         unit = self.state.units[number]
@@ -264,8 +271,8 @@ class Fleet:
                 self.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
         for notice in epoch.notices:
             self.tests[notice.test] = (number, notice)
-            rows = [] if notice.signal in paused or self.paging(epoch, notice.signal) else notice.rows
-            self.panel.place_rows(number, notice.signal, rows, notice.test)
+            if notice.signal not in paused and not self.paging(epoch, notice.signal):
+                self.notices.place(number, notice)
 
     def _add_watch(self, epoch: Epoch, window: Window, signal: int, question: int) -> None:
         try:
@@ -290,25 +297,11 @@ class Fleet:
 
     def _add_notice(self, number: int, epoch: Epoch, window: Window, signal: int) -> None:
         try:
-            test = notice_test(window, signal)
+            watch = self.notices.start(self.state.units[number].unit, window, signal, epoch.effective_tick)
         except NotTested as error:
             epoch.unavailable[SIGNALS[signal].name] = str(error)
             return
-        key = dataclasses.astuple(self.state.units[number].unit)
-        rows = [
-            self.panel.recoupler.add(
-                law, seed=seed_of(*key, stratum, SIGNALS[signal].name, epoch.effective_tick), bag=bag
-            )
-            for stratum, law, bag in zip(epoch.strata, test.laws, test.bags, strict=True)
-        ]
-        epoch.notices.append(
-            NoticeWatch(
-                signal=signal,
-                test=self.panel.evidence.add(test.banks, spend=0.0, n_ref=test.n_ref),
-                rows=rows,
-                armed_tick=epoch.effective_tick,
-            )
-        )
+        epoch.notices.append(watch)
 
     def _retire(self, number: int, epoch: Epoch) -> None:
         """A new baseline is a new epoch: the tests of the old one end with it."""
@@ -319,10 +312,8 @@ class Fleet:
                 self.panel.place_end(number, watch.signal, watch.question, NONE, NONE)
                 self.drop(watch.end_test)
         for notice in epoch.notices:
-            self.panel.place_rows(number, notice.signal, [], NONE)
-            for row in notice.rows:
-                self.panel.recoupler.remove(row)
-            self.drop(notice.test)
+            self.notices.remove(number, notice)
+            del self.tests[notice.test]
 
     def _share_of_traffic(self, number: int, window: Window) -> None:
         """The guardrail's events per sibling event during the window: what silence is measured against."""

@@ -3,7 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+OURS: Final = "driftline"
+"""The any-change test of this project."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRule:
+    """How one signal is judged.
+
+    Attributes:
+        enabled: whether it is.
+        weight: its share of both budgets, against those of the other signals of a stream.
+        detector: what looks for any change: :data:`OURS`, or the name of a river detector, without ``river.``.
+        parameters: of a river detector.
+    """
+
+    enabled: bool = True
+    weight: float = 1.0
+    detector: str = OURS
+    parameters: tuple[tuple[str, float | int | bool | str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +49,7 @@ class JudgeRule:
         silent_ms: a guardrail is not silent before that.
         source_silent_ms: nor is the whole source.
         volume_window_ms: length of the windows of the volume rule.
+        signals: what is judged otherwise than by default, by the signal's name, in order of names.
     """
 
     tick_ms: int = 10_000
@@ -51,3 +72,8 @@ class JudgeRule:
     silent_ms: int = 5 * 60_000
     source_silent_ms: int = 15 * 60_000
     volume_window_ms: int = 5 * 60_000
+    signals: tuple[tuple[str, SignalRule], ...] = ()
+
+    def signal(self, name: str) -> SignalRule:
+        """How this signal is judged."""
+        return dict(self.signals).get(name, SignalRule())

@@ -11,26 +11,31 @@ import numpy as np
 
 from detectors.evidence import Evidence
 from detectors.recoupling import Recoupler
+from monitor.pipeline.diffuse import Diffuse
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.panel import Panel
 from monitor.pipeline.ports import Snapshot
-from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.rule import OURS, JudgeRule
 from monitor.pipeline.signals import LAYOUT
 from monitor.pipeline.state import JudgeState
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Raise it when the meaning of the state changes: older snapshots are then not used, and counts are replayed."""
 
 
 def fingerprint(rule: JudgeRule) -> str:
     """What a snapshot must agree in to be used. Budgets are not in it: a new budget changes future spend only."""
-    return hashlib.sha256(f"{VERSION};{LAYOUT};{rule.tick_ms};{rule.strata}".encode()).hexdigest()[:16]
+    judged = [(name, one.enabled, one.detector, one.parameters) for name, one in rule.signals]
+    judged = [one for one in judged if one[1:] != (True, OURS, ())]  # a weight changes future spend only
+    text = f"{VERSION};{LAYOUT};{rule.tick_ms};{rule.strata};{judged}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def dump(fleet: Fleet) -> Snapshot:
     """The fleet after all ticks below its ``judged_before``."""
     arrays = {f"evidence.{name}": array for name, array in fleet.panel.evidence.snapshot().items()}
     arrays |= {f"recoupler.{name}": array for name, array in fleet.panel.recoupler.snapshot().items()}
+    arrays |= {f"diffuse.{name}": array for name, array in fleet.panel.diffuse.snapshot().items()}
     arrays["state"] = np.frombuffer(msgspec.msgpack.encode(fleet.state), np.uint8)
     out = io.BytesIO()
     np.savez_compressed(out, allow_pickle=False, **arrays)
@@ -44,6 +49,7 @@ def load(snapshot: Snapshot, rule: JudgeRule) -> tuple[JudgeState, Panel]:
     panel = Panel(strata=rule.strata + 1)
     panel.evidence = Evidence.restore(_part(arrays, "evidence."))
     panel.recoupler = Recoupler.restore(_part(arrays, "recoupler."))
+    panel.diffuse = Diffuse.restore(_part(arrays, "diffuse."))
     return msgspec.msgpack.decode(arrays["state"].tobytes(), type=JudgeState), panel
 
 

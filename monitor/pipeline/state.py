@@ -51,6 +51,8 @@ class NoticeWatch(msgspec.Struct, kw_only=True):
     test: int
     rows: list[int]
     """Per stratum the row of the recoupler."""
+    dense: list[int] = []
+    """Per stratum the dense bet beside the test; empty where the signal makes none."""
     finding: Finding | None = None
     """The last notice; a page soon after upgrades it in place."""
     armed_tick: int = 0

@@ -24,7 +24,11 @@ from monitor.settings.values import (
 )
 
 Location = tuple[str, ...]
-"""Keys from the top. An item of a list of sections is its type: ``("alerts", "channels", "webhook", "url")``."""
+"""Keys from the top. An item of a list of sections is its type: ``("alerts", "channels", "webhook", "url")``; one of
+sections by name is :data:`NAME`: ``("signals", "NAME", "weight")``."""
+
+NAME: Final = "NAME"
+"""In place of a name that the person chooses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +75,17 @@ def _walk(model: type[Section], location: Location, path: str) -> Iterator[Row]:
         here, shown = (*location, name), f"{path}.{name}" if path else name
         inner = _sections(field.annotation)
         in_list = _in_list(field.annotation)
-        yield _row(field, here, shown, inner[0] if inner and not in_list else None, is_section=bool(inner))
+        yield _row(
+            field,
+            here,
+            shown,
+            inner[0] if inner and not (in_list or _by_name(field.annotation)) else None,
+            is_section=bool(inner),
+        )
         for section in inner:
-            if in_list:
+            if _by_name(field.annotation):
+                yield from _walk(section, (*here, NAME), f"{shown}.{NAME}")
+            elif in_list:
                 kind = get_args(section.model_fields["type"].annotation)[0]
                 yield from _walk(section, (*here, kind), f"{shown}[{kind}]")
             else:
@@ -106,6 +118,8 @@ def _leaves(annotation: Any) -> Iterator[Any]:
     elif get_origin(annotation) in (Union, types.UnionType, tuple):
         for part in get_args(annotation):
             yield from _leaves(part)
+    elif get_origin(annotation) is dict:
+        yield from _leaves(get_args(annotation)[1])
     else:
         yield annotation
 
@@ -116,6 +130,10 @@ def _sections(annotation: Any) -> list[type[Section]]:
 
 def _in_list(annotation: Any) -> bool:
     return get_origin(annotation) is tuple
+
+
+def _by_name(annotation: Any) -> bool:
+    return get_origin(annotation) is dict
 
 
 _WORDS: Final = ((str, "text"), (File, "a path"), (Paths, "paths"))

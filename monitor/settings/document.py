@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 from pydantic import Secret
 
-from monitor.settings.catalogue import Location, Row, rows
+from monitor.settings.catalogue import NAME, Location, Row, rows
 from monitor.settings.load import Loaded
 from monitor.settings.model import Settings
 from monitor.settings.section import Section
@@ -53,6 +53,10 @@ def _lines(above: Location, *, indent: int, live: bool) -> Iterator[str]:
         yield _line(f"{row.location[-1]}:", indent, live=shown)
         if row.section is not None:
             yield from _lines(row.location, indent=indent + 2, live=shown)
+            continue
+        if below[0].location[-2] == NAME:
+            yield _line(f"  {NAME}:", indent, live=False)
+            yield from _lines((*row.location, NAME), indent=indent + 4, live=False)
             continue
         for kind in dict.fromkeys(other.location[len(row.location)] for other in below):
             yield from _item((*row.location, kind), indent=indent)
@@ -126,6 +130,9 @@ def _leaves(node: Any, path: Steps, loaded: Loaded, source: str) -> Iterator[tup
     elif isinstance(node, tuple) and node and isinstance(node[0], Section):
         for position, item in enumerate(node):
             yield from _leaves(item, (*path, position), loaded, source)
+    elif isinstance(node, dict) and node and isinstance(next(iter(node.values())), Section):
+        for name, item in node.items():
+            yield from _leaves(item, (*path, name), loaded, source)
     else:
         yield path, _plain(node, path), source
 
@@ -134,8 +141,15 @@ def _plain(node: Any, path: Steps) -> Any:
     match node:
         case Section():
             return {name: _plain(getattr(node, name), (*path, name)) for name in type(node).model_fields}
+        case dict():
+            return {name: _plain(item, (*path, name)) for name, item in node.items()}
         case tuple():
             return [_plain(item, path) for item in node]
+    return _word(node, path)
+
+
+def _word(node: Any, path: Steps) -> Any:
+    match node:
         case Duration() | Path() | Secret():
             return str(node)
         case float() if node.is_integer():

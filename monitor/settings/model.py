@@ -13,6 +13,7 @@ from monitor.errors import SettingsError
 from monitor.settings.alerts import Alerts, Rules
 from monitor.settings.secret import SecretPlace, place_of
 from monitor.settings.section import File, Section, setting
+from monitor.settings.signals import SignalSettings
 from monitor.settings.source import ENV_NAME, ENV_NAME_ALLOWED, Source
 from monitor.settings.values import DatabaseUrl, Duration, Size, Word
 
@@ -189,6 +190,9 @@ class Settings(Section):
     limits: Limits = setting(Limits(), "bounds")
     dead_letter: DeadLetter = setting(DeadLetter(), "unreadable records")
     alerts: Alerts = setting(Alerts(), "incidents and notifications")
+    signals: dict[str, SignalSettings] = setting(
+        {}, "signals that are watched otherwise than by default, by name", max_length=100
+    )
     rules: Rules = setting(Rules(), "plain rules")
     http: Http = setting(Http(), "metrics and health")
     log: Log = setting(Log(), "the service's own log")

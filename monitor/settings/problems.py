@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from monitor.settings.catalogue import Location, Row, rows
+from monitor.settings.catalogue import NAME, Location, Row, rows
 
 MAX_SHOWN: Final = 20
 """Problems told at once; the rest is counted."""
@@ -73,6 +73,9 @@ def _place_of(loc: Sequence[str | int], known: Mapping[Location, Row]) -> _Place
         if isinstance(step, int):
             written = (*written, step)
             continue
+        if any(other[: len(location) + 1] == (*location, NAME) for other in known):
+            location, written = (*location, NAME), (*written, step)
+            continue
         location = (*location, step)
         # After a position comes the type of the item, which pydantic puts there and nobody wrote.
         if not (isinstance(before, int) and any(other[: len(location)] == location for other in known)):
@@ -91,11 +94,20 @@ def _sentence(detail: ErrorDetails, location: Location, known: Mapping[Location,
         kinds = sorted({key[-2] for key in known if key[:-2] == location and key[-1] == "type"})
         return f"needs type: {' or '.join(kinds)}{_was(detail)}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
-        inner = ", ".join(key[-1] for key in known if key[:-1] == location)
-        return f"must hold {inner or 'type, name and more'}; found {_kind(given)}"
+        return _section(given, location, known)
     if row is None or not row.allowed:
         return f"must be a list; found {_kind(given)}" if kind == "tuple_type" else _own_words(detail)
     return _value(detail, row)
+
+
+def _section(given: Any, location: Location, known: Mapping[Location, Row]) -> str:
+    row = known.get(location)
+    inner = ", ".join(key[-1] for key in known if key[:-1] == location)
+    if row is not None and row.allowed:
+        inner = row.allowed
+    elif any(key[: len(location) + 1] == (*location, NAME) for key in known):
+        inner = "names, each with its own settings"
+    return f"must hold {inner or 'type, name and more'}; found {_kind(given)}"
 
 
 def _value(detail: ErrorDetails, row: Row) -> str:

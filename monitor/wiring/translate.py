@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from monitor.alerting.policy import AlertPolicy, Route
@@ -9,10 +10,11 @@ from monitor.errors import SettingsError
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
 from monitor.pipeline.count import CountRule
 from monitor.pipeline.memory import MemoryRule
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import SIGNALS
+from monitor.pipeline.rule import OURS, JudgeRule, SignalRule
+from monitor.pipeline.signals import SIGNALS, request_join
 from monitor.pipeline.tick import TickRule
 from monitor.settings.model import Settings
+from monitor.settings.signals import SignalSettings
 from monitor.settings.source import Kafka
 
 
@@ -22,7 +24,17 @@ def count_rule(settings: Settings) -> CountRule:
     return CountRule(
         tick=TickRule(tick_ms=ticks.length.ms, lateness_ms=ticks.lateness.ms, ahead_ms=ticks.ahead.ms),
         memory=MemoryRule(ids=settings.limits.dedupe_window, requests=settings.limits.join_window),
+        off=frozenset(_left_out(settings)),
     )
+
+
+def _left_out(settings: Settings) -> Iterator[str]:
+    """The signals that are switched off, but for the joins where a signal that is not needs to know of them."""
+    off = {name for name, one in settings.signals.items() if not one.enabled}
+    joined = any(signal.misses for signal in SIGNALS if signal.name not in off)
+    for name in sorted(off):
+        if not (joined and name == request_join.SIGNAL.name):
+            yield name
 
 
 def judge_rule(settings: Settings) -> JudgeRule:
@@ -40,7 +52,27 @@ def judge_rule(settings: Settings) -> JudgeRule:
         volume=settings.rules.volume,
         contradictions=settings.rules.contradictions,
         contradiction_share=settings.rules.contradiction_share,
+        signals=tuple((name, _signal_rule(name, one)) for name, one in sorted(settings.signals.items())),
     )
+
+
+def _signal_rule(name: str, given: SignalSettings) -> SignalRule:
+    known = [signal.name for signal in SIGNALS]
+    if name not in known:
+        raise SettingsError(f"signals.{name[:60]}: there is no such signal; there are {', '.join(known)}")
+    parameters = tuple(sorted(given.parameters.items()))
+    if given.detector == OURS:
+        if parameters:
+            raise SettingsError(f"signals.{name}.parameters: only a river detector takes parameters")
+        return SignalRule(enabled=given.enabled, weight=given.weight)
+    from detectors.river_drift import named  # noqa: PLC0415 - takes a second to load; few need it
+
+    detector = given.detector.removeprefix("river.")
+    try:
+        named(detector, dict(parameters))
+    except ValueError as error:
+        raise SettingsError(f"signals.{name}.detector: {error}") from None
+    return SignalRule(enabled=given.enabled, weight=given.weight, detector=detector, parameters=parameters)
 
 
 def alert_policy(settings: Settings) -> AlertPolicy:

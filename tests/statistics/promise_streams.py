@@ -178,9 +178,13 @@ def judge(streams: list[Stream], rule: JudgeRule, *, seed: int, ticks: int) -> J
             raise AssertionError(f"{unit.unit.guardrail} never learned its baseline")
         watched += (ticks - unit.epoch.effective_tick) * rule.tick_ms / MONTH_MS
         page_spend += sum(spent[watch.test] for watch in unit.epoch.watches)
+        diffuse = assessor.fleet.panel.diffuse
+        dense = [bet for notice in unit.epoch.notices for bet in notice.dense]
         notice_spend += sum(spent[notice.test] for notice in unit.epoch.notices)
+        notice_spend += sum(diffuse.spent(bet) for bet in dense)
         page_spends += sum(spend[watch.test] for watch in unit.epoch.watches)
         notice_spends += sum(spend[notice.test] for notice in unit.epoch.notices)
+        notice_spends += sum(diffuse.spend_of(bet) for bet in dense)
     return Judged(
         findings=list(first.values()),
         page_spend=page_spend,

@@ -11,6 +11,7 @@ baselines of the one before are not read any more, and every stream learns anew.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -69,8 +70,12 @@ LAYOUT: Final = hashlib.sha256(
 """Fingerprint of the columns: counts of another layout are not mixed with these."""
 
 
-def columns_of(batch: EventBatch, recall: Recall) -> NDArray[np.int32]:
+def columns_of(batch: EventBatch, recall: Recall, off: Collection[str] = ()) -> NDArray[np.int32]:
     """The column to count each event in, a row per signal that applies to any; -1 where it does not to the event.
+
+    Args:
+        batch, recall: the events, and what their partition remembers.
+        off: names of signals that are not counted.
 
     Returns:
         int32 (at most as many as there are signals, n), in their order.
@@ -78,6 +83,8 @@ def columns_of(batch: EventBatch, recall: Recall) -> NDArray[np.int32]:
     columns = np.empty((len(SIGNALS), len(batch)), np.int32)
     used = 0
     for signal in SIGNALS:
+        if signal.name in off:
+            continue
         codes = signal.code(batch, recall) if signal.recalls else signal.code(batch)
         if codes.max(initial=-1) >= 0:
             columns[used] = np.where(codes >= 0, codes + OFFSETS[signal.name], -1)

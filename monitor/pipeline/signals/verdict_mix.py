@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.events.batch import Action, EventBatch, Verdict
 from monitor.incidents.model import Direction
-from monitor.pipeline.signals.signal import Question, Signal
+from monitor.pipeline.signals.signal import Bet, Question, Signal
 
 _ACTIONS: Final = len(Action) + 1
 """The enforced actions, and one for an event that does not say what was enforced."""
@@ -65,4 +65,5 @@ SIGNAL: Final = Signal(
         ),
     ),
     unavailable="the guardrail's events carry no verdict",
+    bets=(Bet.boundary, Bet.sparse, Bet.dense),
 )

@@ -49,7 +49,7 @@ def test_the_example_names_every_setting_with_a_value_that_is_accepted(tmp_path:
     named = set()
 
     def walk(node: Any, path: str) -> None:
-        if isinstance(node, dict):
+        if isinstance(node, dict) and path not in {row.path for row in LEAVES}:
             for key, value in node.items():
                 walk(value, f"{path}.{key}" if path else key)
         elif isinstance(node, list) and node and isinstance(node[0], dict):
