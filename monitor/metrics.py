@@ -252,6 +252,9 @@ class Metrics:
             most=8,
         )
 
+        self.undefined_controls = self._gauge(
+            "driftline_undefined_controls", "guardrails", "guardrails seen that have no control statement"
+        )
         self.incidents_open = self._gauge("driftline_incidents_open", "incidents", "incidents that are not resolved")
         self.outbox_backlog = self._gauge(
             "driftline_outbox_backlog", "notifications", "notifications that wait for delivery"

@@ -26,6 +26,7 @@ from monitor.alerting.body import body
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.ports import AlertStore, Deed, Notification
 from monitor.incidents import timeline
+from monitor.incidents.controls import stated
 from monitor.incidents.lifecycle import DRIFTLINE, Change
 from monitor.incidents.model import Entry, Finding, Incident
 from monitor.incidents.timeline import What
@@ -34,6 +35,8 @@ from monitor.incidents.words import Phrases
 NOTIFIED: Final = "notified"
 """Key in an entry's data: the channels that the entry was announced to."""
 ADDRESS: Final = "address"
+CONTROL: Final = "control"
+"""Key in the data of an entry that opens an incident: the control statement as it was then, or null."""
 
 TRIGGERS: Final = frozenset({What.opened, What.reopened})
 MORE_TROUBLE: Final = frozenset(
@@ -67,15 +70,16 @@ def record(
     """Write what Driftline found to the timeline and, unless ``silent``, to the outbox."""
     deeds = {} if silent else _deeds(what, knowing(store.timeline(incident.id)), policy)
     address = policy.address_of(incident.id)
+    control = stated(policy.controls.get(incident.guardrail))
     entry = timeline.append(
         store,
         incident_id=incident.id,
         at_ms=now_ms,
         actor=DRIFTLINE,
         kind=what,
-        data={**data, NOTIFIED: sorted(deeds), ADDRESS: address},
+        data={**data, NOTIFIED: sorted(deeds), ADDRESS: address, **({CONTROL: control} if what in TRIGGERS else {})},
     )
-    _enqueue(store, incident, entry, deeds, finding=finding, address=address, phrases=policy.phrases)
+    _enqueue(store, incident, entry, deeds, finding=finding, address=address, control=control, phrases=policy.phrases)
 
 
 def announce(store: AlertStore, change: Change) -> tuple[str, ...]:
@@ -88,8 +92,9 @@ def announce(store: AlertStore, change: Change) -> tuple[str, ...]:
         return ()
     before = [entry for entry in store.timeline(change.incident.id) if entry.seq < change.entry.seq]
     address = next((found for entry in reversed(before) if isinstance(found := entry.data.get(ADDRESS), str)), None)
+    control = next((entry.data[CONTROL] for entry in reversed(before) if CONTROL in entry.data), None)
     deeds = dict.fromkeys(sorted(knowing(before)), deed)
-    _enqueue(store, change.incident, change.entry, deeds, finding=None, address=address, phrases={})
+    _enqueue(store, change.incident, change.entry, deeds, finding=None, address=address, control=control, phrases={})
     return tuple(deeds)
 
 
@@ -112,10 +117,19 @@ def _enqueue(
     *,
     finding: Finding | None,
     address: str | None,
+    control: object,
     phrases: Phrases,
 ) -> None:
     for channel, deed in deeds.items():
-        document = body(deed=deed, incident=incident, entry=entry, finding=finding, address=address, phrases=phrases)
+        document = body(
+            deed=deed,
+            incident=incident,
+            entry=entry,
+            finding=finding,
+            address=address,
+            control=control,
+            phrases=phrases,
+        )
         store.enqueue(
             Notification(
                 incident_id=incident.id,

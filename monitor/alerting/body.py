@@ -29,9 +29,18 @@ def body(
     entry: Entry,
     finding: Finding | None,
     address: str | None,
+    control: object,
     phrases: Phrases,
 ) -> dict[str, object]:
-    """What the receiver gets; ``finding`` is the one that caused it, None where a person did."""
+    """What the receiver gets.
+
+    Args:
+        deed, incident, entry: what happened.
+        finding: the one that caused it, None where a person did.
+        address: where a person finds the incident.
+        control: the guardrail's control statement as plain data; None where it is undefined.
+        phrases: what the questions of the signals are called.
+    """
     return {
         "version": VERSION,
         "event_action": deed.value,
@@ -52,6 +61,7 @@ def body(
             "acknowledged_at": _time(incident.acknowledged_at_ms),
             "resolved_at": _time(incident.resolved_at_ms),
         },
+        "control": control,
         "finding": None if finding is None else _finding(finding, phrases),
         "timeline": {
             "seq": entry.seq,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from monitor.incidents.controls import Control
 from monitor.incidents.words import Phrases
 
 MINUTE_MS = 60_000
@@ -34,6 +35,7 @@ class AlertPolicy:
         notify_within_ms: what was detected longer ago is history found by a backfill: recorded, never notified.
         auto_resolve: resolve an incident when all its findings have ended. Off: people resolve.
         address: where a person finds the incident, a URL or a command; ``{id}`` stands for its number. May be empty.
+        controls: the control statement of each guardrail that has one.
         phrases: what the questions of the signals are called.
     """
 
@@ -43,6 +45,7 @@ class AlertPolicy:
     notify_within_ms: int = HOUR_MS
     auto_resolve: bool = False
     address: str = ""
+    controls: Mapping[str, Control] = field(default_factory=lambda: _NO_CONTROLS)
     phrases: Phrases = field(default_factory=lambda: _NO_PHRASES)
 
     def __post_init__(self) -> None:
@@ -64,4 +67,5 @@ class AlertPolicy:
         return tuple(route.channel for route in self.routes if route.notices or not notices)
 
 
+_NO_CONTROLS: Mapping[str, Control] = MappingProxyType({})
 _NO_PHRASES: Mapping[tuple[str, str], str] = MappingProxyType({})

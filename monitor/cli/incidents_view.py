@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from monitor.incidents.model import Entry, Finding, Incident, Kind, Severity, Status, Trouble
+from monitor.incidents.model import EVERY_GUARDRAIL, Entry, Finding, Incident, Kind, Severity, Status, Trouble
 from monitor.incidents.next_steps import next_steps
 from monitor.incidents.timeline import What
 from monitor.incidents.words import Phrases, incident_name, moment, number, plain, rfc3339, sentence, subject
@@ -47,7 +47,7 @@ def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[En
     """All that a person needs to work on an incident."""
     severity = click.style(incident.severity.value, fg=_COLOURS[incident.severity], bold=True)
     lines = [f"{incident_name(incident.id)}  {severity}  {_status(incident)}", *_wrapped(incident.title)]
-    lines += [*_typed(incident), ""]
+    lines += [*_typed(incident), *_control(incident, timeline), ""]
     for finding in sorted(findings, key=lambda finding: (finding.kind is Kind.notice, finding.detected_at_ms)):
         lines += [*_finding(finding, phrases), ""]
     steps = next_steps(incident, findings)
@@ -70,6 +70,18 @@ def _typed(typed: Incident | Finding) -> list[str]:
     if typed.trouble is None:
         return []
     return _field("Type", f"{typed.trouble.words} ({plain(typed.trouble_rule, longest=400)})")
+
+
+def _control(incident: Incident, timeline: Sequence[Entry]) -> list[str]:
+    """The statement as it was when the incident was opened, or opened again."""
+    said = [entry.data["control"] for entry in timeline if "control" in entry.data]
+    if not said or incident.guardrail == EVERY_GUARDRAIL:
+        return []
+    control = said[-1]
+    if not isinstance(control, dict):
+        return _field("Control", "undefined: nobody has stated what this guardrail prohibits; see driftline controls")
+    lines = _field("Control", f"prohibits {plain(str(control.get('prohibits', '')), longest=1000)}")
+    return lines + _field("Owner", plain(str(control.get("owner") or "nobody is named"), longest=1000))
 
 
 def bars(finding: Finding) -> list[str]:

@@ -12,6 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from monitor.incidents.words import plain
+
+LONGEST: Final = 1000
+"""Characters of one part of a statement."""
 THRESHOLD_STEP: Final = 0.001
 """Thresholds are kept in thousandths: nearer ones are the same."""
 
@@ -28,6 +32,18 @@ class Control:
     """Of the score as P(unsafe), above which it acts; None: the log's is right, whatever it is."""
     owner: str = ""
     """Who answers for it."""
+
+
+def stated(control: Control | None) -> dict[str, object] | None:
+    """The statement as plain data, made safe; None where the control is undefined."""
+    if control is None:
+        return None
+    return {
+        "prohibits": plain(control.prohibits, longest=LONGEST),
+        "evaluated": plain(control.evaluated, longest=LONGEST),
+        "threshold": control.threshold,
+        "owner": plain(control.owner, longest=LONGEST),
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

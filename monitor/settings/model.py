@@ -11,6 +11,7 @@ from pydantic import AfterValidator, model_validator
 
 from monitor.errors import SettingsError
 from monitor.settings.alerts import Alerts, Rules
+from monitor.settings.controls import ControlStatement
 from monitor.settings.secret import SecretPlace, place_of
 from monitor.settings.section import File, Section, setting
 from monitor.settings.signals import SignalSettings
@@ -192,6 +193,9 @@ class Settings(Section):
     alerts: Alerts = setting(Alerts(), "incidents and notifications")
     signals: dict[str, SignalSettings] = setting(
         {}, "signals that are watched otherwise than by default, by name", max_length=100
+    )
+    controls: dict[str, ControlStatement] = setting(
+        {}, "the control statement of each guardrail, by its name in the log", max_length=100_000
     )
     rules: Rules = setting(Rules(), "plain rules")
     http: Http = setting(Http(), "metrics and health")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from monitor.alerting.deliver import Delivered
 from monitor.clock import Clock
 from monitor.incidents.model import Kind, Status
@@ -21,8 +23,10 @@ DAY_MS = 86_400_000
 class Observer:
     """Turns reports into metrics; each method is called from one thread only."""
 
-    def __init__(self, metrics: Metrics, rule: JudgeRule, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, rule: JudgeRule, clock: Clock, *, controls: Container[str] = ()) -> None:
+        """``controls`` are the guardrails that have a control statement."""
         self._metrics = metrics
+        self._controls = controls
         self._rule = rule
         self._clock = clock
         self._pooled = 0
@@ -66,6 +70,8 @@ class Observer:
         for name, count in report.assessment.contradictions.items():
             metrics.contradictions.add(count, guardrail=name)
         if assessor is not None:
+            names = assessor.fleet.guardrails
+            metrics.undefined_controls.set(sum(name not in self._controls for name in names))
             self._evidence(assessor)
             self._joins(assessor)
 

@@ -72,7 +72,7 @@ class Service:
         self._env = env
         self._hooks = hooks or Hooks()
         self._metrics = Metrics(CollectorRegistry())
-        self._observer = Observer(self._metrics, translate.judge_rule(settings), clock)
+        self._observer = Observer(self._metrics, translate.judge_rule(settings), clock, controls=settings.controls)
         loops = [*(["count"] if roles.count else []), *(["judge", "deliver", "gauges"] if roles.judge else [])]
         self._beats = {name: time.monotonic() for name in loops}
         self._stop = threading.Event()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from monitor.alerting.policy import AlertPolicy, Route
 from monitor.errors import SettingsError
+from monitor.incidents.controls import Control
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
 from monitor.pipeline.count import CountRule
 from monitor.pipeline.memory import MemoryRule
@@ -75,6 +76,14 @@ def _signal_rule(name: str, given: SignalSettings) -> SignalRule:
     return SignalRule(enabled=given.enabled, weight=given.weight, detector=detector, parameters=parameters)
 
 
+def controls(settings: Settings) -> dict[str, Control]:
+    """The control statements, by guardrail."""
+    return {
+        name: Control(prohibits=said.prohibits, evaluated=said.evaluated, threshold=said.threshold, owner=said.owner)
+        for name, said in settings.controls.items()
+    }
+
+
 def alert_policy(settings: Settings) -> AlertPolicy:
     """Who hears of what."""
     alerts = settings.alerts
@@ -84,6 +93,7 @@ def alert_policy(settings: Settings) -> AlertPolicy:
         notify_within_ms=alerts.notify_within.ms,
         auto_resolve=alerts.auto_resolve,
         address=alerts.address,
+        controls=controls(settings),
         phrases={
             (signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from monitor.alerting.deliver import deliver_step
 from monitor.cli import main
 from monitor.cli.incidents_view import WIDTH
+from monitor.incidents.controls import Control
 from tests.unit.alerting.record import HOUR, MINUTE, T0, Judge, ended, notice, page, sqlite_stores
 
 Run = Callable[..., Result]
@@ -76,6 +78,20 @@ def test_show_has_all_that_a_person_needs(judge: Judge, run: Run) -> None:
         "notified: chat, pager",
     ):
         assert part in text, part
+
+
+def test_show_says_what_the_guardrail_was_for_when_the_incident_was_opened(judge: Judge, run: Run) -> None:
+    assert "Control undefined: nobody has stated" in " ".join(run("show", "1").output.split())
+    control = Control(prohibits="instructions of strangers", owner="safety")
+    judge.policy = dataclasses.replace(judge.policy, controls={"shield": control})
+    judge.finds(page("f9", guardrail="shield"))
+    number = judge.incidents()[-1].id
+    shown = " ".join(run("show", str(number)).output.split())
+    assert "Control prohibits instructions of strangers Owner safety" in shown
+    run("ack", str(number), "--as", "ana")
+    told = [each.notification.body for each in judge.sent() if each.notification.incident_id == number]
+    assert [body["event_action"] for body in told] == ["trigger", "acknowledge"]
+    assert [body["control"]["owner"] for body in told] == ["safety", "safety"]  # type: ignore[index]
 
 
 def test_show_as_json_holds_incident_findings_and_timeline(judge: Judge, run: Run) -> None:
