@@ -5,7 +5,7 @@
     r.surrogates(row, counts, tick) -> (B,) int64          one row, one tick
     ptr, rows, bins, counts = r.recouple(tick_ptr, ticks, row, bin, count)      many ticks and rows at once
     r.retract(tick_ptr, ticks, row, bin, count, keep=done) takes back what was recoupled past tick `done`
-    r.fresh_bag(row)   r.remove(row)   r.bag(row)   r.snapshot() / Recoupler.restore(snapshot)
+    r.fresh_bag(row)   r.join(row, bag)   r.remove(row)   r.bag(row)   r.snapshot() / Recoupler.restore(snapshot)
     declared(counts)   q from a split that is kept out of the bag; seed_of(...) a row's seed from its name
 
 Under exchangeability of the history with the tick, the surrogates are independent Multinomial(n, q), although
@@ -151,6 +151,20 @@ class Recoupler:
         history = _history(bag, int(r["bins"]))
         self._bag.data[r["at"] : r["at"] + r["bins"]] = history
         r["events"] = history.sum()
+
+    def join(self, row: int, bag: ArrayLike) -> bool:
+        """Puts an earlier history of the row back beside what it has gathered since; False where there is no room.
+
+        Allowed: what came since a `fresh_bag` was transformed by itself, and both parts are counts of the history.
+        Given their union, no transform so far says in which order it came.
+        """
+        r = self._row(row)
+        history = _history(bag, int(r["bins"]))
+        if int(r["events"]) + int(history.sum()) > MAX_BAG // 2:
+            return False
+        self._bag.data[r["at"] : r["at"] + r["bins"]] += history
+        r["events"] += history.sum()
+        return True
 
     def bag(self, row: int) -> Ints:
         """(B,) history counts of a row."""

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "baseline": ("monitor.cli.baseline:baseline", "Show, propose and approve what counts as normal."),
     "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),
     "controls": ("monitor.cli.controls:controls", "Show what each guardrail is for, and which nobody has defined."),
+    "findings": ("monitor.cli.findings:findings", "List what was found; dismiss notices that were about nothing."),
     "config": ("monitor.cli.config:config", "Check the settings file, or print an example."),
     "db": ("monitor.cli.db:db", "Create, upgrade and check the database."),
     "formats": ("monitor.cli.formats:formats", "List the log formats that are read, or test a file against them."),

@@ -57,7 +57,7 @@ def list_(
     from monitor.cli.incidents_view import table
 
     wanted = [Status(each) for each in status] or None
-    with _opened(config, database) as stores, stores.alerts.transaction() as store:
+    with existing_store(config, database) as stores, stores.alerts.transaction() as store:
         found = store.incidents(guardrail=guardrail, status=wanted, limit=limit)
     if as_json:
         print_json([_incident_json(each) for each in found])
@@ -76,7 +76,7 @@ def show(config: Path | None, database: str | None, *, incident: int, as_json: b
     """One incident: what, since when, how large, why, what to do next, and its timeline."""
     from monitor.cli.incidents_view import whole
 
-    with _opened(config, database) as stores, stores.alerts.transaction() as store:
+    with existing_store(config, database) as stores, stores.alerts.transaction() as store:
         found = lifecycle.locked(store, incident)
         findings, entries = store.findings(incident_id=incident), store.timeline(incident)
     if as_json:
@@ -89,7 +89,7 @@ def show(config: Path | None, database: str | None, *, incident: int, as_json: b
             }
         )
     else:
-        click.echo(whole(found, findings, entries, phrases=_phrases()))
+        click.echo(whole(found, findings, entries, phrases=all_phrases()))
 
 
 @incidents.command(epilog="Example: driftline incidents ack INC-1")
@@ -160,7 +160,7 @@ def verify(
     """Check that timelines are as they were written; exit code 1 if one is not. Without ID, all of them."""
     if incident is None and (head or lines):
         raise click.UsageError("--head and --lines need the ID of one incident")
-    with _opened(config, database) as stores, stores.alerts.transaction() as store:
+    with existing_store(config, database) as stores, stores.alerts.transaction() as store:
         if incident is None:
             numbers = sorted(each.id for each in store.incidents(limit=2**31))
         else:
@@ -200,12 +200,12 @@ def findings(
     """All that was found, notices too, newest first."""
     from monitor.cli.incidents_view import finding_table
 
-    with _opened(config, database) as stores, stores.alerts.transaction() as store:
+    with existing_store(config, database) as stores, stores.alerts.transaction() as store:
         found: Sequence[Finding] = store.findings(incident_id=incident, kind=kind, limit=limit)
     if as_json:
         print_json(msgspec.to_builtins(found))
     elif found:
-        click.echo(finding_table(found, _phrases()))
+        click.echo(finding_table(found, all_phrases()))
     else:
         click.echo("No findings.")
 
@@ -223,7 +223,7 @@ def _change(
     from monitor.alerting.announce import announce
 
     name = lifecycle.person(_user() if actor is None else actor)
-    with _opened(config, database) as stores:
+    with existing_store(config, database) as stores:
         for left in reversed(range(TRIES)):
             try:
                 with stores.alerts.transaction() as store:
@@ -242,7 +242,7 @@ def _change(
 
 
 @contextmanager
-def _opened(config: Path | None, database: str | None) -> Iterator[Stores]:
+def existing_store(config: Path | None, database: str | None) -> Iterator[Stores]:
     """The stores of a database that is there: a mistyped file name must not look like a service without incidents."""
     from monitor.storage.session import open_database
     from monitor.storage.stores import open_stores
@@ -265,7 +265,7 @@ def _user() -> str:
         raise Refused("this system does not say who you are; say --as NAME") from error
 
 
-def _phrases() -> Phrases:
+def all_phrases() -> Phrases:
     from monitor.pipeline.signals import SIGNALS
 
     return {(signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions}

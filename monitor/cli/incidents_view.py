@@ -43,6 +43,11 @@ def finding_table(findings: Sequence[Finding], phrases: Phrases) -> str:
     return "\n".join(lines)
 
 
+def finding_text(finding: Finding, phrases: Phrases) -> str:
+    """One finding with its evidence and what it is due to."""
+    return "\n".join(_finding(finding, phrases))
+
+
 def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[Entry], *, phrases: Phrases) -> str:
     """All that a person needs to work on an incident."""
     severity = click.style(incident.severity.value, fg=_COLOURS[incident.severity], bold=True)

@@ -93,7 +93,7 @@ class Alarms:
             number, epoch, watch, tick, lambda alarm: describe.notice(self._diffuse(watch, alarm), watch, self._rule)
         )
         watch.finding = found
-        self._fleet.notices.rearm(watch, tick)
+        self._fleet.notices.rearm(watch, tick, aside=True)
         return found
 
     def _page(self, number: int, epoch: Epoch, watch: Watch, tick: int) -> Finding:

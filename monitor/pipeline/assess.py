@@ -24,7 +24,7 @@ from monitor.pipeline.loaded import between, events_only, kept_counts, of_slices
 from monitor.pipeline.missing import Missing
 from monitor.pipeline.panel import Panel
 from monitor.pipeline.past import History
-from monitor.pipeline.ports import Baseline, LoadedCounts, Slice
+from monitor.pipeline.ports import Baseline, Dismissal, LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.rules import advance_rules
 from monitor.pipeline.signals import COLUMNS, LAYOUT
@@ -60,12 +60,14 @@ class Assessor:
         state: JudgeState,
         panel: Panel | None = None,
         approved: Sequence[Baseline] = (),
+        dismissed: Sequence[Dismissal] = (),
     ) -> None:
         """Args:
         rule: how to judge.
         history: reads counts back.
         state, panel: where to go on from; without a panel, the state must be empty.
         approved: baselines with an effective tick from ``state.judged_before`` on, to be applied when it comes.
+        dismissed: dismissals, likewise.
         """
         self.fleet = Fleet(rule, history, state, panel or Panel(strata=rule.strata + 1))
         self._learning = Learning(self.fleet)
@@ -74,6 +76,7 @@ class Assessor:
         self._approved: list[Baseline] = []
         for baseline in approved:
             self._schedule(baseline)
+        self._dismissed = sorted(dismissed, key=_by_tick)
 
     @property
     def judged_before(self) -> int:
@@ -96,6 +99,12 @@ class Assessor:
         """An approval takes effect with the next tick to be judged."""
         effective = dataclasses.replace(baseline, effective_tick=self.judged_before)
         self._schedule(effective)
+        return effective
+
+    def dismiss(self, dismissal: Dismissal) -> Dismissal:
+        """A dismissal takes effect with the next tick to be judged."""
+        effective = dataclasses.replace(dismissal, effective_tick=self.judged_before)
+        self._dismissed = sorted([*self._dismissed, effective], key=_by_tick)
         return effective
 
     def _schedule(self, baseline: Baseline) -> None:
@@ -140,10 +149,13 @@ class Assessor:
             self.fleet.relieve_bags()
 
     def _next_approval(self) -> int:
-        return min((b.effective_tick for b in self._approved if b.effective_tick is not None), default=NEVER)
+        said: tuple[Baseline | Dismissal, ...] = (*self._approved, *self._dismissed)
+        return min((one.effective_tick for one in said if one.effective_tick is not None), default=NEVER)
 
     def _take_effect(self, position: int) -> list[Finding]:
-        """Approvals whose tick has come; what was found against the old baseline ends with it."""
+        """Approvals and dismissals whose tick has come; what was found against an old baseline ends with it."""
+        while self._dismissed and (self._dismissed[0].effective_tick or 0) <= position:
+            self.fleet.dismiss(self._dismissed.pop(0).finding_id)
         ended: list[Finding] = []
         while self._approved and (self._approved[0].effective_tick or 0) <= position:
             baseline = self._approved.pop(0)
@@ -179,6 +191,10 @@ class Assessor:
         return advance_rules(
             self.fleet.state, self.fleet.rule, ticks=ticks, guardrails=names, events=table, to_tick=to_tick
         )
+
+
+def _by_tick(dismissal: Dismissal) -> tuple[int, str]:
+    return dismissal.effective_tick or 0, dismissal.finding_id
 
 
 def _piece(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:

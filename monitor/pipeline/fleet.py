@@ -182,6 +182,13 @@ class Fleet:
         question = -1 if isinstance(watch, NoticeWatch) else watch.question
         return self.state.units[number].unit, watch.signal, question, test
 
+    def dismiss(self, finding_id: str) -> None:
+        """The notice was about nothing. Nothing happens if something else has been said of the signal since."""
+        for unit in self.state.units:
+            for notice in unit.epoch.notices if unit.epoch else ():
+                if notice.finding is not None and notice.finding.id == finding_id:
+                    self.notices.dismiss(notice)
+
     def paging(self, epoch: Epoch, signal: int) -> bool:
         """Whether a page of this signal is open: nothing else is said about it then."""
         return any(watch.finding is not None for watch in epoch.watches if watch.signal == signal)

@@ -171,11 +171,15 @@ class Judge:
         counts, end = self._next_counts(assessor.judged_before, closed)
         self._learn_slices(assessor)
         approved = [assessor.approve(baseline) for baseline in self._pending()]
+        waiting = [one for one in self._store.dismissals() if one.effective_tick is None]
+        dismissed = [assessor.dismiss(one) for one in waiting]
         assessment = assessor.advance(counts, end)
         assessment.findings = [self._with_offsets(finding) for finding in assessment.findings]
         with self._store.judgement(token) as store:
             for baseline in [*approved, *assessment.baselines]:
                 store.save_baseline(baseline)
+            for dismissal in dismissed:
+                store.save_dismissal(dismissal)
             for finding in assessment.findings:
                 self._respond(store, finding, now_ms)
             at_present = self._reach_present(store, assessor, end, now_ms)
@@ -247,7 +251,12 @@ class Judge:
             # One from before the oldest counts still holds: what it was learned from may be gone, it is not.
             and (baseline.effective_tick >= start or (panel is None and baseline.state is BaselineState.approved))
         ]
-        assessor = Assessor(self._rule, self._past_counts, state=state, panel=panel, approved=effective)
+        dismissed = [
+            one for one in self._store.dismissals() if one.effective_tick is not None and one.effective_tick >= start
+        ]
+        assessor = Assessor(
+            self._rule, self._past_counts, state=state, panel=panel, approved=effective, dismissed=dismissed
+        )
         assessor.fleet.respend()
         self._newest_slice, self._snapshot_at = 0, start
         self._learn_slices(assessor)

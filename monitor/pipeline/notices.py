@@ -89,9 +89,14 @@ class Notices:
         for bet in watch.dense:
             self._panel.diffuse.disarm(bet)
 
-    def rearm(self, watch: NoticeWatch, tick: int) -> None:
-        """M = 0 and a fresh bag: history starts after this tick, so that a second change is seen."""
+    def rearm(self, watch: NoticeWatch, tick: int, *, aside: bool = False) -> None:
+        """M = 0 and a fresh bag: history starts after this tick, so that a second change is seen.
+
+        Args:
+            aside: keep the old bag, in case that somebody dismisses what was found.
+        """
         watch.armed_tick = tick + 1
+        watch.aside = [self._panel.recoupler.bag(row).tolist() for row in watch.rows] if aside else []
         if watch.test < NONE:
             self._panel.rivers.reset(river_of(watch.test), since=tick + 1)
             return
@@ -100,6 +105,15 @@ class Notices:
         self._panel.evidence.reset(watch.test)
         for bet in watch.dense:
             self._panel.diffuse.reset(bet)
+
+    def dismiss(self, watch: NoticeWatch) -> None:
+        """Nothing had changed: the history from before the notice is history again, beside what came since.
+
+        M was set to 0 with the notice. What it has gathered since stands: its transforms are as good as any.
+        """
+        for row, bag in zip(watch.rows, watch.aside, strict=False):
+            self._panel.recoupler.join(row, bag)
+        watch.aside, watch.finding = [], None
 
     def remove(self, number: int, watch: NoticeWatch) -> None:
         """End it for good."""

@@ -170,6 +170,19 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismissal:
+    """A person says that a notice was about nothing: the history from before it is kept."""
+
+    finding_id: str
+    by: str
+    reason: str
+    at_ms: int
+    """The service's clock."""
+    effective_tick: int | None = None
+    """First tick judged with the history whole; set by the judge, None until then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The judge's whole state after all ticks below ``tick``."""
 
@@ -180,7 +193,10 @@ class Snapshot:
 
 
 class BaselineStore(Protocol):
-    """What a person's approval writes."""
+    """What a person's approval or dismissal writes."""
+
+    def save_dismissal(self, dismissal: Dismissal) -> Dismissal:
+        """Insert, or update its effective tick; the first dismissal of a finding stands."""
 
     def save_baseline(self, baseline: Baseline) -> Baseline:
         """Insert (id 0) or update; an approved baseline replaces the unit's earlier approved one."""
@@ -228,6 +244,9 @@ class JudgeStore(Protocol):
 
     def baselines(self, *, state: BaselineState | None = None) -> Sequence[Baseline]:
         """By id, all or of one state."""
+
+    def dismissals(self) -> Sequence[Dismissal]:
+        """By finding."""
 
     def snapshot(self, fingerprint: str) -> Snapshot | None:
         """The newest snapshot of this fingerprint."""

@@ -55,6 +55,8 @@ class NoticeWatch(msgspec.Struct, kw_only=True):
     """Per stratum the dense bet beside the test; empty where the signal makes none."""
     finding: Finding | None = None
     """The last notice; a page soon after upgrades it in place."""
+    aside: list[list[int]] = []
+    """Per stratum the bag that the last notice has put aside; a dismissal puts it back."""
     armed_tick: int = 0
 
 

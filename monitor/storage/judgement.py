@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from monitor.errors import NotFound
-from monitor.pipeline.ports import Baseline, BaselineState, JudgementStore, Snapshot
+from monitor.pipeline.ports import Baseline, BaselineState, Dismissal, JudgementStore, Snapshot
 from monitor.storage import baselines as baseline_rows
 from monitor.storage.response import ResponseTransaction
 from monitor.storage.session import insert_into
-from monitor.storage.tables import baselines, judge, snapshots
+from monitor.storage.tables import baselines, dismissals, judge, snapshots
 
 SNAPSHOTS_KEPT: Final = 4
 """The newest few by the time of writing: after an upgrade the new code's, and still the old's to go back to."""
@@ -55,6 +56,17 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
                 raise NotFound(f"there is no baseline {baseline.id}")
             written = row
         return baseline_rows.from_row(written)
+
+    def save_dismissal(self, dismissal: Dismissal) -> Dismissal:
+        """Insert, or update its effective tick; the first dismissal of a finding stands."""
+        statement = insert_into(self._connection, dismissals).values(asdict(dismissal))
+        tick = func.coalesce(dismissals.c.effective_tick, statement.excluded.effective_tick)
+        written = self._connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[dismissals.c.finding_id], set_={"effective_tick": tick}
+            ).returning(*dismissals.c)
+        ).one()
+        return Dismissal(**written._mapping)
 
     def _replace_approved(self, unit_digest: bytes, *, but: int, waiting: bool) -> None:
         """Earlier approvals of the unit; one that the judge has not seen yet only gives way to a later such one.

@@ -13,6 +13,7 @@ from monitor.pipeline.ports import (
     Baseline,
     BaselineState,
     BaselineStore,
+    Dismissal,
     JudgementStore,
     JudgeStore,
     LoadedCounts,
@@ -121,6 +122,12 @@ class SqlJudgeStore(JudgeStore):
             query = query.where(t.baselines.c.state == state)
         with self._database.reading() as connection:
             return [baseline_rows.from_row(row) for row in connection.execute(query)]
+
+    def dismissals(self) -> Sequence[Dismissal]:
+        """By finding."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(t.dismissals).order_by(t.dismissals.c.finding_id))
+            return [Dismissal(**row._mapping) for row in rows]
 
     def snapshot(self, fingerprint: str) -> Snapshot | None:
         """The newest snapshot of this fingerprint."""

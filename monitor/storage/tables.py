@@ -223,6 +223,16 @@ findings: Final = Table(
     Column("trouble", SafeText),
 )
 
+dismissals: Final = Table(
+    "dismissals",
+    metadata,
+    Column("finding_id", SafeText, primary_key=True),
+    Column("by", SafeText, nullable=False),
+    Column("reason", SafeText, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("effective_tick", BigInteger),
+)
+
 timeline: Final = Table(
     "timeline",
     metadata,

@@ -16,6 +16,7 @@ from monitor.pipeline.ports import (
     Baseline,
     BaselineState,
     BaselineStore,
+    Dismissal,
     JudgementStore,
     JudgeStore,
     LoadedCounts,
@@ -92,6 +93,10 @@ class _CountsElsewhere(JudgeStore):
     def baselines(self, *, state: BaselineState | None = None) -> Sequence[Baseline]:
         """Own."""
         return self._own.baselines(state=state)
+
+    def dismissals(self) -> Sequence[Dismissal]:
+        """Own."""
+        return self._own.dismissals()
 
     def snapshot(self, fingerprint: str) -> Snapshot | None:
         """Own."""

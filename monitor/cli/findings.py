@@ -1,0 +1,121 @@
+"""``driftline findings``: what was found, notices too, and what a person thinks of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from monitor.cli.options import database_options, errors_to_exit_codes, json_option, print_json
+from monitor.clock import SystemClock
+from monitor.incidents.model import Finding, Kind
+
+if TYPE_CHECKING:
+    from monitor.pipeline.ports import Dismissal
+
+_finding = click.argument("finding", metavar="ID")
+
+
+@click.group(epilog="Example: driftline findings list --kind notice")
+def findings() -> None:
+    """List what was found, look at it, dismiss notices that were about nothing."""
+
+
+@findings.command("list", epilog="Example: driftline findings list --kind notice --guardrail prompt-injection")
+@click.option("--kind", type=click.Choice([each.value for each in Kind]), help="Only notices, or only pages.")
+@click.option("--guardrail", metavar="NAME", help="Only of this guardrail.")
+@click.option("--dismissed", is_flag=True, help="Dismissed ones too.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@json_option
+@database_options
+@errors_to_exit_codes
+def list_(
+    config: Path | None,
+    database: str | None,
+    *,
+    kind: str | None,
+    guardrail: str | None,
+    dismissed: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Findings, newest first; without those that somebody has dismissed."""
+    from monitor.cli.incidents import existing_store
+    from monitor.wiring.dismissals import dismissals
+
+    with existing_store(config, database) as stores:
+        said = dismissals(stores)
+        with stores.alerts.transaction() as store:
+            every = store.findings(kind=kind, limit=10_000)
+    chosen = [f for f in every if guardrail in (None, f.guardrail) and (dismissed or f.id not in said)][:limit]
+    if as_json:
+        print_json([_json(finding, said) for finding in chosen])
+    elif chosen:
+        click.echo("\n".join(_line(finding, said) for finding in chosen))
+    else:
+        click.echo("No findings." if not (kind or guardrail) else "No findings like that.")
+
+
+@findings.command(epilog="Example: driftline findings show 3f9a1c")
+@_finding
+@json_option
+@database_options
+@errors_to_exit_codes
+def show(config: Path | None, database: str | None, *, finding: str, as_json: bool) -> None:
+    """One finding with its evidence; ID may be the beginning of it."""
+    from monitor.cli.incidents import all_phrases, existing_store
+    from monitor.cli.incidents_view import finding_text
+    from monitor.wiring.dismissals import dismissals, find
+
+    with existing_store(config, database) as stores:
+        found, said = find(stores, finding), dismissals(stores)
+    if as_json:
+        print_json(_json(found, said))
+        return
+    click.echo(_line(found, said))
+    click.echo(finding_text(found, all_phrases()))
+
+
+@findings.command(epilog='Example: driftline findings dismiss 3f9a1c --reason "load test, agreed with the team"')
+@_finding
+@click.option("--by", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it is nothing; kept with it.")
+@json_option
+@database_options
+@errors_to_exit_codes
+def dismiss(
+    config: Path | None, database: str | None, *, finding: str, actor: str, reason: str, as_json: bool
+) -> None:
+    """Say that a notice was about nothing: the stream keeps the history from before it.
+
+    Otherwise a notice is believed: history begins anew after it, and the stream is blind to further change until it
+    has learned again. Takes effect with the next tick that is judged.
+    """
+    from monitor.cli.incidents import existing_store
+    from monitor.wiring import dismissals
+
+    with existing_store(config, database) as stores:
+        found, written = dismissals.dismiss(stores, finding, by=actor, reason=reason, now_ms=SystemClock().now_ms())
+    if as_json:
+        print_json(_json(found, {found.id: written}))
+    else:
+        click.echo(f"{found.id}: dismissed by {written.by}; its history is whole again from the next tick on")
+
+
+def _json(finding: Finding, said: Mapping[str, Dismissal]) -> dict[str, Any]:
+    one = said.get(finding.id)
+    return {**msgspec.to_builtins(finding), "dismissal": None if one is None else dataclasses.asdict(one)}
+
+
+def _line(finding: Finding, said: Mapping[str, Dismissal]) -> str:
+    from monitor.incidents.words import moment, plain, subject
+
+    one = said.get(finding.id)
+    state = f"  dismissed by {plain(one.by)}: {plain(one.reason)}" if one else ""
+    what = f"{subject(finding)}, {finding.signal}/{finding.question}"
+    return f"{finding.id}  {moment(finding.detected_at_ms):<21} {finding.kind.value:<7} {what}{state}"
