@@ -16,11 +16,15 @@ import msgspec
 from monitor.cli.options import config_option, errors_to_exit_codes, json_option
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from monitor.incidents.model import Finding
     from monitor.ingestion.files import FileSource
     from monitor.pipeline.ports import Tally
     from monitor.settings import Settings
+    from monitor.wiring.comparison import Row
     from monitor.wiring.replay import Replay
+    from monitor.wiring.truth import Stretch
 
 PIPE_COLUMNS: Final = 200
 """Width of the table in a pipe or a file, where nobody has said how wide a screen is: names must not be cut off."""
@@ -30,27 +34,62 @@ PIPE_COLUMNS: Final = 200
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="LOG...")
 @config_option
 @click.option("--pages", type=click.FloatRange(min=0, min_open=True), help="False pages a month, without a file.")
+@click.option(
+    "--truth",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help='When something was wrong: JSON lines of {"from", "to", "what", "guardrail"}.',
+)
+@click.option("--comparison/--no-comparison", default=True, help="Other detectors on the same counts.  [default: on]")
 @json_option
 @errors_to_exit_codes
-def backtest(logs: tuple[Path, ...], config: Path | None, pages: float | None, as_json: bool) -> None:
+def backtest(
+    logs: tuple[Path, ...],
+    config: Path | None,
+    pages: float | None,
+    truth: Path | None,
+    comparison: bool,
+    as_json: bool,
+) -> None:
     """Replay recorded logs through the live pipeline at full speed; the live database is not touched.
 
     LOG is a file of JSON lines, also .gz or .zst, or - for standard input. Several files are read side by side in
     the order of their event times. With --json there is one JSON object per finding and a last one with the sums.
+
+    Beside ours: a detector that always fires, one that never does, and river's ADWIN. Where it is known when
+    something was wrong, from --truth or from events with "labels": {"segment": "probing"}, findings are told true
+    from false.
     """
     from monitor.ingestion.files import FileSource
+    from monitor.wiring.comparison import compared
+    from monitor.wiring.decoding import block_decoder
     from monitor.wiring.logs import set_up_logs
-    from monitor.wiring.replay import replay
+    from monitor.wiring.replay import replayed
+    from monitor.wiring.truth import Labels, read_truth
 
     set_up_logs(level="warning", form="console", stream=sys.stderr)
     settings = _settings(config, [str(log) for log in logs], pages)
+    known = None if truth is None else read_truth(truth)
     source = FileSource(logs, max_line_bytes=settings.limits.record_bytes)
+    labels = Labels()
+    rows: list[Row] = []
     with ExitStack() as opened:
-        result = replay(source, settings, on_progress=_progress(opened, source, as_json=as_json))
+        result = opened.enter_context(
+            replayed(
+                source,
+                settings,
+                on_progress=_progress(opened, source, as_json=as_json),
+                decoder_of=lambda *given: labels.watching(block_decoder(*given)),
+            )
+        )
+        stretches = labels.stretches() if known is None else known
+        if comparison:
+            rows = compared(
+                result.findings, result.judge, result.stores.judge, stretches, tick_ms=settings.ticks.length.ms
+            )
     if as_json:
-        _print_json(result)
+        _print_json(result, rows, stretches)
     else:
-        _print_text(result)
+        _print_text(result, rows, stretches)
 
 
 def _settings(config: Path | None, logs: list[str], pages: float | None) -> Settings:
@@ -125,19 +164,23 @@ def _types(findings: list[Finding]) -> list[str]:
     return [f"{count} x {words}: {rule}" for (words, rule), count in found.most_common()]
 
 
-def _print_json(result: Replay) -> None:
+def _print_json(result: Replay, rows: list[Row], stretches: list[Stretch]) -> None:
     for finding in result.findings:
         click.echo(json.dumps(finding_json(finding), ensure_ascii=False))
-    click.echo(json.dumps({"type": "summary", **dataclasses.asdict(result.summary)}))
+    comparison = [dataclasses.asdict(row) for row in rows]
+    truth = [dataclasses.asdict(stretch) for stretch in stretches]
+    summary = dataclasses.asdict(result.summary)
+    click.echo(json.dumps({"type": "summary", **summary, "comparison": comparison, "truth": truth}))
 
 
-def _print_text(result: Replay) -> None:
+def _print_text(result: Replay, rows: list[Row], stretches: list[Stretch]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from monitor.incidents.words import moment
+    from monitor.incidents.words import moment, plain
 
-    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS)
+    # Without markup: names come from outside, and [red] in one is no colour.
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, markup=False)
     summary = result.summary
     if result.findings:
         table = Table("when", "kind", "type", "guardrail", "what", "baseline", "current", "since", box=None)
@@ -146,8 +189,8 @@ def _print_text(result: Replay) -> None:
                 moment(f.detected_at_ms),
                 f.kind.value,
                 "-" if f.trouble is None else f.trouble.words,
-                f.guardrail,
-                f"{f.signal}/{f.question}" + (f" [{f.stratum}]" if f.stratum else ""),
+                plain(f.guardrail),
+                f"{f.signal}/{f.question}" + (f" [{plain(f.stratum)}]" if f.stratum else ""),
                 f"{f.effect.baseline:.4g}",
                 f"{f.effect.current:.4g}",
                 moment(f.onset_low_ms),
@@ -155,6 +198,8 @@ def _print_text(result: Replay) -> None:
         console.print(table)
     for line in _types(result.findings):
         console.print(line)
+    if rows:
+        console.print(_comparison(rows, stretches))
     console.print(
         f"{summary.events:,} events in {summary.ticks:,} ticks: {summary.pages} pages, "
         f"{summary.findings - summary.pages} notices, {summary.incidents} incidents. "
@@ -167,3 +212,17 @@ def _print_text(result: Replay) -> None:
     for reason, count in sorted(summary.rejected.items()):
         first = result.dead_letters.first[reason][0]
         console.print(f"  {reason}: {count:,}; the first at {first.partition}:{first.offset}: {first.detail}")
+
+
+def _comparison(rows: list[Row], stretches: list[Stretch]) -> Table:
+    from rich.table import Table
+
+    judged = ("true", "false", f"of {len(stretches)} labelled", "median delay") if stretches else ()
+    table = Table("detector", "fed", "findings", *judged, box=None)
+    for row in rows:
+        cells = [row.name, row.fed, f"{row.findings:,}"]
+        if stretches:
+            cells += [f"{row.true:,}", f"{row.false:,}", f"{row.stretches:,}"]
+            cells.append("" if row.delay_s is None else f"{row.delay_s:,.0f} s")
+        table.add_row(*cells)
+    return table

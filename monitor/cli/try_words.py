@@ -147,8 +147,9 @@ def learned_sentence(one: LearnedLine) -> str:
 
 
 def finding_title(finding: Finding) -> str:
-    """Where and what."""
-    return f"{subject(finding)}: {sentence(finding, PHRASES)}"
+    """What kind of trouble, where and what."""
+    kind = "" if finding.trouble is None else f"{finding.trouble.words}: "
+    return f"{kind}{subject(finding)}: {sentence(finding, PHRASES)}"
 
 
 def budget_words(one: BudgetTrial, trial: Trial) -> str:

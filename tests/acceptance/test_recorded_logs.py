@@ -72,10 +72,28 @@ def test_a_backtest_tells_as_json_what_would_have_been_found(log: Path, tmp_path
     assert probing["effect"]["current"] > probing["effect"]["baseline"]
     assert not [page for page in pages if page["detected_at"] < began]
     assert not (tmp_path / "driftline.db").exists()
+    rows = {row["name"]: row for row in summary["comparison"]}
+    assert list(rows) == [
+        "driftline, pages",
+        "driftline, with notices",
+        "river ADWIN",
+        "always fires",
+        "never fires",
+    ]
+    assert rows["driftline, pages"]["findings"] == len(pages)
+    assert rows["always fires"]["findings"] > 1_000 > rows["never fires"]["findings"] == 0
+    assert summary["truth"] == []
+    assert rows["river ADWIN"]["true"] is None
 
 
-def test_a_backtest_without_settings_prints_whole_names_for_people(log: Path) -> None:
-    text = driftline("backtest", log, "--pages", "1")
+def test_a_backtest_without_settings_prints_whole_names_for_people(log: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    began, ended = at(0, minutes=144), at(0, minutes=216)
+    truth.write_text(json.dumps({"from": began, "to": ended, "what": "probing", "guardrail": INPUT}))
+    text = driftline("backtest", log, "--pages", "1", "--truth", truth)
+    assert "of 1 labelled" in text
+    assert "river ADWIN" in text
+    assert "always fires" not in driftline("backtest", log, "--pages", "1", "--no-comparison")
     assert "20,000 events" in text
     assert "boundary_proximity/near_threshold" in text
     assert INPUT in text
