@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events.batch import Action, EventBatch, ScoreKind, Status, Verdict, Vocabulary
+from monitor.events.batch import TOLERANCE, Action, EventBatch, ScoreKind, Status, Verdict, Vocabulary
 from monitor.events.decode import Decoded
 from monitor.events.formats.decoder import BlockDecoder
 from monitor.events.formats.explain import UNREADABLE, explain
@@ -27,6 +27,7 @@ from monitor.events.formats.format import Event
 from monitor.events.formats.reader import CANONICAL, Reader, Recognised
 from monitor.events.records import RecordBlock
 from monitor.pipeline.ports import Slice
+from monitor.pipeline.signals import contradictions
 from monitor.pipeline.slices import SliceTable
 from monitor.pipeline.units import family_of, unit_of
 from monitor.settings.model import Settings
@@ -42,8 +43,6 @@ EXPLAINED: Final = 200
 """Records that are explained field by field, to see what is dropped."""
 EXPLAINED_PER_BLOCK: Final = 50
 MAX_NAMES: Final = 1_000
-SAME: Final = 1e-9
-"""A score this near to its threshold contradicts no verdict: vendors differ on which side it belongs."""
 
 
 @dataclass(slots=True)
@@ -191,11 +190,8 @@ class Survey:
         self._count("status", codes, batch.status, size)
         scored = ~np.isnan(batch.score) & (batch.score_kind != ScoreKind.boolean)
         self._count("score", codes, np.where(scored, _bin(batch.score), none), size)
-        known = scored & ~np.isnan(batch.threshold) & (batch.verdict >= 0)
+        self._count("contradiction", codes, contradictions.code(batch) - 1, size)
         allowed = batch.verdict == Verdict.allow
-        above, below = batch.score > batch.threshold + SAME, batch.score < batch.threshold - SAME
-        self._count("contradiction", codes, np.where(known & allowed & above, 0, none), size)
-        self._count("contradiction", codes, np.where(known & ~allowed & below, 1, none), size)
         self._look_closely(batch, scored & np.isnan(batch.threshold), allowed)
 
     def explain_some(self, block: RecordBlock) -> None:
@@ -336,7 +332,7 @@ def _bin(score: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _fine_bin(score: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.floor(score * FINE + SAME).astype(np.int64)
+    return np.floor(score * FINE + TOLERANCE).astype(np.int64)
 
 
 def _family(words: Vocabulary, guardrail: int, category: int) -> Slice:
