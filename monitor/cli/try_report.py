@@ -101,6 +101,7 @@ def _stream(one: StreamTrial) -> dict[str, Any]:
         "bars": _bars(one.stream.scores),
         "contradictions": words.contradictions(one),
         "levels": list(words.level_rows(one)),
+        "not_tested": words.not_tested(one),
         "baseline": "" if one.baseline is None else one.baseline.baseline.reason,
         "missing": "" if one.missing is None else words.short_of(one.missing),
         "strata": [

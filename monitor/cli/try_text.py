@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -121,11 +123,18 @@ def _levels(console: Console, trial: Trial) -> None:
             for row in words.level_rows(one):
                 table.add_row(f"  {row.question}", row.normal, row.pages, row.within_a_day, Text(row.why))
         console.print(table)
+        for reason, streams in _untested(known).items():
+            _say(console, f"  not tested, {reason} ({streams} {'stream' if streams == 1 else 'streams'})")
     if short:
         _heading(console, "Too little for a baseline")
         for one in short[:MOST_STREAMS]:
             if one.missing is not None:
                 _say(console, f"  {words.name_of(one)}: {one.stream.events:,} events; {words.short_of(one.missing)}")
+
+
+def _untested(known: Sequence[StreamTrial]) -> Counter[str]:
+    """What cannot be asked, why, and of how many streams."""
+    return Counter(said for one in known for said in words.not_tested(one))
 
 
 def _pages(console: Console, trial: Trial) -> None:

@@ -126,12 +126,20 @@ def level_rows(one: StreamTrial) -> Iterator[LevelRow]:
     for level in one.baseline.levels:
         asked = f"{level.signal}/{level.question}"
         if level.limit is None or level.rate is None:
-            yield LevelRow(asked, "", "not tested", "", level.reason)
             continue
         sign = ">" if level.direction == "rise" else "<"
         smallest = "nothing" if level.minimum_detectable is None else f"{sign} {level.minimum_detectable:.3g}"
         margin = "" if level.margin is None else f"margin {level.margin:.0%}; "
         yield LevelRow(asked, f"{level.rate:.3g}", f"{sign} {level.limit:.3g}", smallest, margin + level.reason)
+
+
+def not_tested(one: StreamTrial) -> Sequence[str]:
+    """Questions that cannot be asked of a stream, by reason."""
+    by_reason: dict[str, list[str]] = {}
+    for level in () if one.baseline is None else one.baseline.levels:
+        if level.limit is None or level.rate is None:
+            by_reason.setdefault(level.reason.partition(": level ")[0], []).append(level.question)
+    return [f"{', '.join(questions)}: {reason}" for reason, questions in by_reason.items()]
 
 
 def learned_sentence(one: LearnedLine) -> str:

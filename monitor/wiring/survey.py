@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events.batch import TOLERANCE, Action, EventBatch, ScoreKind, Status, Verdict, Vocabulary
+from monitor.events.batch import Action, EventBatch, ScoreKind, Status, Verdict, Vocabulary
 from monitor.events.decode import Decoded
 from monitor.events.formats.decoder import BlockDecoder
 from monitor.events.formats.explain import UNREADABLE, explain
@@ -37,6 +37,8 @@ BINS: Final = 20
 """Of the score histograms that are shown."""
 FINE: Final = 4_000
 """Bins that thresholds are learned from: .00025 wide, so that every thousandth is an edge."""
+ROUNDING: Final = 1e-9
+"""A score such as .29 * 4,000 must not fall below its edge by the last bit."""
 MAX_FINE: Final = 256
 """Streams without threshold that are looked at so closely: 64 KB each."""
 EXPLAINED: Final = 200
@@ -332,7 +334,7 @@ def _bin(score: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _fine_bin(score: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.floor(score * FINE + TOLERANCE).astype(np.int64)
+    return np.floor(score * FINE + ROUNDING).astype(np.int64)
 
 
 def _family(words: Vocabulary, guardrail: int, category: int) -> Slice:
