@@ -19,7 +19,7 @@ from monitor.events.batch import EventBatch
 from monitor.pipeline.memory import MemoryRule, PartitionMemory
 from monitor.pipeline.ports import Commit, Mark, Position, Slice, Tally, TickCounts
 from monitor.pipeline.recall import Recall
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, LAYOUT, USED_COLUMNS, columns_of
+from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, LAYOUT, USED_COLUMNS, columns_of, pooled_columns_of
 from monitor.pipeline.slices import SliceTable
 from monitor.pipeline.tick import TickAssigner, TickRule
 
@@ -39,12 +39,13 @@ def _add(
     columns: NDArray[np.int32],
     use: NDArray[np.bool_],
     sums: NDArray[np.int64],
+    events: int,
 ) -> None:
     for i in range(len(rows)):
         if not use[i]:
             continue
         row = rows[i]
-        sums[row, EVENTS_COLUMN] += 1
+        sums[row, EVENTS_COLUMN] += events
         for s in range(columns.shape[0]):
             if columns[s, i] >= 0:
                 sums[row, columns[s, i]] += 1
@@ -179,13 +180,31 @@ class PartitionCounter:
         self._clear_tally()
 
     def _sum(self, batch: EventBatch, recall: Recall, ticks: NDArray[np.int64], use: NDArray[np.bool_]) -> None:
-        slices = self._slices.codes(batch).astype(np.int64)
+        slices = self._slices.codes(batch)
+        self._add_up(ticks, slices, columns_of(batch, recall, self._off), use, events=1)
+        pooled = pooled_columns_of(batch, recall, self._off)
+        rows = np.flatnonzero(use & (pooled >= 0).any(axis=0)) if len(pooled) else np.empty(0, np.int64)
+        if len(rows):
+            # Every event is counted once, in its own slice: volume, silence and shares of traffic come from there.
+            slices = self._slices.pooled_codes(batch, rows)
+            everything = np.ones(len(rows), np.bool_)
+            self._add_up(ticks[rows], slices, np.ascontiguousarray(pooled[:, rows]), everything, events=0)
+
+    def _add_up(
+        self,
+        ticks: NDArray[np.int64],
+        slices: NDArray[np.int32],
+        columns: NDArray[np.int32],
+        use: NDArray[np.bool_],
+        *,
+        events: int,
+    ) -> None:
         first = int(ticks[use].min())
         # One key per (tick, slice); np.unique of the few distinct keys, not of the events, where ticks are dense.
         width = len(self._slices)
-        key = (ticks - first) * width + slices
+        key = (ticks - first) * width + slices.astype(np.int64)
         span = int(key[use].max()) + 1
-        if span <= 4 * len(batch) + 1024:
+        if span <= 4 * len(ticks) + 1024:
             present = np.flatnonzero(np.bincount(key[use], minlength=span))
             place = np.zeros(span, np.int64)
             place[present] = np.arange(len(present))
@@ -193,7 +212,7 @@ class PartitionCounter:
         else:
             present, rows = np.unique(np.where(use, key, key[use][0]), return_inverse=True)
         sums = np.zeros((len(present), USED_COLUMNS), np.int64)
-        _add(rows, columns_of(batch, recall, self._off), use, sums)
+        _add(rows, columns, use, sums, events)
         row, column = np.nonzero(sums)
         tick, code = first + present[row] // width, present[row] % width
         self._pending.append((tick, code * COLUMNS + column, sums[row, column]))

@@ -18,11 +18,12 @@ from detectors.level import Level, propose
 from detectors.recoupling import MAX_BAG, declared
 from monitor.incidents.model import Direction
 from monitor.pipeline.bets import dense_share, notice_bank
+from monitor.pipeline.loaded import observations
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals import (
     COLUMNS,
-    EVENTS_COLUMN,
+    OBSERVATIONS,
     OFFSETS,
     SIGNALS,
     USED_COLUMNS,
@@ -60,8 +61,8 @@ class Window:
 
     @property
     def events(self) -> int:
-        """Events of the window."""
-        return int(self.counts[:, :, EVENTS_COLUMN].sum())
+        """Observations of the window: its events or, of pooled signals, those that they apply to."""
+        return int(self.counts[:, :, OBSERVATIONS[:USED_COLUMNS]].sum())
 
 
 def window_of(loaded: LoadedCounts, slices: Mapping[int, Slice], rule: JudgeRule) -> Window:
@@ -73,9 +74,8 @@ def window_of(loaded: LoadedCounts, slices: Mapping[int, Slice], rule: JudgeRule
     """
     names = {i: stratum_of(piece) for i, piece in slices.items()}
     size: dict[str, int] = {}
-    is_events = loaded.cell % COLUMNS == EVENTS_COLUMN
-    ids = loaded.cell[is_events] // COLUMNS
-    for i, n in zip(ids.tolist(), loaded.count[is_events].tolist(), strict=True):
+    seen = observations(loaded)
+    for i, n in zip(seen.cell.tolist(), seen.count.tolist(), strict=True):
         size[names[i]] = size.get(names[i], 0) + n
     large = sorted((name for name, n in size.items() if n >= rule.stratum_events), key=lambda s: (-size[s], s))
     strata = (*large[: rule.strata], REST) if len(large) > 1 else ("",)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from monitor.pipeline.epoch import agrees_with_itself
 from monitor.pipeline.fleet import Fleet
-from monitor.pipeline.loaded import events_only
+from monitor.pipeline.loaded import observations
 from monitor.pipeline.ports import Baseline, BaselineState, LoadedCounts
-from monitor.pipeline.signals import EVENTS_COLUMN, LAYOUT
+from monitor.pipeline.signals import LAYOUT, OBSERVATIONS, USED_COLUMNS
 from monitor.pipeline.state import UnitState
 
 POLICY: Final = "policy: automatic"
@@ -75,7 +75,7 @@ class Learning:
             half = len(window.ticks) // 2
             unit.restarts += 1
             unit.learning_from = int(window.ticks[half])
-            unit.learned = int(window.counts[half:, :, EVENTS_COLUMN].sum())
+            unit.learned = int(window.counts[half:][:, :, OBSERVATIONS[:USED_COLUMNS]].sum())
             unit.learned_ticks = len(window.ticks) - half
         return None
 
@@ -89,11 +89,12 @@ class Learning:
         waiting = [n for n, unit in enumerate(units) if unit.epoch is None and not unit.by_hand]
         if not (self._fleet.rule.automatic and waiting and len(counts.tick)):
             return
-        events = events_only(counts)
+        events = observations(counts)
         of_unit = self._fleet.panel.units_of(events.cell)
+        heard = set(np.unique(of_unit).tolist())
         for number in waiting:
-            mine = of_unit == number
-            if mine.any():
+            if number in heard:
+                mine = of_unit == number
                 yield number, events.tick[mine], events.count[mine]
 
     def _baseline(self, number: int, counts: LoadedCounts, tick: int) -> Baseline:

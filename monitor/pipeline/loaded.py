@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from monitor.pipeline.ports import Baseline, LoadedCounts
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN
+from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OBSERVATIONS
 
 
 def between(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
@@ -35,6 +35,12 @@ def of_slices(counts: LoadedCounts, slice_ids: Collection[int]) -> LoadedCounts:
 def events_only(counts: LoadedCounts) -> LoadedCounts:
     """The cells that count events, with the slice's id in place of the cell."""
     use = counts.cell % COLUMNS == EVENTS_COLUMN
+    return LoadedCounts(counts.tick[use], counts.cell[use] // COLUMNS, counts.count[use])
+
+
+def observations(counts: LoadedCounts) -> LoadedCounts:
+    """The cells that number a unit's observations, with the slice's id in place of the cell."""
+    use = OBSERVATIONS[counts.cell % COLUMNS]
     return LoadedCounts(counts.tick[use], counts.cell[use] // COLUMNS, counts.count[use])
 
 

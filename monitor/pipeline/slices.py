@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from monitor.events.batch import MISSING, EventBatch, ScoreKind, ScoreSemantics, Stage, Strings, Vocabulary
 from monitor.pipeline.ports import Slice
+from monitor.pipeline.signals import ALL
 
 _POOLED_UNIT: Final = np.array([0, MISSING, MISSING, MISSING, MISSING, MISSING, MISSING], np.int32)
 """Guardrail ``(other)`` (code 0 of every vocabulary), nothing else known."""
@@ -126,6 +127,7 @@ class SliceTable:
         self, vocabulary: Vocabulary, *, units: int = 4_096, strata_per_unit: int = 256, slices: int = 65_536
     ) -> None:
         self.vocabulary = vocabulary
+        self._all = vocabulary.category.code(ALL)
         self._units = _Rows(fallback=_POOLED_UNIT, kept=0, limit=units, groups=1, group_limit=units)
         self._slices = _Rows(
             fallback=_POOLED_STRATUM, kept=1, limit=slices, groups=units + 1, group_limit=strata_per_unit
@@ -157,6 +159,25 @@ class SliceTable:
         )
         strata = (batch.language, batch.app, batch.model, batch.model_version, batch.format)
         return self._slices.codes(np.column_stack((units, *strata)))
+
+    def pooled_codes(self, batch: EventBatch, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """int32 (len(rows),) local code of the slice that holds the pooled signals of these events' guardrails."""
+        unknown = np.full(len(rows), MISSING, np.int32)
+        units = self._units.codes(
+            np.column_stack(
+                (
+                    batch.guardrail[rows],
+                    batch.guardrail_version[rows],
+                    np.full(len(rows), self._all, np.int32),
+                    batch.stage[rows].astype(np.int32),
+                    unknown,
+                    unknown,
+                    unknown,
+                )
+            )
+        )
+        strata = (batch.language, batch.app, batch.model, batch.model_version, batch.format)
+        return self._slices.codes(np.column_stack((units, *(column[rows] for column in strata))))
 
     def know(self, pieces: Sequence[Slice]) -> None:
         """Give these slices their room before anything is read: what is approved is never crowded out."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.incidents.model import Finding
 from monitor.incidents.words import ANY_CHANGE
-from monitor.pipeline.loaded import kept_counts, of_slices
+from monitor.pipeline.loaded import kept_counts, observations, of_slices
 from monitor.pipeline.ports import JudgeStore, LoadedCounts, Slice
 from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS, Signal
 from monitor.pipeline.units import is_scoreless, stratum_of, unit_of
@@ -156,4 +156,4 @@ def _bins(counts: LoadedCounts, first: int, size: int) -> NDArray[np.float64]:
 
 
 def _events(counts: LoadedCounts) -> float:
-    return float(counts.count[counts.cell % COLUMNS == EVENTS_COLUMN].sum())
+    return float(observations(counts).count.sum())

@@ -11,7 +11,7 @@ baselines of the one before are not read any more, and every stream learns anew.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from monitor.events.batch import EventBatch
 from monitor.pipeline.recall import Recall
 from monitor.pipeline.signals import (
     boundary_proximity,
+    category_mix,
     contradictions,
     coverage,
     input_shape,
@@ -31,7 +32,7 @@ from monitor.pipeline.signals import (
     spec_gaming,
     verdict_mix,
 )
-from monitor.pipeline.signals.signal import Bet, Question, Signal
+from monitor.pipeline.signals.signal import ALL, Bet, Question, Signal
 
 SIGNALS: Final[tuple[Signal, ...]] = (
     boundary_proximity.SIGNAL,
@@ -44,6 +45,7 @@ SIGNALS: Final[tuple[Signal, ...]] = (
     score_shift.SIGNAL,
     *input_shape.SIGNALS,
     *output_shape.SIGNALS,
+    category_mix.SIGNAL,
 )
 
 EVENTS_COLUMN: Final = 0
@@ -64,6 +66,15 @@ COLUMNS: Final = 256
 if USED_COLUMNS > COLUMNS:
     raise ValueError(f"signals need {USED_COLUMNS} columns, the layout has {COLUMNS}")
 
+OBSERVATIONS: Final[NDArray[np.bool_]] = np.zeros(COLUMNS, np.bool_)
+"""Columns by which a unit's observations are numbered: its events or, where a pooled signal is all that it holds, the
+events that this applies to."""
+OBSERVATIONS[EVENTS_COLUMN] = True
+for _signal in SIGNALS:
+    if _signal.pooled:
+        OBSERVATIONS[OFFSETS[_signal.name] : OFFSETS[_signal.name] + len(_signal.bins)] = True
+OBSERVATIONS.setflags(write=False)
+
 LAYOUT: Final = hashlib.sha256(
     ";".join(f"{s.name}/{s.version}:{OFFSETS[s.name]}:{','.join(s.bins)}" for s in SIGNALS).encode()
 ).hexdigest()[:16]
@@ -80,11 +91,18 @@ def columns_of(batch: EventBatch, recall: Recall, off: Collection[str] = ()) -> 
     Returns:
         int32 (at most as many as there are signals, n), in their order.
     """
-    columns = np.empty((len(SIGNALS), len(batch)), np.int32)
+    return _columns([s for s in SIGNALS if not s.pooled and s.name not in off], batch, recall)
+
+
+def pooled_columns_of(batch: EventBatch, recall: Recall, off: Collection[str] = ()) -> NDArray[np.int32]:
+    """The same of the signals that are counted over all categories of a guardrail."""
+    return _columns([s for s in SIGNALS if s.pooled and s.name not in off], batch, recall)
+
+
+def _columns(signals: Sequence[Signal], batch: EventBatch, recall: Recall) -> NDArray[np.int32]:
+    columns = np.empty((len(signals), len(batch)), np.int32)
     used = 0
-    for signal in SIGNALS:
-        if signal.name in off:
-            continue
+    for signal in signals:
         codes = signal.code(batch, recall) if signal.recalls else signal.code(batch)
         if codes.max(initial=-1) >= 0:
             columns[used] = np.where(codes >= 0, codes + OFFSETS[signal.name], -1)
@@ -93,9 +111,11 @@ def columns_of(batch: EventBatch, recall: Recall, off: Collection[str] = ()) -> 
 
 
 __all__ = [
+    "ALL",
     "COLUMNS",
     "EVENTS_COLUMN",
     "LAYOUT",
+    "OBSERVATIONS",
     "OFFSETS",
     "SIGNALS",
     "USED_COLUMNS",
@@ -103,4 +123,5 @@ __all__ = [
     "Question",
     "Signal",
     "columns_of",
+    "pooled_columns_of",
 ]

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.incidents.model import Direction
+
+ALL: Final = "(all)"
+"""Category of the slices that hold a guardrail's pooled signals and count no events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +69,8 @@ class Signal:
         misses: bins of ``request_join`` in which the signal learns nothing of an output. Where they are more than
             ``epoch.MISSES_AT_MOST`` of the outputs the signal is unavailable: in the baseline, and later for as
             long as it lasts (``missing.py``).
+        pooled: whether it is counted over all categories of a guardrail, in slices of category :data:`ALL`, instead
+            of in the event's own.
     """
 
     name: str
@@ -76,3 +82,4 @@ class Signal:
     bets: tuple[Bet, ...] = (Bet.boundary, Bet.sparse)
     recalls: bool = False
     misses: tuple[str, ...] = ()
+    pooled: bool = False
