@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from detectors.level import minimum_detectable
+from detectors.level import LevelReason, minimum_detectable
 from monitor.errors import NotFound, Refused
-from monitor.pipeline.epoch import NotTested, Window, agrees_with_itself, material_test, window_of
+from monitor.pipeline.epoch import MaterialTest, NotTested, Window, agrees_with_itself, material_test, window_of
 from monitor.pipeline.loaded import kept_counts, of_slices
 from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore, LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
@@ -20,6 +21,8 @@ from monitor.pipeline.signals import COLUMNS, LAYOUT, SIGNALS
 from monitor.pipeline.units import family_of, is_scoreless, slices_counted_with, unit_of
 
 DAY_MS = 86_400_000
+PRESENT_MS = 3_600_000
+"""What the traffic is at present is read off the last hour: of 1,000 streams that are some 60 MB of counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +39,15 @@ class LevelView:
     limit: float | None
     """What a page needs the mean to leave: level x (1 + margin) + floor."""
     minimum_detectable: float | None
-    """Nearest mean that would be found within a day at the window's traffic and an even share of the budget."""
+    """Nearest mean that would be found within a day at the present traffic and with its share of the budget."""
     reason: str
     margin: float | None = None
     """Relative distance from the level that a drift must exceed; as wide as the baseline's own wander, if that is
     wider than the usual one."""
     wander: float | None = None
     """How much the ticks' own means scatter around the rate beyond chance, relative to it."""
+    too_small: bool = False
+    """The baseline has too few events, or too few of the rare ones, for this question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +169,7 @@ def approve(store: JudgeStore, baseline_id: int, *, actor: str, reason: str) -> 
 
 
 def views(
-    store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline], *, streams: int = 1
+    store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline], *, streams: int | None = None
 ) -> Iterator[BaselineView]:
     """Each baseline with its levels, read off the counts of its window (or those kept with it).
 
@@ -172,55 +177,94 @@ def views(
         store: holds the counts.
         rule: how they are judged.
         baselines: which.
-        streams: how many share the budget.
+        streams: how many share the budget; None: as many as have an approved baseline.
     """
     slices = store.slices()
+    if streams is None:
+        streams = len(store.baselines(state=BaselineState.approved))
+    present = _present(store, rule)
     for baseline in baselines:
         own = slices_counted_with(baseline.unit, slices)
         window = window_of(of_slices(kept_counts(baseline), own), own, rule)
         by_tick = window_of(of_slices(store.counts(baseline.from_tick, baseline.to_tick), own), own, rule)
         if by_tick.events == window.events:
             window = by_tick  # tick by tick shows how much the level wanders
+        now = window_of(of_slices(present[0], own), own, rule)
+        ticks = baseline.to_tick - baseline.from_tick
+        traffic = Traffic(now, present[1]) if now.events else Traffic(window, ticks)
         yield BaselineView(
             baseline=baseline,
             events=window.events,
             strata=window.strata,
             homogeneous=agrees_with_itself(window),
-            levels=list(_levels(window, rule, ticks=baseline.to_tick - baseline.from_tick, streams=streams)),
+            levels=list(_levels(window, rule, traffic, streams=streams)),
         )
 
 
-def _levels(window: Window, rule: JudgeRule, *, ticks: int, streams: int) -> Iterator[LevelView]:
-    per_day = window.events / max(1, ticks) * DAY_MS / rule.tick_ms
-    questions = sum(len(signal.questions) for signal in SIGNALS)
-    spend_per_day = rule.pages * DAY_MS / rule.page_period_ms / questions / max(1, streams)
-    for s, signal in enumerate(SIGNALS):
-        for q, question in enumerate(signal.questions):
-            names: dict[str, Any] = {
-                "signal": signal.name,
-                "question": question.name,
-                "direction": question.direction.value,
-            }
-            try:
-                test = material_test(window, s, q)
-            except NotTested as error:
-                yield LevelView(
-                    **names, rate=None, level=None, limit=None, minimum_detectable=None, reason=str(error)
-                )
-                continue
+def _present(store: JudgeStore, rule: JudgeRule) -> tuple[LoadedCounts, int]:
+    """Counts of the newest judged ticks, an hour of them, and how many ticks that is."""
+    end = store.judged_before() or 0
+    start = max(store.first_tick() or 0, end - max(1, PRESENT_MS // rule.tick_ms), 0)
+    return store.counts(start, max(start, end)), max(1, end - start)
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How much comes: the counts of so many ticks."""
+
+    counts: Window
+    ticks: int
+
+    def per_day(self, signal: int, rule: JudgeRule) -> float:
+        """Events a day that say something about the signal."""
+        return float(self.counts.signal(SIGNALS[signal]).sum()) / max(1, self.ticks) * DAY_MS / rule.tick_ms
+
+
+def _levels(window: Window, rule: JudgeRule, traffic: Traffic, *, streams: int) -> Iterator[LevelView]:
+    answers = {
+        (s, q): _asked(window, rule, s, q) for s, kind in enumerate(SIGNALS) for q in range(len(kind.questions))
+    }
+    tested = [s for (s, _), answer in answers.items() if not isinstance(answer, str)]
+    weights = {s: rule.signal(SIGNALS[s].name).weight for s in tested}
+    per_day = rule.pages * DAY_MS / rule.page_period_ms / max(1, streams)
+    for (s, q), answer in answers.items():
+        question = SIGNALS[s].questions[q]
+        names: dict[str, Any] = {
+            "signal": SIGNALS[s].name,
+            "question": question.name,
+            "direction": question.direction.value,
+        }
+        if isinstance(answer, str):
+            yield LevelView(**names, rate=None, level=None, limit=None, minimum_detectable=None, reason=answer)
+            continue
+        events = traffic.per_day(s, rule)
+        spend = per_day * weights[s] / sum(weights.values()) / tested.count(s)
+        smallest = math.nan
+        if events > 0:
             smallest = minimum_detectable(
-                test.limit, direction=test.whole.direction, events_per_day=per_day, spend_per_day=spend_per_day
+                answer.limit, direction=answer.whole.direction, events_per_day=events, spend_per_day=spend
             )
-            yield LevelView(
-                **names,
-                rate=test.whole.rate,
-                level=test.whole.level,
-                limit=test.limit,
-                minimum_detectable=None if np.isnan(smallest) else smallest,
-                reason=test.whole.reason.value,
-                margin=test.whole.margin,
-                wander=test.whole.wander,
-            )
+        yield LevelView(
+            **names,
+            rate=answer.whole.rate,
+            level=answer.whole.level,
+            limit=answer.limit,
+            minimum_detectable=None if math.isnan(smallest) else smallest,
+            reason=answer.whole.reason.value,
+            margin=answer.whole.margin,
+            wander=answer.whole.wander,
+            too_small=answer.whole.reason is LevelReason.LEARNING,
+        )
+
+
+def _asked(window: Window, rule: JudgeRule, signal: int, question: int) -> MaterialTest | str:
+    """The test of a question, or why there is none."""
+    if not rule.signal(SIGNALS[signal].name).enabled:
+        return f"switched off (signals.{SIGNALS[signal].name}.enabled)"
+    try:
+        return material_test(window, signal, question)
+    except NotTested as error:
+        return str(error)
 
 
 def moment_of(tick: int, rule: JudgeRule) -> str:
