@@ -13,7 +13,7 @@ import msgspec
 
 from monitor.incidents.classify import Typed, classify
 from monitor.incidents.coincide import WIDEST_GAP_MS, concerns, stretch
-from monitor.incidents.model import EVERY_GUARDRAIL, Finding
+from monitor.incidents.model import Finding
 from monitor.incidents.ports import ResponseStore
 
 UPGRADES_WITHIN_MS: Final = 86_400_000
@@ -51,9 +51,8 @@ def _company(store: ResponseStore, finding: Finding) -> list[Finding]:
 def _around(store: ResponseStore, findings: list[Finding]) -> list[Finding]:
     """Whatever may concern one of these."""
     stretches = [stretch(each) for each in findings]
-    names = {each.guardrail for each in findings}
     found = store.findings_around(
-        None if EVERY_GUARDRAIL in names else [*sorted(names), EVERY_GUARDRAIL],
+        None,  # what concerns what is asked of each pair: prompts and answers have guardrails of their own
         from_ms=min(low for low, _ in stretches) - WIDEST_GAP_MS - UPGRADES_WITHIN_MS,
         to_ms=max(high for _, high in stretches) + WIDEST_GAP_MS,
         limit=MOST,

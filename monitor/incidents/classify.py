@@ -39,6 +39,10 @@ FEWER_UNSAFE: Final[Names] = ("verdict_mix/adverse_fall",)
 BYPASS: Final[Names] = ("layer_bypass/bypass_rise",)
 ANSWERS: Final[Names] = ("output_*/*",)
 VERSIONS: Final[Names] = ("release_delta/*", "evals/*")
+MARKS: Final[Names] = ("input_rules/*", "input_disorder/*", "input_script/*", "traffic_mix/new_slices_surge")
+"""What sets attacks apart from other requests: known patterns, an optimiser's tokens, slices that were never seen.
+Length, turns and the mix of what is known move as often for harmless reasons."""
+REFUSED: Final[Names] = ("output_refusal/refusal_rise",)
 ENTRY_STAGES: Final = frozenset({"", "input", "retrieval", "tool"})
 """Stages at which what comes in is judged; a log that names no stage is taken to be about the input."""
 
@@ -66,7 +70,7 @@ class Rule:
         trouble: what it names.
         sentence: why, for the person who is paged.
         any_of: at least one of these has fired.
-        also_any_of: and at least one of these.
+        also_any_of: and at least one of these, at one of ``also_stages`` (None: at any).
         none_of: and none of these.
         no_page_but: no page has fired but of these; None does not ask.
         behaves: no notice has fired that the mix of the traffic does not explain, but of these; None does not ask.
@@ -80,6 +84,7 @@ class Rule:
     sentence: str
     any_of: Names
     also_any_of: Names = ()
+    also_stages: frozenset[str] | None = None
     none_of: Names = ()
     no_page_but: Names | None = None
     behaves: Names | None = None
@@ -96,12 +101,15 @@ class Rule:
         ]
         return (
             _any(asked, self.any_of)
-            and (not self.also_any_of or _any(fired, self.also_any_of))
+            and (not self.also_any_of or _any(self._beside(fired), self.also_any_of))
             and not _any(fired, self.none_of)
             and (self.no_page_but is None or not any(f.page and not _is(f, self.no_page_but) for f in fired))
             and (self.behaves is None or all(f.page or f.by_mix or _is(f, self.behaves) for f in fired))
             and (not self.outgrows or _size(asked, self.any_of) >= _size(fired, self.outgrows))
         )
+
+    def _beside(self, fired: Sequence[Fired]) -> list[Fired]:
+        return [each for each in fired if self.also_stages is None or each.stage in self.also_stages]
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -168,13 +176,14 @@ RULES: Final[tuple[Rule, ...]] = (
         sentence="near-duplicates come back and scores crowd the threshold: variants are tried out at the edge",
         any_of=CROWDING,
         also_any_of=REPEATED,
-        outgrows=MORE_UNSAFE,
+        none_of=("input_rules/*",),  # a wave of known attacks crowds the threshold, too, and repeats itself
     ),
     Rule(
         name="crowding_outgrows_denials",
         trouble=Trouble.probing,
         sentence="scores crowd the threshold more than denials have grown: somebody feels for the edge",
         any_of=CROWDING,
+        none_of=("input_rules/*",),
         outgrows=(*MORE_UNSAFE, *FEWER_UNSAFE),
     ),
     Rule(
@@ -185,17 +194,20 @@ RULES: Final[tuple[Rule, ...]] = (
         none_of=TRAFFIC,
     ),
     Rule(
-        name="first_layer_weaker",
-        trouble=Trouble.guardrail_regression,
-        sentence="the next layer catches more of what the first lets pass; nothing says that other requests come in",
-        any_of=BYPASS,
-        none_of=(*TRAFFIC, *REPEATED, *MORE_UNSAFE),
-    ),
-    Rule(
         name="attack_passes_a_layer",
         trouble=Trouble.attack_wave,
-        sentence="other requests come in, and more of what the first layer lets pass is caught by the next",
+        sentence="requests with marks of attacks come in; the next layer catches more of what the first lets pass",
         any_of=BYPASS,
+        also_any_of=(*MARKS, *REPEATED, *MORE_UNSAFE),
+        also_stages=ENTRY_STAGES,
+    ),
+    Rule(
+        name="first_layer_weaker",
+        trouble=Trouble.guardrail_regression,
+        sentence="the first layer judges otherwise than before, and the next catches more of what it lets pass",
+        any_of=BYPASS,
+        also_any_of=(*FEWER_UNSAFE, "score_shift/*", "verdict_mix/any_change"),
+        also_stages=ENTRY_STAGES,
     ),
     Rule(
         name="more_unsafe_and_another_kind",
@@ -215,8 +227,18 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="attack_marks",
         trouble=Trouble.attack_wave,
-        sentence="more requests bear the marks of attacks (rules hit), whatever their scores say",
-        any_of=("input_rules/*_rise",),
+        sentence="known attack patterns are met otherwise than before, and scores move or requests repeat themselves",
+        any_of=("input_rules/*",),
+        also_any_of=("score_shift/*", *CROWDING, *REPEATED),
+        also_stages=ENTRY_STAGES,
+    ),
+    Rule(
+        name="refused_and_another_kind",
+        trouble=Trouble.attack_wave,
+        sentence="the model refuses more, and what comes in bears marks of attacks or is scored otherwise",
+        any_of=REFUSED,
+        also_any_of=(*MARKS, *REPEATED, "score_shift/*"),
+        also_stages=ENTRY_STAGES,
     ),
     Rule(
         name="variants",
@@ -227,8 +249,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="worse_answers",
         trouble=Trouble.output_shift,
-        sentence="more answers of the model are judged unsafe",
-        any_of=MORE_UNSAFE,
+        sentence="more answers of the model are judged unsafe, and nothing is known of other requests",
+        any_of=(*MORE_UNSAFE, *BYPASS),
         stages=frozenset({"output"}),
     ),
     Rule(

@@ -72,7 +72,19 @@ TABLE = [
     ("verdict_mix/adverse_rise ~traffic_mix/new_stratum", "attack_wave", ANOTHER_KIND),
     ("verdict_mix/adverse_rise:@", "attack_wave", "more_unsafe"),
     ("verdict_mix/adverse_rise:@retrieval", "attack_wave", "more_unsafe"),
-    ("layer_bypass/bypass_rise ~input_script", "attack_wave", "attack_passes_a_layer"),
+    ("layer_bypass/bypass_rise:@output ~input_script", "attack_wave", "attack_passes_a_layer"),
+    ("layer_bypass/bypass_rise:@output ~input_turn", "output_shift", "worse_answers"),
+    # ... known attacks crowd the threshold as well, and viral ones repeat themselves
+    (
+        "verdict_mix/adverse_rise:x9 boundary_proximity/near_threshold:x30 ~campaign ~input_rules",
+        "attack_wave",
+        ANOTHER_KIND,
+    ),
+    ("~input_rules ~score_shift", "attack_wave", "attack_marks"),
+    # ... or the model sees them first
+    ("output_refusal/refusal_rise:@output ~score_shift", "attack_wave", "refused_and_another_kind"),
+    ("output_refusal/refusal_rise:@output traffic_mix/new_slices_surge:@", "attack_wave", "refused_and_another_kind"),
+    ("output_refusal/refusal_rise:@output ~input_turn ~score_shift:@output", "output_shift", "other_answers"),
     ("layer_bypass/bypass_rise verdict_mix/adverse_rise", "attack_wave", "attack_passes_a_layer"),
     # benign shifts: other traffic, the same behaviour
     ("~traffic_mix", "benign_traffic_shift", "other_requests"),
@@ -88,7 +100,7 @@ TABLE = [
     # regressions of the guardrail
     ("verdict_mix/adverse_fall", "guardrail_regression", "weaker_on_the_same_traffic"),
     ("verdict_mix/adverse_fall ~score_shift", "guardrail_regression", "weaker_on_the_same_traffic"),
-    ("layer_bypass/bypass_rise", "guardrail_regression", "first_layer_weaker"),
+    ("layer_bypass/bypass_rise:@output ~score_shift", "guardrail_regression", "first_layer_weaker"),
     ("release_delta/guardrail_version", "guardrail_regression", "guardrail_release"),
     (
         "release_delta/guardrail_version boundary_proximity/near_threshold",
@@ -109,6 +121,7 @@ TABLE = [
     ("evals/regressed", "model_regression", "model_release"),
     # what the model answers
     ("verdict_mix/adverse_rise:@output", "output_shift", "worse_answers"),
+    ("verdict_mix/adverse_rise:@output layer_bypass/bypass_rise:@output", "output_shift", "worse_answers"),
     ("~output_length:@output", "output_shift", "other_answers"),
     ("output_refusal/refusal_rise:@output", "output_shift", "other_answers"),
     ("~score_shift:@output", "output_shift", "scores_of_answers"),
@@ -144,7 +157,7 @@ def test_what_fires_together_says_what_it_is(said: str, trouble: str, rule: str)
 def test_every_rule_is_reached_by_a_line_of_the_table_and_has_a_name_of_its_own() -> None:
     names = [rule.name for rule in RULES]
     assert len(set(names)) == len(names)
-    assert {row[2] for row in TABLE} - {""} | {"attack_marks"} == set(names)
+    assert {row[2] for row in TABLE} - {""} == set(names)
 
 
 def test_the_order_in_which_findings_come_does_not_matter() -> None:
@@ -163,12 +176,19 @@ def test_what_no_rule_knows_is_said_as_it_is_and_made_safe() -> None:
 
 
 def test_findings_fire_together_when_their_stretches_of_the_log_meet() -> None:
-    (first,) = fired("a/rise")  # found two minutes after its earliest onset
+    (any_,) = fired("a/rise")
+
+    def at(low: int, high: int, found: int) -> Finding:
+        return msgspec.structs.replace(
+            any_, id=f"{low}-{found}", onset_low_ms=low, onset_high_ms=high, detected_at_ms=found, paged_at_ms=found
+        )
+
+    first = at(T0, T0, T0 + 2 * MINUTE)
 
     def beginning(minutes: float, *, found_after: float = 2) -> Finding:
         onset = T0 + int(minutes * MINUTE)
         found = onset + int(found_after * MINUTE)
-        return msgspec.structs.replace(first, id="g", onset_low_ms=onset, detected_at_ms=found, paged_at_ms=found)
+        return at(onset, onset, found)
 
     assert coincide(first, beginning(1))
     assert coincide(first, beginning(4))  # a gap as long as the longer stretch
@@ -177,6 +197,8 @@ def test_findings_fire_together_when_their_stretches_of_the_log_meet() -> None:
     assert not coincide(first, beginning(40, found_after=600))  # never further than half an hour
     assert coincide(beginning(-4), first)
     assert coincide(first, beginning(-4))
+    unknown = at(T0 - 600 * MINUTE, T0 + 60 * MINUTE, T0 + 62 * MINUTE)  # began somewhere in ten hours
+    assert not coincide(first, unknown)
 
 
 def test_an_incident_has_the_most_specific_type_of_its_pages() -> None:
