@@ -199,6 +199,8 @@ def test_findings_fire_together_when_their_stretches_of_the_log_meet() -> None:
     assert coincide(first, beginning(-4))
     unknown = at(T0 - 600 * MINUTE, T0 + 60 * MINUTE, T0 + 62 * MINUTE)  # began somewhere in ten hours
     assert not coincide(first, unknown)
+    slow = at(T0 - 300 * MINUTE, T0 - 290 * MINUTE, T0 + 200 * MINUTE)  # eight hours of a little here and there
+    assert not coincide(first, slow)
 
 
 def test_an_incident_has_the_most_specific_type_of_its_pages() -> None:
