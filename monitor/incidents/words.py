@@ -20,6 +20,11 @@ RULES: Final[Phrases] = MappingProxyType(
         ("coverage", "volume_fall"): "traffic in events per second",
         ("contradictions", "contradiction_share"): "share of verdicts that contradict their own score and threshold",
         ("coverage", "source_silent"): "traffic of all guardrails together",
+        ("release_delta", "model_version"): "what moved most since the new model",
+        ("release_delta", "guardrail_version"): "what moved most since the new version",
+        ("traffic_mix", "mix_change"): "share of requests of the kind that moved most",
+        ("traffic_mix", "new_slice"): "share of requests of kinds never seen before",
+        ("traffic_mix", "new_slices_surge"): "share of requests of kinds never seen before",
     }
 )
 """The judge's plain rules, which are no questions of a signal."""

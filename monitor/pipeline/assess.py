@@ -19,16 +19,18 @@ from monitor.incidents.model import Finding, Kind
 from monitor.pipeline.alarms import Alarms
 from monitor.pipeline.contradictory import contradictions_of, follow_contradictions
 from monitor.pipeline.fleet import Fleet
-from monitor.pipeline.learning import NEVER, Learning
+from monitor.pipeline.learning import NEVER, POLICY, Learning
 from monitor.pipeline.loaded import between, events_only, kept_counts, of_slices
 from monitor.pipeline.missing import Missing
 from monitor.pipeline.panel import Panel
 from monitor.pipeline.past import History
 from monitor.pipeline.ports import Baseline, Dismissal, LoadedCounts, Slice
+from monitor.pipeline.release.follow import Releases
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.rules import advance_rules
 from monitor.pipeline.signals import COLUMNS, LAYOUT
 from monitor.pipeline.state import JudgeState
+from monitor.pipeline.traffic.watch import Traffic
 
 PIECE: Final = 200_000
 """Cells that are worked on at once: with numpy, little dearer per cell than more at once, and 10 MB."""
@@ -73,6 +75,8 @@ class Assessor:
         self._learning = Learning(self.fleet)
         self._alarms = Alarms(self.fleet)
         self._missing = Missing(self.fleet)
+        self._traffic = Traffic(self.fleet)
+        self._releases = Releases(self.fleet)
         self._approved: list[Baseline] = []
         for baseline in approved:
             self._schedule(baseline)
@@ -89,11 +93,13 @@ class Assessor:
         found = [watch.finding for watch in watches if watch.finding is not None]
         found += [memory.silent for memory in self.fleet.state.guardrails.values() if memory.silent is not None]
         found += [memory.finding for memory in self.fleet.state.contradictions.values() if memory.finding is not None]
+        found += self._traffic.open_pages() + self._releases.open_pages()
         return sorted((finding for finding in found if finding.kind is Kind.page), key=lambda finding: finding.id)
 
     def learn_slices(self, slices: Mapping[int, Slice]) -> None:
         """Make slices known that the counts refer to."""
         self.fleet.learn_slices(slices)
+        self._traffic.learn_slices(slices)
 
     def approve(self, baseline: Baseline) -> Baseline:
         """An approval takes effect with the next tick to be judged."""
@@ -134,6 +140,8 @@ class Assessor:
             self._learning.learn(consumed)
             outcome.findings += self._follow_rules(consumed, done)
             outcome.findings += self._follow_contradictions(consumed, outcome)
+            outcome.findings += self._traffic.follow(consumed)
+            outcome.findings += self._releases.follow(consumed, done)
             found = [self._alarms.handle(test, done - 1) for test in sorted(tests, key=self.fleet.order_of)]
             outcome.findings += [finding for finding in found if finding is not None]
             outcome.findings += self._missing.follow(consumed)
@@ -172,6 +180,9 @@ class Assessor:
                 said = [] if epoch is None else [w.finding for w in epoch.watches] + [j.finding for j in epoch.joins]
                 ended += [msgspec.structs.replace(found, ended_at_ms=at_ms) for found in said if found is not None]
                 self.fleet.activate(number, counts, span=span, tick=position)
+                if baseline.approved_by != POLICY:
+                    ended += self._traffic.approve(span, counts, position)
+                    ended += self._releases.approve(number, position)
         return ended
 
     def _follow_contradictions(self, counts: LoadedCounts, outcome: Assessment) -> list[Finding]:

@@ -95,7 +95,7 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
                 f"where at {'most' if way == 'rise' else 'least'} {limit:.4g} is approved"
             ),
         ),
-        attribution=_attribution(baseline, after, values, alarm.epoch.strata, signal.bins),
+        attribution=attribution(baseline, after, values, alarm.epoch.strata, signal.bins),
     )
 
 
@@ -137,7 +137,7 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
             level=None,
             detail=f"{_claim(alarm)}; the share of {signal.bins[moved]!r} moved most",
         ),
-        attribution=_attribution(baseline, after, values, alarm.epoch.strata, signal.bins),
+        attribution=attribution(baseline, after, values, alarm.epoch.strata, signal.bins),
     )
 
 
@@ -202,13 +202,14 @@ def _effect(before: float, now: float) -> Effect:
     return Effect(baseline=before, current=now, ratio=now / before if before > 0 else None)
 
 
-def _attribution(
+def attribution(
     before: NDArray[np.int64],
     after: NDArray[np.int64],
     values: NDArray[np.float64],
     strata: list[str],
     bins: tuple[str, ...],
 ) -> tuple[Share, ...]:
+    """Mix and behaviour, then the strata and the bins that carry the change, each kind by its share."""
     if before.sum() == 0 or after.sum() == 0:
         return ()
     parts = decompose(before, after, values)

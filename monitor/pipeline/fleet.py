@@ -18,7 +18,7 @@ from monitor.pipeline.notices import Notices
 from monitor.pipeline.panel import NONE, Panel, river_of
 from monitor.pipeline.past import History, Past
 from monitor.pipeline.ports import LoadedCounts, Slice
-from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.rule import UNITS_SHARE, JudgeRule
 from monitor.pipeline.signals import SIGNALS, request_join
 from monitor.pipeline.state import Epoch, GuardrailState, JoinState, JudgeState, NoticeWatch, UnitState, Watch
 from monitor.pipeline.units import family_of, is_scoreless, unit_of
@@ -110,6 +110,11 @@ class Fleet:
     def counts_of(self, number: int, from_tick: int, to_tick: int) -> LoadedCounts:
         """The unit's counts of ticks in [from_tick, to_tick)."""
         return self._past.counts(self.slices_of(number), from_tick, to_tick)
+
+    def events_by_slice(self, from_tick: int, to_tick: int) -> NDArray[np.int64]:
+        """Events of ticks in [from_tick, to_tick) by slice id."""
+        size = len(self._guardrail_of)
+        return self._past.events(np.arange(size), size, from_tick, to_tick)
 
     def window(self, number: int, counts: LoadedCounts) -> Window:
         """The unit's counts as the window of a baseline."""
@@ -225,10 +230,12 @@ class Fleet:
                 if not self.paging(unit.epoch, notice.signal) and notice.test >= 0
             ]
         rule = self.rule
-        paged = Budget(rule.pages, rule.page_period_ms / 1000).split(rule.tick_ms / 1000, [w for _, w in pages])
+        tick_s, paging = rule.tick_ms / 1000, Budget(rule.pages * UNITS_SHARE, rule.page_period_ms / 1000)
+        paged = paging.split(tick_s, [w for _, w in pages])
         for (test, _), share in zip(pages, paged.tolist(), strict=True):
             self.panel.evidence.set_spend(test, share)
-        noted = Budget(rule.notices, rule.notice_period_ms / 1000).split(rule.tick_ms / 1000, [w for _, w in notices])
+        noting = Budget(rule.notices * UNITS_SHARE, rule.notice_period_ms / 1000)
+        noted = noting.split(tick_s, [w for _, w in notices])
         for (notice, _), share in zip(notices, noted.tolist(), strict=True):
             self.notices.set_spend(notice, share)
 

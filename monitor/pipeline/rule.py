@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+TRAFFIC_SHARE: Final = 0.05
+"""Of both budgets, for who asks (traffic_mix)."""
+RELEASE_SHARE: Final = 0.1
+"""Of the budget of pages, for comparisons of releases; of notices, unused: a release's verdicts are not alarms."""
+UNITS_SHARE: Final = 1 - TRAFFIC_SHARE - RELEASE_SHARE
+"""The rest, split over units, signals and questions. Held apart for good, so that what the others do never changes
+the spend of a unit's tests in the middle of a stretch; it costs those log(1 / .85) = .16 of evidence."""
+
 OURS: Final = "driftline"
 """The any-change test of this project."""
 

@@ -6,6 +6,8 @@ import msgspec
 
 from monitor.incidents.model import Finding
 from monitor.pipeline.ports import Slice
+from monitor.pipeline.release.state import ReleaseState
+from monitor.pipeline.traffic.state import TrafficState
 
 
 class Watch(msgspec.Struct, kw_only=True):
@@ -157,3 +159,5 @@ class JudgeState(msgspec.Struct, kw_only=True):
     source_silent: bool = False
     bags_checked: int = 0
     """Stretch of ticks at whose start the bags were last looked at."""
+    traffic: TrafficState = msgspec.field(default_factory=TrafficState)
+    releases: ReleaseState = msgspec.field(default_factory=ReleaseState)

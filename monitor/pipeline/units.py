@@ -47,3 +47,9 @@ def stratum_of(piece: Slice) -> str:
     """The stratum's name, such as ``language=en app=chat``; empty where the slice carries none of the fields."""
     fields = ("language", "app", "model", "model_version", "format")
     return " ".join(f"{name}={value}" for name in fields if (value := getattr(piece, name))) or NONE_OF_THEM
+
+
+def asker_of(piece: Slice) -> str:
+    """Who asks, such as ``language=en app=chat``: the stratum without the model, which is the team's to change."""
+    fields = ("language", "app", "format")
+    return " ".join(f"{name}={value}" for name in fields if (value := getattr(piece, name))) or NONE_OF_THEM

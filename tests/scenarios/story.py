@@ -15,6 +15,7 @@ Each line says what changes, from that hour and minute on. What can be said of a
     timeout=0%      share that the guardrail did not judge in time
     languages=en:70,de:30    who asks, in percent; `unsafe.de=20%` says a share for one language alone
     version=1       the guardrail's version
+    model=1         the version of the model that the product calls; not said by default
     scores=continuous        or boolean
     stage=input     or output
 
@@ -54,6 +55,7 @@ _ORDINARY = {
     "timeout": "0%",
     "languages": "en:100",
     "version": "1",
+    "model": "",
     "scores": "continuous",
     "stage": "input",
     **dict.fromkeys(SHAPES, ""),
@@ -154,6 +156,8 @@ def _events(line: Line, rng: np.random.Generator, numbers: dict[str, int]) -> li
             "language": language,
             **{name: value for name, value in shape.items() if bad or name != "category"},
         }
+        if line.said["model"]:
+            body["model_version"] = line.said["model"]
         if timeout < line.share("timeout", language):
             body["status"] = "timeout"
         else:

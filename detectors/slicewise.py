@@ -1,0 +1,191 @@
+"""A new release against an approved baseline, slice by slice: regressed, improved, equivalent or undecided.
+
+    compare(old (S, B), new (S, B), values (B,), alpha=, equivalence=, direction="rise") -> SliceJudgement
+
+Both sides are counts by slice and bin; the old side is fixed, the new one grows and may be looked at after every
+tick. For each slice, the null "the new mean is at most the old one's" is met by two bets against the unknown common
+mean p,
+
+    E_s = min over p of  W(old, mean is below p) * W(new, mean is above p)
+
+where W is the mixed wealth of bets on a bounded mean (`comparison`). At the true p the product is a supermartingale
+that starts at 1, and the minimum is never above it: E_s >= 1 / alpha has a chance of at most alpha, at whatever time
+one looks (Ville). Where `comparison.Comparison` keeps two intervals apart, here both sides share p, so the errors add
+as variances do, and fewer events bring the same verdict. Over slices, `E = 1/2 product + 1/2 mean of the E_s`: a
+change of everything is seen by the product, a change of one slice by its own; and as each slice is compared with
+itself, a change of the mix alone is none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from detectors.alternatives import Direction
+from detectors.bins import unit_values
+from detectors.comparison import FRACTIONS, Outcome
+
+GRID = 24  # points per pass of the search for p; two passes leave 1/276 of the range, .001 of log E at log E = 100
+NEGLIGIBLE = 0.1  # a slice with less of the new traffic need not be shown equivalent by itself
+LEADS = 0.8  # of the evidence: then it is that slice's change
+SCREEN = 0.5  # of the log evidence that a normal law would give: below, the exact search cannot reach 1 / alpha
+
+
+@dataclass(frozen=True)
+class SliceJudgement:
+    """What can be said of one question.
+
+    Parameters
+    ----------
+    outcome : as in `comparison.Outcome`; EQUIVALENT says that every slice of weight lies within the margin.
+    before, after : means of x, both in the mix of the new side. difference : after - before.
+    log_evidence : log E of the leading side (regressed or improved), 0 where nothing points anywhere.
+    leading : the slice that carries it, -1 where all of them do.
+    events : of the new side, in slices that the old side has.
+    """
+
+    outcome: Outcome
+    before: float
+    after: float
+    difference: float
+    log_evidence: float
+    leading: int
+    events: int
+
+
+def compare(
+    old: ArrayLike,
+    new: ArrayLike,
+    values: ArrayLike,
+    *,
+    alpha: float,
+    equivalence: float,
+    direction: Direction = "rise",
+) -> SliceJudgement:
+    """Judge the counts so far.
+
+    Parameters
+    ----------
+    old, new : (S, B) counts. Slices that one side lacks are left out: there is nothing to compare them with.
+    values : (B,) x of each bin in [0, 1]; `direction` is the one that is worse.
+    alpha : chance of ever saying "regressed" of a release that is no worse, over all looks; the same for "improved",
+        and for "equivalent" of one that is not. equivalence : margin of the difference of means, in (0, 1).
+
+    Differences below the margin are not called regressed or improved, however certain they are.
+    """
+    if not 0 < alpha < 1 or not 0 < equivalence < 1:
+        raise ValueError(f"alpha and equivalence must lie in (0, 1), got {alpha} and {equivalence}")
+    x = unit_values(values)
+    before, after = _table(old, len(x)), _table(new, len(x))
+    if before.shape != after.shape:
+        raise ValueError(f"old and new must have the same slices, got {before.shape} and {after.shape}")
+    shared = (before.sum(axis=1) > 0) & (after.sum(axis=1) > 0)
+    if not shared.any():
+        return SliceJudgement(Outcome.UNDECIDED, np.nan, np.nan, np.nan, 0.0, -1, 0)
+    places = np.flatnonzero(shared)
+    before, after = before[shared], after[shared]
+    worse = x if direction == "rise" else 1 - x
+    weight = after.sum(axis=1) / after.sum()
+    means = [side @ x / side.sum(axis=1) for side in (before, after)]
+    m0, m1 = float(weight @ means[0]), float(weight @ means[1])
+    harm = m1 - m0 if direction == "rise" else m0 - m1
+    enough = -np.log(alpha)
+    outcome, evidence, leading = Outcome.UNDECIDED, 0.0, -1
+    for towards, verdict in ((worse, Outcome.REGRESSED), (1 - worse, Outcome.IMPROVED)):
+        side_evidence, side_leading = _evidence(before, after, towards, enough=enough)
+        own = _gain(before, after, towards)[side_leading] if side_leading >= 0 else abs(harm)
+        if side_evidence > evidence:
+            evidence, leading = side_evidence, side_leading
+        if side_evidence >= enough and own >= equivalence and outcome is Outcome.UNDECIDED:
+            outcome, evidence, leading = verdict, side_evidence, side_leading
+            break
+    if outcome is Outcome.UNDECIDED and _equivalent(before, after, worse, weight, margin=equivalence, enough=enough):
+        outcome = Outcome.EQUIVALENT
+    return SliceJudgement(
+        outcome, m0, m1, m1 - m0, float(evidence), int(places[leading]) if leading >= 0 else -1, int(after.sum())
+    )
+
+
+def log_e(old: NDArray[np.float64], new: NDArray[np.float64], x: NDArray[np.float64], *, shift: float = 0.0) -> float:
+    """log E against "the mean of the new side is at most that of the old one plus `shift`"; both (B,) counts."""
+    r0, r1 = float(old @ x / old.sum()), float(new @ x / new.sum())
+    edge = 1e-9
+    inside = max(edge, edge - shift), min(1 - edge, 1 - edge - shift)
+    low, high = (min(max(end, inside[0]), inside[1]) for end in (min(r0, r1 - shift), max(r0, r1 - shift)))
+    best = np.inf
+    for _ in range(2):
+        p = np.linspace(low, high, GRID)
+        wealth = _log_wealth(p, x, old, above=False) + _log_wealth(p + shift, x, new, above=True)
+        at = int(wealth.argmin())
+        best = min(best, float(wealth[at]))
+        low, high = float(p[max(at - 1, 0)]), float(p[min(at + 1, GRID - 1)])
+    return best
+
+
+def _evidence(
+    old: NDArray[np.float64], new: NDArray[np.float64], x: NDArray[np.float64], *, enough: float
+) -> tuple[float, int]:
+    """log E over all slices, and the slice that carries it (-1: all of them)."""
+    if not _worth_it(old, new, x, enough=enough):
+        return 0.0, -1
+    each = np.array([log_e(a, b, x) for a, b in zip(old, new, strict=True)])
+    if len(each) == 1:
+        return float(each[0]), -1
+    product, slices = float(each.sum()), float(np.logaddexp.reduce(each) - np.log(len(each)))
+    leading = int(each.argmax()) if each.max() >= LEADS * np.maximum(each, 0).sum() else -1
+    return round(float(np.logaddexp(product, slices) - np.log(2)), 9), leading
+
+
+def _worth_it(old: NDArray[np.float64], new: NDArray[np.float64], x: NDArray[np.float64], *, enough: float) -> bool:
+    """Whether a normal law puts the evidence anywhere near enough; the exact search is a thousand times dearer."""
+    n0, n1 = old.sum(axis=1), new.sum(axis=1)
+    p = ((old + new) @ x + 1) / (n0 + n1 + 2)
+    z2 = np.maximum(_gain(old, new, x), 0) ** 2 / (p * (1 - p) * (1 / n0 + 1 / n1))
+    return bool(z2.sum() / 2 >= SCREEN * enough)
+
+
+def _gain(old: NDArray[np.float64], new: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    out: NDArray[np.float64] = new @ x / new.sum(axis=1) - old @ x / old.sum(axis=1)
+    return out
+
+
+def _equivalent(
+    old: NDArray[np.float64],
+    new: NDArray[np.float64],
+    x: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    *,
+    margin: float,
+    enough: float,
+) -> bool:
+    """Every slice of weight lies within the margin on both sides; claims of all need no correction for many."""
+    shown = False
+    for s in np.flatnonzero(weight >= NEGLIGIBLE):
+        for towards in (x, 1 - x):
+            if abs(float(_gain(old[s : s + 1], new[s : s + 1], towards)[0])) >= margin:
+                return False
+            if log_e(old[s], new[s], towards, shift=-margin) < enough:
+                return False
+        shown = True
+    return shown
+
+
+def _log_wealth(
+    mean: NDArray[np.float64], x: NDArray[np.float64], counts: NDArray[np.float64], *, above: bool
+) -> NDArray[np.float64]:
+    """log wealth (P,) of bets that the mean of x is above (below) each of `mean` (P,)."""
+    room = mean if above else 1 - mean
+    stake = FRACTIONS / np.maximum(room, 1e-12)[:, None] * (1 if above else -1)
+    used = np.flatnonzero(counts)
+    growth = np.log1p(stake[:, :, None] * (x[used] - mean[:, None, None])) @ counts[used]
+    out: NDArray[np.float64] = np.logaddexp.reduce(growth, axis=1) - np.log(len(FRACTIONS))
+    return out
+
+
+def _table(counts: ArrayLike, bins: int) -> NDArray[np.float64]:
+    table = np.atleast_2d(np.asarray(counts))
+    if table.dtype.kind not in "iu" or table.ndim != 2 or table.shape[1] != bins or (table < 0).any():
+        raise ValueError(f"counts must be (slices, {bins}) integers >= 0, got {table.dtype} {table.shape}")
+    return table.astype(np.float64)

@@ -1,0 +1,81 @@
+"""What is remembered of who asks: plain structs in the judge's snapshot, bounded whatever names come in."""
+
+from __future__ import annotations
+
+import msgspec
+
+from monitor.incidents.model import Finding
+
+
+class Recent(msgspec.Struct, kw_only=True):
+    """Requests of one tick, kept for a while: an onset is looked for in them."""
+
+    tick: int
+    named: list[int]
+    """By named slice; the last one is everything else, never-seen slices included."""
+    new: dict[str, int]
+    """By never-seen slice."""
+
+    @property
+    def unseen(self) -> int:
+        """Requests of never-seen slices."""
+        return sum(self.new.values())
+
+
+class Surge(msgspec.Struct, kw_only=True):
+    """The question that may page: is the share of never-seen slices above its limit?"""
+
+    test: int
+    limit: float
+    expected: float
+    """Share of requests that fell into slices never seen before, in the baseline itself."""
+    armed_tick: int
+    end_test: int = -1
+    finding: Finding | None = None
+    last: Finding | None = None
+    """The last one that ended: a re-opening soon after continues it."""
+
+
+class MixState(msgspec.Struct, kw_only=True):
+    """Traffic against the mix that was learned."""
+
+    effective_tick: int
+    window: tuple[int, int]
+    references: dict[str, str]
+    """App -> the stream that counts its requests."""
+    known: dict[str, int]
+    """Slices of the baseline (and of later approvals) -> requests."""
+    named: list[str]
+    """The largest of them; the last name pools the rest."""
+    baseline: list[int]
+    """Requests by named slice."""
+    told: list[float]
+    """Shares by named slice that were last told: at first the baseline's."""
+    row: int
+    """Of the recoupler."""
+    test: int
+    """The any-change test."""
+    armed_tick: int
+    n_ref: float
+    surge: Surge
+    recent: list[Recent] = []
+    fresh: dict[str, int] = {}
+    """Never-seen slices -> requests so far."""
+    announced: dict[str, int] = {}
+    """Never-seen slices that a finding has named -> its tick."""
+    notice: Finding | None = None
+    """The last notice of never-seen slices; a page soon after upgrades it in place."""
+    noticed_tick: int | None = None
+    uncounted: int = 0
+    """Events since a reference stream was last heard."""
+
+
+class TrafficState(msgspec.Struct, kw_only=True):
+    """Learning, then watched."""
+
+    learning_from: int | None = None
+    ticks: int = 0
+    """With events, while learning."""
+    votes: dict[str, dict[str, int]] = {}
+    """App -> stream -> events, while learning."""
+    mix: MixState | None = None
