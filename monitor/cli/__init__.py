@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "try": ("monitor.cli.try_:try_", "Try it on a log of yours: what is in it, what would have paged, settings."),
     "backtest": ("monitor.cli.backtest:backtest", "Replay recorded logs: what would have been found, and when."),
     "baseline": ("monitor.cli.baseline:baseline", "Show, propose and approve what counts as normal."),
+    "evals": ("monitor.cli.evals:evals", "Record safety-suite results and compare them with the approved ones."),
     "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),
     "controls": ("monitor.cli.controls:controls", "Show what each guardrail is for, and which nobody has defined."),
     "findings": ("monitor.cli.findings:findings", "List what was found; dismiss notices that were about nothing."),

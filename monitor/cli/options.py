@@ -37,6 +37,7 @@ class Exit(IntEnum):
 
     failed = 1
     settings = 2
+    regressed = 3
     try_again = 75
     interrupted = 130
 

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from monitor.alerting.ports import Alerts, Outbox
+from monitor.evals.ports import Evals
 from monitor.pipeline.ports import CountStore, JudgeStore
 from monitor.storage.counts import SqlCountStore
+from monitor.storage.evals import SqlEvals
 from monitor.storage.judging import SqlJudgeStore
 from monitor.storage.migrate import require_current, upgrade_database
 from monitor.storage.outbox import SqlOutbox
@@ -27,6 +29,7 @@ class Stores:
     alerts: Alerts
     outbox: Outbox
     reads: Reads
+    evals: Evals
 
 
 @contextmanager
@@ -65,4 +68,5 @@ def stores_on(database: Database, *, layout: str | None = None) -> Stores:
         alerts=SqlAlerts(database),
         outbox=SqlOutbox(database),
         reads=Reads(database),
+        evals=SqlEvals(database),
     )

@@ -272,3 +272,23 @@ outbox: Final = Table(
         sqlite_where=text("state = 'waiting'"),
     ),
 )
+
+eval_runs: Final = Table(
+    "eval_runs",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("model", SafeText, nullable=False, index=True),
+    Column("version", SafeText, nullable=False),
+    Column("state", SafeText, nullable=False),
+    Column("recorded_by", SafeText, nullable=False),
+    Column("recorded_at_ms", BigInteger, nullable=False),
+    Column("reason", SafeText, nullable=False),
+    Column("results", Text, nullable=False),
+    Index(
+        "uq_eval_runs_approved_model",
+        "model",
+        unique=True,
+        postgresql_where=text("state = 'approved'"),
+        sqlite_where=text("state = 'approved'"),
+    ),
+)

@@ -64,7 +64,7 @@ LEAVES = {path: command for path, command in ALL.items() if not isinstance(comma
 
 
 def test_the_menu_is_what_we_promise() -> None:
-    menu = "run, count, judge, demo, try, backtest, baseline, incidents, controls, findings, "
+    menu = "run, count, judge, demo, try, backtest, baseline, evals, incidents, controls, findings, "
     menu += "config, db, formats, schema"
     assert list(COMMANDS) == menu.split(", ")
 
@@ -300,3 +300,32 @@ def test_the_database_option_replaces_a_database_file_too(tmp_path: Path, monkey
     Path("driftline.yaml").unlink()
     with pytest.raises(SettingsError, match="no such file"):
         settings_from(None, database="sqlite:///x.db")
+
+
+def test_evals_are_recorded_approved_compared_and_a_regression_has_its_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text(
+        "suite,metric,slice,n,k\nadvbench,harmful,en,500,10\nadvbench,harmful,de,400,9\n"
+    )
+    bad = {"suite": "advbench", "metric": "harmful", "slice": "en", "n": 500, "k": 90}
+    (tmp_path / "bad.jsonl").write_text(json.dumps(bad) + "\n")
+
+    def evals(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return driftline("evals", *arguments, cwd=tmp_path)
+
+    first = evals("record", "good.csv", "--model", "assistant", "--version", "1", "--json")
+    assert (first.returncode, json.loads(first.stdout)["comparison"]) == (0, None)
+    assert evals("approve", "1", "--as", "ben").returncode == 0
+    second = evals("record", "bad.jsonl", "--model", "assistant", "--version", "2", "--json")
+    assert second.returncode == Exit.regressed
+    told = json.loads(second.stdout)
+    assert [verdict["outcome"] for verdict in told["comparison"]["verdicts"]] == ["regressed"]
+    assert told["incidents"] == [1]
+    assert "advbench" in driftline("incidents", "show", "1", cwd=tmp_path).stdout
+    shown = evals("show", "--model", "assistant")
+    assert "2: assistant 2" in shown.stdout
+    assert "regressed" in shown.stdout
+    wrong = evals("record", "bad.jsonl", "--version", "2")
+    assert (wrong.returncode, wrong.stderr) == (
+        Exit.failed,
+        "driftline: model: no row says it; add a model column or --model\n",
+    )

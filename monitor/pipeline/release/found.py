@@ -23,6 +23,7 @@ def opened(one: Comparing, unit: Slice, *, tick: int, tick_ms: int) -> Finding:
         guardrail=unit.guardrail,
         guardrail_version=unit.guardrail_version,
         category=unit.category,
+        stage=unit.stage,
         signal=SIGNAL,
         question=one.what,
         stratum="",

@@ -57,7 +57,7 @@ def begin(fleet: Fleet, one: Comparing, *, tick: int, alpha: float) -> None:
         Verdict(signal=s, question=q, margin=_margin(one, signal, question))
         for s, signal in enumerate(SIGNALS)
         for q, question in enumerate(signal.questions)
-        if _part(one.old, signal).sum() > 0
+        if _part(one.old, signal).sum() > 0 and signal.name not in epoch.unavailable
     ]
 
 

@@ -1,4 +1,5 @@
-"""Findings about who asks: the mix has changed, a slice is new, new slices surge."""
+"""Findings about who asks: the mix has changed, a slice is new, new slices surge. They are of no single guardrail:
+each request is counted once, whoever judges it."""
 
 from __future__ import annotations
 
@@ -10,14 +11,12 @@ from numpy.typing import NDArray
 
 from detectors.alternatives import Bank
 from detectors.onset import onset
-from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.incidents.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Promise, Share
 from monitor.pipeline.describe import finding_id
 from monitor.pipeline.ports import Slice
 from monitor.pipeline.traffic.state import MixState, Recent
 
 SIGNAL: Final = "traffic_mix"
-EVERYBODY: Final = "(all guardrails)"
-"""Each request is counted once, whoever judges it: the traffic is no guardrail's."""
 TOP: Final = 5
 
 
@@ -145,10 +144,10 @@ def finding(
 ) -> Finding:
     """A finding of ``tick`` about all traffic."""
     at_ms = (tick + 1) * tick_ms
-    everybody = Slice(EVERYBODY, "", "", "", "", "", -1, "", "", "", "", "")
+    everybody = Slice(EVERY_GUARDRAIL, "", "", "", "", "", -1, "", "", "", "", "")
     return Finding(
         id=finding_id(everybody, SIGNAL, question, tick),
-        guardrail=EVERYBODY,
+        guardrail=EVERY_GUARDRAIL,
         guardrail_version="",
         category="",
         signal=SIGNAL,
