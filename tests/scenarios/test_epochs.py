@@ -29,7 +29,8 @@ def tick(clock: str) -> int:
 
 def test_a_new_version_learns_for_itself_and_does_not_raise_the_old_ones_alarm():
     outcome = told(log_of(PAIR + "01:30 injection: version=2 near=15% unsafe=20%\n 03:00 end"))
-    assert outcome.pages() == []
+    assert [page.signal for page in outcome.pages()] == ["release_delta"]  # of the new version, and of no other
+    assert outcome.pages()[0].guardrail_version == "2"
     learned = [(b.unit.guardrail, b.unit.guardrail_version) for b in outcome.baselines]
     assert sorted(learned) == [("injection", "1"), ("injection", "2"), ("toxicity", "1")]
 

@@ -1,7 +1,11 @@
 """release_delta: a new model or guardrail version against the approved baseline of the one before. Starts by itself.
 
     seen --30 events--> compared --> regressed: a page, until the release is gone or a person approves it
-                                 `-> improved, equivalent, or undecided after 28 days: a notice says so
+                                 `-> improved, equivalent, or undecided in the end: a notice says so
+
+It ends undecided after 28 days, or when the release has brought four times the events of the old side (from then on
+it is the old side's size that limits what can be shown, and what happens later is not the release's doing), or when a
+new guardrail version has a baseline of its own to be watched against.
 
 One question per release, with a fixed start: the chance of ever paging for a release that is no worse is at most its
 alpha. A tenth of the pages' budget is for releases; it adds up by event time, a period's worth at most. A release
@@ -26,6 +30,7 @@ from monitor.pipeline.release.appear import LATER, model_of, release_of
 from monitor.pipeline.release.judge import add, begin, look, overall
 from monitor.pipeline.release.state import Comparing, Grant, ReleaseState
 from monitor.pipeline.rule import RELEASE_SHARE
+from monitor.pipeline.signals import EVENTS_COLUMN
 
 DAY_MS: Final = 86_400_000
 START: Final = 30
@@ -36,6 +41,8 @@ GRANTS: Final = 256
 LARGEST_ALPHA: Final = 0.05
 DAYS: Final = 28
 """Of a comparison; then it is left undecided."""
+ENOUGH: Final = 4
+"""Times the old side's events: the difference's variance is within a quarter of what it can come down to."""
 QUIET_GAPS: Final = 20
 """A release without events for as many times its usual gap has been rolled back (never before ``reopen_ms``)."""
 
@@ -78,6 +85,10 @@ class Releases:
     def _stretch(self, counts: LoadedCounts, to_tick: int) -> list[tuple[int, Finding]]:
         events = events_only(counts)
         out: list[tuple[int, Finding]] = []
+        for key in self._ordered(list(self._state.following)):
+            taken_over = self._taken_over(self._state.following[key])
+            if taken_over is not None:
+                out += [(taken_over, finding) for finding in self._leave(key, taken_over)]
         for key in self._ordered(list(self._state.following)):
             gone = self._gone_at(self._state.following[key], int(events.tick[0]) if len(events.tick) else to_tick)
             if gone is not None:
@@ -201,11 +212,12 @@ class Releases:
         before = [verdict.outcome for verdict in one.verdicts]
         looks = look(one)
         said = overall(one)
-        if tick != one.start_tick and before == [verdict.outcome for verdict in one.verdicts]:
+        enough = sum(map(events_of, one.new)) >= ENOUGH * sum(map(events_of, one.old))
+        if tick != one.start_tick and before == [verdict.outcome for verdict in one.verdicts] and not enough:
             return
         one.finding = found.judged(one, one.finding, looks, tick=tick, tick_ms=rule.tick_ms)
         yield one.finding
-        if said in ("improved", "equivalent"):
+        if said in ("improved", "equivalent") or (enough and said != "regressed"):
             self._drop(key)
 
     def _since_first_seen(self, one: Comparing, tick: int) -> LoadedCounts:
@@ -216,6 +228,12 @@ class Releases:
         if one.what == "guardrail_version":
             return slices
         return {number: piece for number, piece in slices.items() if model_of(piece) == one.release}
+
+    def _taken_over(self, one: Comparing) -> int | None:
+        """The tick from which on a new guardrail version is watched against a baseline of its own."""
+        epoch = self._fleet.state.units[one.unit].epoch
+        open_page = one.finding is not None and one.finding.kind is Kind.page
+        return None if one.what != "guardrail_version" or epoch is None or open_page else epoch.effective_tick
 
     def _gone_at(self, one: Comparing, tick: int) -> int | None:
         """The tick before ``tick`` in which a release counts as gone, or has been followed for long enough."""
@@ -249,6 +267,11 @@ class Releases:
             models.append(one.release)
         for number in [number for number, other in self._key_of.items() if other == key]:
             del self._key_of[number]
+
+
+def events_of(row: list[int]) -> int:
+    """Events of a row of columns."""
+    return row[EVENTS_COLUMN]
 
 
 def of_ids(events: LoadedCounts, slice_ids: list[int]) -> LoadedCounts:
