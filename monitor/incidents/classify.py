@@ -309,17 +309,10 @@ class Typed:
 
 def classify(findings: Iterable[Finding]) -> Typed:
     """The type of findings that fire together, whatever their order."""
-    findings = list(findings)
-    # A release that is being compared, or is no worse, says nothing; only its page does.
-    findings = [f for f in findings if f.signal != "release_delta" or f.kind is Kind.page]
     fired = sorted({_fired(finding) for finding in findings}, key=lambda each: (each.name, each.stage, each.page))
     for rule in RULES:
         if rule.fits(fired):
             return Typed(rule.trouble, f"{rule.name}: {rule.sentence}")
-    if not fired:
-        return Typed(
-            Trouble.unclassified, "no_trouble: a release is compared with the approved one, and is not worse"
-        )
     names = list(dict.fromkeys(plain(each.name) for each in fired))
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return Typed(Trouble.unclassified, f"no rule combines what fired: {', '.join(names[:MOST_NAMED])}{more}")

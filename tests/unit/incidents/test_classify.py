@@ -90,7 +90,6 @@ TABLE = [
     ("~traffic_mix", "benign_traffic_shift", "other_requests"),
     ("~traffic_mix ~score_shift ~input_script", "benign_traffic_shift", "other_requests"),
     ("~traffic_mix ~verdict_mix:mix", "benign_traffic_shift", "other_requests"),
-    ("~traffic_mix ~release_delta/model_version", "benign_traffic_shift", "other_requests"),
     ("traffic_mix/new_stratum", "benign_traffic_shift", "other_requests"),
     ("~category_mix", "benign_traffic_shift", "other_requests"),
     ("~coverage/volume_rise", "benign_traffic_shift", "more_or_less_traffic"),
@@ -98,8 +97,6 @@ TABLE = [
     # ... but not when the guardrail behaves otherwise too
     ("~traffic_mix ~verdict_mix", "unclassified", ""),
     ("verdict_mix/adverse_fall ~traffic_mix", "unclassified", ""),
-    ("~release_delta/model_version", "unclassified", ""),
-    ("verdict_mix/adverse_rise ~release_delta/model_version", "attack_wave", "more_unsafe"),
     # regressions of the guardrail
     ("verdict_mix/adverse_fall", "guardrail_regression", "weaker_on_the_same_traffic"),
     ("verdict_mix/adverse_fall ~score_shift", "guardrail_regression", "weaker_on_the_same_traffic"),
