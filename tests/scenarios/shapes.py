@@ -23,7 +23,7 @@ def shape_of(said: dict[str, str], rng: np.random.Generator) -> dict[str, Any]:
     if said["suffix"]:
         shape["disorder"] = 9 if suffix < _share(said["suffix"]) else int(script < 0.02)
     if said["late"]:
-        shape["turn"] = 10 + int(script * 9) if late < _share(said["late"]) else 1 + int(script * 4)
+        shape["turn"] = 16 if late < _share(said["late"]) else 1 + int(script * 4)
     if said["rules"]:
         shape["rules"] = ["override"] if rules < _share(said["rules"]) else []
     if said["refusal"]:

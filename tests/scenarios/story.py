@@ -24,7 +24,7 @@ What the judged texts look like is said by these; what is not said, the log does
     length=60       characters of the prompt or answer, as the middle of a wide spread
     scripts=latin:98,mixed:2    in percent
     suffix=1%       share of prompts with the disorder of a suffix that an optimiser made
-    late=5%         share of prompts from the tenth turn on
+    late=5%         share of prompts that are the sixteenth turn of their conversation
     rules=1%        share of prompts on which rules hit
     refusal=10%     share of answers that refuse
     cut=2%          share of answers that break off at the length limit

@@ -28,8 +28,10 @@ injections between 5,000 and 8,000."""
 DISORDERS: Final = (1, 3, 6, 12)
 """None; typing errors and names (2.5 % of real prompts); from 3 on suffixes (no real prompt, every published suffix);
 from 12 on encodings."""
-TURNS: Final = (2, 3, 5, 9, 17, 33)
-"""From 1; the band below 2 is the first turn."""
+TURNS: Final = tuple(1 << i for i in range(9))
+"""The turns at which a conversation is counted: 1, 2, 4, ... 256. Were each of its turns counted, one long
+conversation would be a run of the same band, which no test for exchangeable events may be given: on streams of 24
+interleaved conversations of 6 turns on average it raised most of the false notices."""
 RULES: Final = (1, 2, 3, 5)
 
 
@@ -55,9 +57,10 @@ def disorder(batch: EventBatch) -> NDArray[np.int16]:
 
 
 def turn(batch: EventBatch) -> NDArray[np.int16]:
-    """Band of the turn."""
-    codes: NDArray[np.int16] = banded(batch.turn, _asked(batch), TURNS)
-    return codes
+    """Which of :data:`TURNS` the conversation has just reached; -1 for the turns in between."""
+    reached = np.searchsorted(TURNS, batch.turn)
+    at_one = np.isin(batch.turn, TURNS)
+    return np.where(_asked(batch) & at_one, reached, -1).astype(np.int16)
 
 
 def rules(batch: EventBatch) -> NDArray[np.int16]:
@@ -96,8 +99,8 @@ SIGNALS: Final = (
     ),
     Signal(
         name="input_turn",
-        version=1,
-        bins=("1", *band_names(TURNS)[1:]),
+        version=2,
+        bins=tuple(str(turn) for turn in TURNS),
         code=turn,
         questions=(),
         unavailable="the guardrail judges outputs, or its events carry no turn",

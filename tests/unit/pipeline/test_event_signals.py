@@ -76,10 +76,12 @@ def test_lengths_double_from_band_to_band():
     ]  # fmt: skip
 
 
-def test_turns_count_from_one_rules_and_disorder_from_none():
-    assert bins("input_turn", turn=[1, 2, 3, 4, 5, 33, 1_000_000]) == [
-        "1", "2", "3 to 4", "3 to 4", "5 to 8", "33 and more", "33 and more",
-    ]  # fmt: skip
+def test_a_conversation_is_counted_when_it_reaches_twice_as_many_turns_and_not_in_between():
+    turns = [1, 2, 3, 4, 5, 255, 256, 257, 512, -1]
+    assert bins("input_turn", turn=turns) == ["1", "2", None, "4", None, None, "256", None, None, None]
+
+
+def test_rules_and_disorder_count_from_none():
     assert bins("input_rules", rules=[0, 1, 2, 4, 256]) == ["0", "1", "2", "3 to 4", "5 and more"]
     assert bins("input_disorder", disorder=[0, 1, 2, 3, 6, 11, 12, 64]) == [
         "0", "1 to 2", "1 to 2", "3 to 5", "6 to 11", "6 to 11", "12 and more", "12 and more",
