@@ -131,7 +131,7 @@ class Fleet:
             window=span,
             events=window.events,
             strata=list(window.strata),
-            baseline=[window.signal(signal).sum(axis=0).tolist() for signal in SIGNALS],
+            baseline=[_kept(window.signal(signal)) for signal in SIGNALS],
             watches=[],
             notices=[],
             unavailable={},
@@ -342,3 +342,9 @@ class Fleet:
         own = int(sums[self.guardrails.index(name)])
         others = int(sums.sum()) - own
         self.state.guardrails[name].share = own / others if others else 0.0
+
+
+def _kept(table: NDArray[np.int64]) -> list[list[int]]:
+    """A signal's baseline by stratum and bin; nothing where there is nothing, as of most signals of most streams."""
+    sums = table.sum(axis=0)
+    return sums.tolist() if sums.any() else []

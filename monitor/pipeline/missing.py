@@ -108,7 +108,8 @@ class Missing:
 
     def _finding(self, number: int, epoch: Epoch, state: JoinState, tick: int) -> Finding:
         unit, signal, tick_ms = self._fleet.state.units[number].unit, SIGNALS[state.signal], self._fleet.rule.tick_ms
-        baseline = np.asarray(epoch.baseline[SIGNALS.index(request_join.SIGNAL)], np.int64).sum(axis=0)
+        kept = np.asarray(epoch.baseline[SIGNALS.index(request_join.SIGNAL)], np.int64)
+        baseline = kept.reshape(-1, len(request_join.BINS)).sum(axis=0)
         before = float(baseline[missed_of(signal)].sum() / max(baseline.sum(), 1))
         return Finding(
             id=finding_id(unit, signal.name, "join_misses", tick),

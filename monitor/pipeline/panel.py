@@ -8,7 +8,7 @@ One pass feeds them all, tick by tick, and stops after the first tick in which a
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ def river_of(test: int) -> int:
 QUESTIONS: Final = max(1, *(len(signal.questions) for signal in SIGNALS))
 
 Ints = NDArray[np.int64]
+T = TypeVar("T", bound=np.signedinteger[Any])
 
 
 def _column_maps() -> tuple[Ints, Ints]:
@@ -62,10 +63,11 @@ class Panel:
         self._unit_of = np.full(64, NONE, np.int64)
         self._stratum_of = np.zeros(64, np.int64)
         self._material = np.full((16, len(SIGNALS), QUESTIONS), NONE, np.int64)
-        self._material_stratum = np.full((16, len(SIGNALS), QUESTIONS, strata), NONE, np.int64)
+        # Narrow where they are large: most streams have no test of most signals.
+        self._material_stratum = np.full((16, len(SIGNALS), QUESTIONS, strata), NONE, np.int16)
         self._end = np.full((16, len(SIGNALS), QUESTIONS), NONE, np.int64)
         self._end_stratum = np.full((16, len(SIGNALS), QUESTIONS), NONE, np.int64)
-        self._row = np.full((16, len(SIGNALS), strata), NONE, np.int64)
+        self._row = np.full((16, len(SIGNALS), strata), NONE, np.int32)
         self._river = np.full((16, len(SIGNALS)), NONE, np.int64)
         self._row_test = np.full(64, NONE, np.int64)
         self._row_stratum = np.zeros(64, np.int64)
@@ -144,7 +146,7 @@ class Panel:
         if len(ticks) == 0:
             return None, []
         parts = [*self._material_cells(at, unit, signal, stratum, bin_, count)]
-        rows = self._row[unit, signal, stratum]
+        rows = self._row[unit, signal, stratum].astype(np.int64)
         (out_at, out_row, out_bin, out_count), given = self._recouple(ticks, at, rows, bin_, count)
         parts.append((out_at, self._row_test[out_row], self._row_stratum[out_row], out_bin, out_count))
         river = self._river[unit, signal]
@@ -178,7 +180,7 @@ class Panel:
             test = self._material[unit, signal, question]
             place = self._material_stratum[unit, signal, question, stratum]
             use = (test >= 0) & (place >= 0)
-            parts.append((at[use], test[use], place[use], bin_[use], count[use]))
+            parts.append((at[use], test[use], place[use].astype(np.int64), bin_[use], count[use]))
             test, only = self._end[unit, signal, question], self._end_stratum[unit, signal, question]
             use = (test >= 0) & ((only < 0) | (only == stratum))
             parts.append((at[use], test[use], np.zeros(int(use.sum()), np.int64), bin_[use], count[use]))
@@ -204,10 +206,10 @@ class Panel:
         return (out_at, out_row, out_bin, out_count), given
 
 
-def _room(array: Ints, index: int, fill: int) -> Ints:
+def _room(array: NDArray[T], index: int, fill: int) -> NDArray[T]:
     """The array with room for ``index``; doubled when it grows."""
     if index < len(array):
         return array
-    grown = np.full((max(index + 1, 2 * len(array)), *array.shape[1:]), fill, np.int64)
+    grown = np.full((max(index + 1, 2 * len(array)), *array.shape[1:]), fill, array.dtype)
     grown[: len(array)] = array
     return grown

@@ -90,7 +90,7 @@ class Epoch(msgspec.Struct, kw_only=True):
     strata: list[str]
     """Names of the tested strata; the last one pools the rest if there are several."""
     baseline: list[list[list[int]]]
-    """Counts of the baseline: signal x stratum x bin."""
+    """Counts of the baseline: signal x stratum x bin; empty for a signal that the stream does not carry."""
     watches: list[Watch]
     notices: list[NoticeWatch]
     unavailable: dict[str, str]

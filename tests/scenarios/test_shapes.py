@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.pipeline.signals import SIGNALS
 from tests.scenarios.service import Outcome, told
 from tests.scenarios.story import at, log_of
 
@@ -80,3 +81,5 @@ def test_a_signal_whose_fields_a_stream_never_carries_is_unavailable_with_the_re
     assert "input_length" not in epochs["injection"].unavailable
     assert "carry neither input_length nor text" in epochs["toxicity"].unavailable["input_length"]
     assert "output_refusal/refusal_fall" in epochs["toxicity"].unavailable
+    kept = {signal.name for signal, table in zip(SIGNALS, epochs["toxicity"].baseline, strict=True) if table}
+    assert kept == {"boundary_proximity", "verdict_mix", "coverage", "contradictions", "score_shift"}
