@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from monitor.pipeline.signals import ALL
 from tests.scenarios.requests import Stretch, by_conversation, by_turns, log_of
 from tests.scenarios.service import Outcome, judged, told
 
@@ -11,7 +12,8 @@ CALM = Stretch(minutes=60)
 
 
 def epoch_of(outcome: Outcome, guardrail: str):
-    (unit,) = [u for u in outcome.judge.assessor.fleet.state.units if u.unit.guardrail == guardrail]
+    units = [u for u in outcome.judge.assessor.fleet.state.units if u.unit.guardrail == guardrail]
+    (unit,) = [u for u in units if u.unit.category != ALL]
     return unit.epoch
 
 
