@@ -1,6 +1,6 @@
 """Banks of alternatives: what a test bets on.
 
-    Bank(log_e (B, K), log_prior (K,), names)      frozen; .fingerprint identifies its content
+    Bank(log_e (B, K), log_prior (K,), names, fades)       frozen; .fingerprint identifies its content
     material(values, level=m, direction="rise")    bets on a mean above (below) m; needs E[x | past] <= m, no more
     boundary(q, values)                            bets on a larger mean of x under a declared law q of the bins
     crowding(q, values)                            bets on new mass where x is large
@@ -10,6 +10,10 @@
 
 `log_e[b, k]` is the log e-value of one event in bin b under alternative k: its expectation under the null is
 exactly 1 (`q` declared) or at most 1 (every law whose mean keeps to the level).
+
+Against a history that grows by what is tested, a drift fades: of an effect d that began at a history of H events,
+d H / H' is left at H'. So each bet on an unknown baseline names the next smaller one (`fades`), to which
+`evidence` hands its money over at the pace at which the history grows.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,6 +65,8 @@ class Bank:
     log_e : (B, K) log e-values of one event, finite.
     log_prior : (K,) log weights that sum to 1.
     names : (K,) words for the alternatives, for evidence that a person reads; optional.
+    fades : (K,) the earlier alternative that each becomes as the history grows (itself: none), and (K,) the pace,
+        1 / log(own effect / that one's): a history that grows by 1 % moves .01 x pace of the money. Default: none.
 
     Raises ValueError on NaN, infinities, shapes that disagree, or weights that do not sum to 1.
     """
@@ -68,6 +74,7 @@ class Bank:
     log_e: NDArray[np.float64]
     log_prior: NDArray[np.float64]
     names: tuple[str, ...] = ()
+    fades: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
     fingerprint: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -84,17 +91,25 @@ class Bank:
             raise ValueError(f"the alternatives' weights must sum to 1, got {total}")
         if self.names and len(self.names) != len(log_prior):
             raise ValueError(f"{len(log_prior)} alternatives need as many names, got {len(self.names)}")
-        log_e.setflags(write=False)
-        log_prior.setflags(write=False)
+        into, pace = self.fades if self.fades is not None else _lasting(len(log_prior))
+        into, pace = np.array(into, dtype=np.int64), np.array(pace, dtype=np.float64)
+        own = np.arange(len(log_prior))
+        if into.shape != own.shape or pace.shape != own.shape or (into < 0).any() or (into > own).any():
+            raise ValueError("fades must name, for each alternative, itself or an earlier one")
+        if not (np.isfinite(pace) & (pace >= 0)).all():
+            raise ValueError(f"the pace of fading must be finite and not negative, got {pace.tolist()}")
+        for array in (log_e, log_prior, into, pace):
+            array.setflags(write=False)
         object.__setattr__(self, "log_e", log_e)
         object.__setattr__(self, "log_prior", log_prior)
-        object.__setattr__(self, "fingerprint", fingerprint(log_e, log_prior))
+        object.__setattr__(self, "fades", (into, pace))
+        object.__setattr__(self, "fingerprint", fingerprint(log_e, log_prior, into, pace))
 
 
-def fingerprint(log_e: NDArray[np.float64], log_prior: NDArray[np.float64]) -> int:
+def fingerprint(*arrays: NDArray[Any]) -> int:
     """A 63-bit identity of a bank's numbers, to 1e-9: the last bits of `log` differ between machines."""
-    digest = hashlib.blake2b(repr(log_e.shape).encode(), digest_size=8)
-    for array in (log_e, log_prior):
+    digest = hashlib.blake2b(repr(arrays[0].shape).encode(), digest_size=8)
+    for array in arrays:
         digest.update(np.round(array * 1e9).astype(np.int64).tobytes())
     return int.from_bytes(digest.digest(), "big") >> 1  # fits a signed 64-bit database column
 
@@ -159,7 +174,8 @@ def boundary(q: ArrayLike, values: ArrayLike, *, ratios: Sequence[float] = BOUND
     factor = _ratios(ratios)
     # a tilt by lam moves the mean to mean + lam * spread; .98: the rarest event may cost a factor 50, not all
     lam = np.minimum((factor - 1) * mean / spread, 0.98 / (mean - x.min()))
-    return _uniform(np.log1p(lam * (x[:, None] - mean)), tuple(f"near the threshold {r:g}x" for r in factor))
+    names = tuple(f"near the threshold {r:g}x" for r in factor)
+    return _uniform(np.log1p(lam * (x[:, None] - mean)), names, effects=factor - 1)
 
 
 def crowding(
@@ -181,7 +197,7 @@ def crowding(
     names = tuple(
         f"crowding{'' if p == 1 else f' of the peak, power {p:g},'} +{c:.3g}" for p in powers for c in share
     )
-    return _uniform(np.log(e).reshape(len(law), -1), names)
+    return _uniform(np.log(e).reshape(len(law), -1), names, effects=share)
 
 
 def sparse(q: ArrayLike, *, contaminations: Sequence[float] = CONTAMINATIONS, bump: int = 0) -> Bank:
@@ -201,7 +217,7 @@ def sparse(q: ArrayLike, *, contaminations: Sequence[float] = CONTAMINATIONS, bu
     gain = shape / law[:, None]  # (B events, B targets)
     e = 1 - share + share * gain[:, :, None]
     names = tuple(f"bin {b} +{c:.3g}" for b in index for c in share)
-    return _uniform(np.log(e).reshape(len(law), -1), names)
+    return _uniform(np.log(e).reshape(len(law), -1), names, effects=share)
 
 
 def mixture(parts: Sequence[tuple[float, Bank]]) -> Bank:
@@ -216,11 +232,22 @@ def mixture(parts: Sequence[tuple[float, Bank]]) -> Bank:
         raise ValueError(f"weights of a mixture must be positive, got {weights.tolist()}")
     log_weights = np.log(weights / weights.sum())
     named = all(bank.names for _, bank in parts)
+    start = np.cumsum([0, *(len(bank.log_prior) for _, bank in parts)])
+    fades = [fades_of(bank) for _, bank in parts]
     return Bank(
         np.concatenate([bank.log_e for _, bank in parts], axis=1),
         np.concatenate([w + bank.log_prior for w, (_, bank) in zip(log_weights, parts, strict=True)]),
         tuple(name for _, bank in parts for name in bank.names) if named else (),
+        (
+            np.concatenate([at + into for at, (into, _) in zip(start[:-1], fades, strict=True)]),
+            np.concatenate([pace for _, pace in fades]),
+        ),
     )
+
+
+def fades_of(bank: Bank) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """What each alternative fades into, and how fast; see `Bank`."""
+    return bank.fades if bank.fades is not None else _lasting(len(bank.log_prior))
 
 
 def probabilities(q: ArrayLike) -> NDArray[np.float64]:
@@ -242,12 +269,24 @@ def _ratios(ratios: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _shares(contaminations: Sequence[float]) -> NDArray[np.float64]:
-    share = np.asarray(contaminations, dtype=np.float64)
+    share = np.unique(np.asarray(contaminations, dtype=np.float64))
     if not (share.size and ((share > 0) & (share < 1)).all()):
         raise ValueError(f"contaminations must lie in (0, 1), got {list(contaminations)}")
     return share
 
 
-def _uniform(log_e: NDArray[np.float64], names: tuple[str, ...]) -> Bank:
+def _uniform(
+    log_e: NDArray[np.float64], names: tuple[str, ...], *, effects: NDArray[np.float64] | None = None
+) -> Bank:
+    """Equal weights; `effects`, rising, are the sizes that the alternatives run through, again and again."""
     k = log_e.shape[1]
-    return Bank(log_e, np.full(k, -np.log(k)), names)
+    into, pace = _lasting(k)
+    if effects is not None:
+        place = np.arange(k) % len(effects)
+        into = into - (place > 0)
+        pace = np.append(0.0, 1 / np.diff(np.log(effects)))[place]
+    return Bank(log_e, np.full(k, -np.log(k)), names, (into, pace))
+
+
+def _lasting(k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    return np.arange(k), np.zeros(k)

@@ -2,11 +2,12 @@
 
     binomial_pmf(x, n, p)      hypergeometric_pmf(x, success, failure, n)
     hypergeometric_pit(x, success, failure, n, v) -> (tail, lower)     the randomised transform, as a small tail
-    binomial_inverse(tail, lower, n, p) -> x                           and back, through another law
+    binomial_inverse(tail, lower, n, p) -> (x, within)                 and back, through another law
 
 Probabilities come from Loader's saddle-point expansion: differences of log-gamma lose all digits that matter
 once the population passes 1e7. A transform is carried as the smaller of its two tails, so that a count that is
-a one in 1e30 event stays one instead of rounding to 0 or 1.
+a one in 1e30 event stays one instead of rounding to 0 or 1. The way back also says where within the step of x the
+transform fell: given x, that is a uniform of its own, and the caller may use it as the next v.
 Source: C. Loader, Fast and accurate computation of binomial probabilities, 2000; as in R's dbinom and dhyper.
 """
 
@@ -30,6 +31,10 @@ _NEGLIGIBLE = 1e-17  # a term below this share of its sum no longer changes it
 FEW = 64  # draws, or expected events, up to which sums from 0 are quicker than logarithms
 NEARLY_ONE = 1 - 1e-6  # above, the upper tail is summed instead: 1 - u would lose its digits
 _TINY = 1e-290  # tails are kept away from 0 so that their logarithm exists
+# Sums of i^k over i < n, divided by k, for n up to FEW and k up to 7: log(F (F-1) ... (F-n+1) / F^n) is minus
+# their series in 1/F. With F >= 64 n the first term left out is below 64 / 72 x 64^-8 = 3e-15.
+_TERMS = 7
+_POWERS = np.array([[sum(i**k for i in range(n)) / k for k in range(1, _TERMS + 1)] for n in range(FEW + 1)])
 
 
 @njit(cache=True, nogil=True)
@@ -97,11 +102,19 @@ def hypergeometric_pmf(x: int, success: int, failure: int, n: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _few_pit(x: int, success: float, failure: float, n: int, v: float) -> float:
-    """The transform of a count among few draws, by products from P(X = 0) up: no logarithm."""
+def _none_of_few(success: float, failure: float, n: int) -> float:
+    """P(X = 0): no success among few draws."""
+    population = success + failure
+    if failure >= 64.0 * n and n > 0:
+        powers = _POWERS[n]
+        one, all_ = 1.0 / failure, 1.0 / population
+        a, b = 0.0, 0.0
+        for k in range(_TERMS - 1, -1, -1):
+            a = (a + powers[k]) * one
+            b = (b + powers[k]) * all_
+        return float(math.exp(n * math.log1p(-success * all_) - (a - b)))
     # four products of at most 19 factors below 1e9 each: none overflows, and none waits for another
     a0, a1, a2, a3, b0, b1, b2, b3 = 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0
-    population = success + failure
     i = 0
     while i + 3 < n:
         a0 *= failure - i
@@ -117,7 +130,13 @@ def _few_pit(x: int, success: float, failure: float, n: int, v: float) -> float:
         a0 *= failure - i
         b0 *= population - i
         i += 1
-    here = (a0 / b0) * (a1 / b1) * ((a2 / b2) * (a3 / b3))
+    return float((a0 / b0) * (a1 / b1) * ((a2 / b2) * (a3 / b3)))
+
+
+@njit(cache=True, nogil=True)
+def _few_pit(x: int, success: float, failure: float, n: int, v: float) -> float:
+    """The transform of a count among few draws, from P(X = 0) up."""
+    here = _none_of_few(success, failure, n)
     total = 0.0
     for k in range(x):
         total += here
@@ -168,12 +187,12 @@ def _normal_quantile(tail: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _lower_inverse(tail: float, n: int, p: float, q: float) -> int:
-    """Smallest x with P(X <= x) > tail."""
+def _lower_inverse(tail: float, n: int, p: float, q: float) -> tuple[int, float]:
+    """Smallest x with P(X <= x) > tail, and the share of its step that lies below the tail."""
     if n == 0 or p <= 0.0:
-        return 0
+        return 0, tail
     if q <= 0.0:
-        return n
+        return n, tail
     spread = math.sqrt(n * p * q)
     z = _normal_quantile(min(tail, 1 - tail))
     if tail > 0.5:
@@ -206,28 +225,37 @@ def _lower_inverse(tail: float, n: int, p: float, q: float) -> int:
         below += pmf
         if pmf <= below * _NEGLIGIBLE and x > n * p:
             break
-    return int(x)
+    return int(x), _within(tail, below, pmf)
 
 
 @njit(cache=True, nogil=True)
-def _few_inverse(tail: float, n: int, odds: float, pmf: float) -> int:
-    """Smallest x with P(X <= x) > tail, from P(X = 0) = pmf up."""
+def _within(tail: float, below: float, pmf: float) -> float:
+    return 1 - min(max((below - tail) / pmf, 0.0), 1.0) if pmf > 0.0 else 0.5
+
+
+@njit(cache=True, nogil=True)
+def _few_inverse(tail: float, n: int, odds: float, pmf: float) -> tuple[int, float]:
+    """The same from P(X = 0) = pmf up."""
     x = 0
     below = pmf
     while below <= tail and x < n:
         pmf *= (n - x) / (x + 1.0) * odds
         x += 1
         below += pmf
-    return x
+    return x, _within(tail, below, pmf)
 
 
 @njit(cache=True, nogil=True)
-def binomial_inverse(tail: float, lower: bool, n: int, p: float) -> int:
-    """The x that a uniform u falls on: smallest x with P(X <= x) > u; u given as its lower or upper tail."""
+def binomial_inverse(tail: float, lower: bool, n: int, p: float) -> tuple[int, float]:
+    """The x that a uniform u falls on, smallest x with P(X <= x) > u; u given as its lower or upper tail.
+
+    Also says where u fell within the step of x, from 0 (its lower edge) to 1: given x, a uniform.
+    """
     if lower:
         if tail < NEARLY_ONE and n * p < FEW:
             pmf = math.exp(n * math.log1p(-p)) if p < 1 else 0.0
             if pmf > 1e-250:
-                return int(_few_inverse(tail, n, p / (1 - p), pmf))
-        return int(_lower_inverse(tail, n, p, 1 - p))
-    return int(n - _lower_inverse(tail, n, 1 - p, p))
+                return _few_inverse(tail, n, p / (1 - p), pmf)
+        return _lower_inverse(tail, n, p, 1 - p)
+    y, within = _lower_inverse(tail, n, 1 - p, p)
+    return n - y, 1 - within

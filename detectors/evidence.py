@@ -1,11 +1,12 @@
 """The mixture Shiryaev-Roberts engine: many sequential tests side by side.
 
     engine = Evidence()
-    test = engine.add(banks, spend=1e-4, n_ref=50)          one bank per stratum
+    test = engine.add(banks, spend=1e-4, n_ref=50)          one bank per stratum; history= sizes of the bags
     done, alarmed = engine.advance(tick_ptr, test, stratum, bin, count)
                                                             stops after the first tick with an alarm
     engine.set_spend(test, 2e-4)    for future ticks        engine.reset(test)      M = 0, armed
     engine.disarm(test)             cells are ignored       engine.remove(test)     the id may be reused
+    engine.set_history(test, [...]) after a fresh bag
     engine.log_evidence()  engine.armed()  engine.total_spend()   one entry per id, NaN / False / 0 where free
     engine.leading(test)   the (component, alternative) that carries M
     engine.snapshot() / Evidence.restore(snapshot, banks=None)
@@ -13,6 +14,10 @@
 Each component of each test keeps `R <- (R + w) * e` for every alternative; the test's evidence is the convex
 combination M of them all, and it alarms when M >= 1. With `E[e | past, n] <= 1` under the null,
 `E[false alarms] <= sum of w`, whatever the dependence between ticks and tests (README.md has the proof).
+
+Behind a recoupler the history grows by what is tested, and absorbs a drift at a known pace. Given the sizes of
+the bags, the engine counts on from there and moves money between alternatives as `Bank.fades` says; moved money
+is neither made nor lost, so the bound stays as it is.
 """
 
 from __future__ import annotations
@@ -23,11 +28,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from detectors import counts
-from detectors.alternatives import Bank
+from detectors.alternatives import Bank, fades_of
 from detectors.arena import Arena, Slots, grown
 from detectors.evidence_kernel import advance_ticks
 
-FORMAT = 1  # of snapshots
+FORMAT = 2  # of snapshots
 MAX_ALTERNATIVES = 100_000  # of one test, over all its components: .8 MB
 
 _TEST = np.dtype(
@@ -38,7 +43,7 @@ _TEST = np.dtype(
         ("alternatives", "i8"),
         ("state", "i8"),  # offset of R
         ("component", "i8"),  # offset of component totals and bank numbers
-        ("prior", "i8"),  # offset of the alternatives' weights
+        ("prior", "i8"),  # offset of the alternatives' weights and of how they fade
         ("spend", "f8"),
         ("n_ref", "f8"),
         ("spent", "f8"),
@@ -59,7 +64,8 @@ class Evidence:
         self._slots = Slots()
         self._tests = np.zeros(16, dtype=_TEST)
         self._state, self._totals = Arena(np.float64), Arena(np.float64)
-        self._component_bank, self._prior = Arena(np.int64), Arena(np.float64)
+        self._component_bank, self._history = Arena(np.int64), Arena(np.float64)
+        self._prior, self._fade_into, self._fade_pace = Arena(np.float64), Arena(np.int64), Arena(np.float64)
         self._tables = Arena(np.float64)
         self._bank_slots = Slots()
         self._bank_offset = np.zeros(16, dtype=np.int64)
@@ -67,7 +73,9 @@ class Evidence:
         self._banks: dict[int, tuple[int, int, Bank]] = {}  # fingerprint -> (number, users, bank)
         self._bank_key: dict[int, int] = {}  # number -> fingerprint
 
-    def add(self, banks: Sequence[Bank], *, spend: float, n_ref: float) -> int:
+    def add(
+        self, banks: Sequence[Bank], *, spend: float, n_ref: float, history: Sequence[float] | None = None
+    ) -> int:
         """Starts a test, armed, with M = 0; returns its id.
 
         Parameters
@@ -76,6 +84,8 @@ class Evidence:
         spend : spend of a full tick, in alarms (see `budget.Budget`); >= 0.
         n_ref : events that make a tick full, > 0. A tick of n events over all strata spends
             `spend * min(n, n_ref) / n_ref`, an empty one nothing: time alone never raises an alarm.
+        history : events in each stratum's bag, where the counts come from a recoupler; it grows by each tick.
+            Default: a declared null, against which drifts do not fade.
         """
         if not banks:
             raise ValueError("a test needs one bank per stratum, got none")
@@ -88,6 +98,8 @@ class Evidence:
         for stratum, bank in enumerate(banks):
             if bank.log_prior.shape != first.shape or not np.allclose(bank.log_prior, first, rtol=0, atol=1e-12):
                 raise ValueError(f"bank of stratum {stratum} has other alternatives' weights than stratum 0")
+            if not all(np.array_equal(a, b) for a, b in zip(fades_of(bank), fades_of(banks[0]), strict=True)):
+                raise ValueError(f"alternatives of stratum {stratum}'s bank fade otherwise than those of stratum 0")
         _check_spend(spend)
         if not (np.isfinite(n_ref) and n_ref > 0):
             raise ValueError(f"n_ref must be a positive number of events, got {n_ref}")
@@ -108,9 +120,14 @@ class Evidence:
             n_ref,
             0.0,
         )
-        # component arrays move in step: equal lengths are taken and freed in the same order
-        if self._component_bank.put(padded) != self._tests[test]["component"]:
+        # arrays of components, and of alternatives, move in step: equal lengths are taken and freed in the same order
+        row = self._tests[test]
+        into, pace = fades_of(banks[0])
+        if not self._component_bank.put(padded) == self._history.take(components) == row["component"]:
             raise AssertionError("component arenas out of step")
+        if not self._fade_into.put(into) == self._fade_pace.put(pace) == row["prior"]:
+            raise AssertionError("arenas of alternatives out of step")
+        self.set_history(test, [np.inf] * len(banks) if history is None else history)
         return test
 
     def advance(
@@ -140,7 +157,7 @@ class Evidence:
             self._state.data,
             self._totals.data,
             (self._component_bank.data, self._bank_offset, self._tables.data),
-            self._prior.data,
+            (self._prior.data, self._fade_into.data, self._fade_pace.data, self._history.data),
         )
         return int(consumed), np.sort(alarmed)
 
@@ -148,6 +165,16 @@ class Evidence:
         """Changes the spend of a full tick from now on; what was spent stays spent."""
         _check_spend(spend)
         self._row(test)["spend"] = spend
+
+    def set_history(self, test: int, history: Sequence[float]) -> None:
+        """Events in each stratum's bag from here on: zeros after fresh bags, inf where nothing grows."""
+        row = self._row(test)
+        sizes = np.asarray(history, dtype=np.float64)
+        if sizes.shape != (int(row["strata"]),) or not (sizes >= 0).all():
+            raise ValueError(f"history must be {row['strata']} numbers of events >= 0, got {history}")
+        pooled = [] if len(sizes) == 1 else [sizes.sum()]
+        at = int(row["component"])
+        self._history.data[at : at + len(sizes) + len(pooled)] = np.append(sizes, pooled)
 
     def spend_of(self, test: int) -> float:
         """Spend of a full tick: where the evidence of an idle test lies."""
@@ -174,7 +201,9 @@ class Evidence:
         self._state.free(int(row["state"]), components * int(row["alternatives"]))
         self._totals.free(int(row["component"]), components)
         self._component_bank.free(int(row["component"]), components)
-        self._prior.free(int(row["prior"]), int(row["alternatives"]))
+        self._history.free(int(row["component"]), components)
+        for arena in (self._prior, self._fade_into, self._fade_pace):
+            arena.free(int(row["prior"]), int(row["alternatives"]))
         row["alive"] = row["armed"] = False
         self._slots.free(test)
 
@@ -225,11 +254,13 @@ class Evidence:
         rows = self._tests[alive]
         sizes = [_components(int(r["strata"])) * int(r["alternatives"]) for r in rows]
         blocks = [self._state.data[r["state"] : r["state"] + n] for r, n in zip(rows, sizes, strict=True)]
+        bags = [self._history.data[r["component"] : r["component"] + r["strata"]] for r in rows]
         prints = [key for test in alive for key in self.fingerprints(int(test))]
         out: dict[str, NDArray[np.generic]] = {
             "format": np.array([FORMAT, self._slots.size], dtype=np.int64),
             "id": alive.astype(np.int64),
             "R": np.concatenate([*blocks, np.empty(0)]),
+            "history": np.concatenate([*bags, np.empty(0)]),
             "bank": np.array(prints, dtype=np.int64),
         }
         for name in ("armed", "strata", "alternatives", "spend", "n_ref", "spent"):
@@ -241,6 +272,8 @@ class Evidence:
             out["bank_alternatives"] = np.array([len(bank.log_prior) for bank in banks], dtype=np.int64)
             out["bank_log_e"] = np.concatenate([*(bank.log_e.ravel() for bank in banks), np.empty(0)])
             out["bank_log_prior"] = np.concatenate([*(bank.log_prior for bank in banks), np.empty(0)])
+            out["bank_into"] = np.concatenate([*(fades_of(bank)[0] for bank in banks), np.empty(0, np.int64)])
+            out["bank_pace"] = np.concatenate([*(fades_of(bank)[1] for bank in banks), np.empty(0)])
         return out
 
     @classmethod
@@ -275,7 +308,10 @@ class Evidence:
             if [bank.fingerprint for bank in given] != prints:
                 raise ValueError(f"test {test} was gathered under other banks than given: replay its counts")
             engine._slots._free = [test]
-            engine.add(given, spend=float(snapshot["spend"][i]), n_ref=float(snapshot["n_ref"][i]))
+            bags = snapshot["history"][at_bank : at_bank + strata].astype(np.float64)
+            engine.add(
+                given, spend=float(snapshot["spend"][i]), n_ref=float(snapshot["n_ref"][i]), history=bags.tolist()
+            )
             row = engine._tests[test]
             length = _components(strata) * int(snapshot["alternatives"][i])
             engine._state.data[row["state"] : row["state"] + length] = snapshot["R"][at_r : at_r + length]
@@ -357,7 +393,11 @@ def _stored_banks(snapshot: dict[str, NDArray[np.generic]]) -> dict[int, Bank]:
     columns = (snapshot[name].tolist() for name in ("bank_id", "bank_bins", "bank_alternatives"))
     for key, bins, k in zip(*columns, strict=True):
         log_e = snapshot["bank_log_e"][at : at + bins * k].reshape(bins, k)
-        bank = Bank(log_e.astype(np.float64), snapshot["bank_log_prior"][at_prior : at_prior + k].astype(np.float64))
+        prior, into, pace = (
+            snapshot[name][at_prior : at_prior + k] for name in ("bank_log_prior", "bank_into", "bank_pace")
+        )
+        fades = into.astype(np.int64), pace.astype(np.float64)
+        bank = Bank(log_e.astype(np.float64), prior.astype(np.float64), fades=fades)
         if bank.fingerprint != key:
             raise ValueError("a bank in the snapshot does not have its own fingerprint: the snapshot is damaged")
         out[key] = bank

@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 TOP = 690.0  # exp(690) = 1e299; R before a tick is below 1e7, so that R * exp(TOP) stays finite
+SUDDEN = 1e9  # growth of a history from nothing: all that fades has faded
 ROUND = 1e9  # log M is compared after rounding to 1e-9: sums of floats are not byte-stable
 
 
@@ -23,7 +24,7 @@ def advance_ticks(
     state: Floats,
     totals: Floats,
     banks: tuple[Ints, Ints, Floats],
-    priors: Floats,
+    bets: tuple[Floats, Ints, Floats, Floats],
 ) -> tuple[int, NDArray[np.int32]]:
     """Ticks consumed and tests that alarmed in the last of them. Cells are sorted by (test, stratum, bin)."""
     test = cells[0]
@@ -36,7 +37,7 @@ def advance_ticks(
             while end < ptr[t + 1] and test[end] == test[start]:
                 end += 1
             which = test[start]
-            if tests[which].armed and _update(start, end, cells, tests, which, state, totals, banks, priors):
+            if tests[which].armed and _update(start, end, cells, tests, which, state, totals, banks, bets):
                 tests[which].armed = False
                 if found == len(alarmed):
                     alarmed = np.concatenate((alarmed, np.empty(found, dtype=np.int32)))
@@ -58,11 +59,12 @@ def _update(
     state: Floats,
     totals: Floats,
     banks: tuple[Ints, Ints, Floats],
-    priors: Floats,
+    bets: tuple[Floats, Ints, Floats, Floats],
 ) -> bool:
     """One test, one tick: adds the spend, multiplies by the tick's e-values, says whether M reached 1."""
     _, stratum, bin_, count = cells
     bank_of, table_at, table = banks
+    priors, into, pace, history = bets
     row = tests[which]
     strata, k = row.strata, row.alternatives
     n = 0
@@ -81,24 +83,26 @@ def _update(
     # so that w is spent in full and a thin stream spends per event what a thick one does.
     w_slice = w * strata / seen
     prior = priors[row.prior : row.prior + k]
+    fades = (into[row.prior : row.prior + k], pace[row.prior : row.prior + k])
     pooled = np.zeros(k)
     own = np.empty(k)
     i = start
     while i < end:
         s = stratum[i]
         own[:] = 0.0
-        some = False
+        mine = 0
         base = table_at[bank_of[row.component + s]]
         while i < end and stratum[i] == s:
             if count[i] > 0:
-                some = True
+                mine += count[i]
                 c = float(count[i])
                 at = base + bin_[i] * k
                 for j in range(k):
                     own[j] += c * table[at + j]
             i += 1
-        if some:
+        if mine:
             here = row.state + s * k
+            _fade(state[here : here + k], _growth(history, row.component + s, mine), prior, fades)
             totals[row.component + s] = _multiply(state[here : here + k], own, w_slice, prior)
             for j in range(k):
                 pooled[j] += own[j]
@@ -106,12 +110,34 @@ def _update(
         m = totals[row.component]
     else:
         here = row.state + strata * k
+        _fade(state[here : here + k], _growth(history, row.component + strata, n), prior, fades)
         totals[row.component + strata] = _multiply(state[here : here + k], pooled, w, prior)
         m = 0.0
         for s in range(strata):
             m += totals[row.component + s]
         m = 0.5 * (m / strata + totals[row.component + strata])
     return bool(m > 0.0 and np.round(np.log(m) * ROUND) >= 0.0)
+
+
+@njit(cache=True, nogil=True)
+def _growth(history: Floats, at: int, n: int) -> float:
+    """log of the factor by which n events make a history larger, which from now on holds them; 0 where none grows."""
+    before = history[at]
+    history[at] = before + n
+    return float(np.log1p(n / before)) if before > 0.0 else SUDDEN
+
+
+@njit(cache=True, nogil=True)
+def _fade(state: Floats, growth: float, prior: Floats, fades: tuple[Ints, Floats]) -> None:
+    """Moves money to the alternatives that the present ones become; their sum, weighted by the prior, stays."""
+    if growth == 0.0:
+        return
+    into, pace = fades
+    for j in range(len(state)):  # rising: what moves into an earlier place does not move on in the same tick
+        if into[j] != j:
+            moved = state[j] * min(growth * pace[j], 1.0)
+            state[j] -= moved
+            state[into[j]] += moved * prior[j] / prior[into[j]]
 
 
 @njit(cache=True, nogil=True)

@@ -46,10 +46,17 @@ class Reading:
 class Watch:
     """A single test; see `evidence.Evidence.add` for the parameters."""
 
-    def __init__(self, bank: Bank | Sequence[Bank], *, spend: float, n_ref: float) -> None:
+    def __init__(
+        self,
+        bank: Bank | Sequence[Bank],
+        *,
+        spend: float,
+        n_ref: float,
+        history: Sequence[float] | None = None,
+    ) -> None:
         self.banks = [bank] if isinstance(bank, Bank) else list(bank)
         self._engine = Evidence()
-        self._test = self._engine.add(self.banks, spend=spend, n_ref=n_ref)
+        self._test = self._engine.add(self.banks, spend=spend, n_ref=n_ref, history=history)
 
     def update(self, counts: ArrayLike) -> Reading:
         """Feeds one tick: (B,) counts, or (S, B) with one row per stratum (padded with zeros)."""
@@ -99,7 +106,8 @@ class RecoupledWatch(Watch):
     def __init__(
         self, bank: Bank, *, q: ArrayLike, bag: ArrayLike | None, seed: int, spend: float, n_ref: float
     ) -> None:
-        super().__init__(bank, spend=spend, n_ref=n_ref)
+        history = 0.0 if bag is None else float(np.sum(bag))
+        super().__init__(bank, spend=spend, n_ref=n_ref, history=[history])
         self._recoupler = Recoupler()
         self._law = probabilities(q)
         self._recoupler.add(self._law, seed=seed, bag=bag)
@@ -117,6 +125,7 @@ class RecoupledWatch(Watch):
         """M = 0 and armed; the history starts again, from here."""
         super().reset()
         self._recoupler.fresh_bag(0)
+        self._engine.set_history(self._test, [0.0])
 
     def dismiss(self) -> None:
         """M = 0 and armed; nothing had changed, so the history is kept whole."""

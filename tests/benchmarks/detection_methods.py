@@ -119,10 +119,10 @@ def any_change(*, calibrated: int = 0, fresh: bool = False) -> Method:
                 plan = Plan(bank, q, np.array([TICK]), TICK, share)
                 factor = calibrate(plan, spend=TICK / SPACING, alarms=calibrated, cache=_CALIBRATED).factor
             spend = factor * TICK / SPACING
-            engine.add([bank], spend=spend * (1 - share), n_ref=TICK)
+            history = np.bincount(codes[i, SPLIT:-REPLAY], minlength=bins)
+            engine.add([bank], spend=spend * (1 - share), n_ref=TICK, history=[int(history.sum())])
             if share:
                 dense.add(q, spend=spend * share, n_ref=TICK)
-            history = np.bincount(codes[i, SPLIT:-REPLAY], minlength=bins)
             recoupler.add(q, seed=seed_of("benchmark", streams.family.name, i), bag=history)
 
         def feed(tick: int, row: Any, bin_: Any, count: Any) -> set[int]:
@@ -136,6 +136,7 @@ def any_change(*, calibrated: int = 0, fresh: bool = False) -> Method:
                 dense.reset(i)
             if fresh:
                 recoupler.fresh_bag(i)
+                engine.set_history(i, [0])
 
         return _ticked(streams, feed, reset)
 

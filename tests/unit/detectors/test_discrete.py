@@ -56,7 +56,7 @@ def test_the_inverse_brackets_the_tail_it_was_given():
     for _ in range(2000):
         n, p = int(10 ** rng.uniform(0, 5)), rng.uniform(1e-6, 1 - 1e-6)
         tail, lower = rng.random() * 10 ** -rng.uniform(0, 100), bool(rng.random() < 0.5)
-        x = binomial_inverse(tail, lower, n, p)
+        x, within = binomial_inverse(tail, lower, n, p)
         law = stats.binom(n, p)
         if lower:
             assert law.cdf(x) >= tail * (1 - 1e-8)
@@ -64,11 +64,14 @@ def test_the_inverse_brackets_the_tail_it_was_given():
         else:
             assert law.sf(x - 1) >= tail * (1 - 1e-8)
             assert x == n or law.sf(x) <= tail * (1 + 1e-8)
+        step = (tail - law.cdf(x - 1)) if lower else (law.sf(x - 1) - tail)
+        assert 0 <= within <= 1
+        assert within == pytest.approx(step / law.pmf(x), abs=1e-6)
 
 
 @pytest.mark.parametrize(("x", "n", "p"), [(0, 0, 0.3), (0, 10, 1e-12), (10, 10, 1 - 1e-13)])
 def test_degenerate_laws_have_one_answer(x, n, p):
-    assert binomial_inverse(0.5, True, n, p) == x
+    assert binomial_inverse(0.5, True, n, p)[0] == x
 
 
 def test_largest_sizes_promised_are_handled():
@@ -76,4 +79,4 @@ def test_largest_sizes_promised_are_handled():
     expected = stats.norm.sf(50_700, 50_000, math.sqrt(100_000 * 0.25 * (1 - 1e-4)))
     assert not lower
     assert tail == pytest.approx(expected, rel=0.01)
-    assert abs(binomial_inverse(tail, lower, 100_000, 0.5) - 50_700) <= 1
+    assert abs(binomial_inverse(tail, lower, 100_000, 0.5)[0] - 50_700) <= 1
