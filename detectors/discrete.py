@@ -255,7 +255,9 @@ def binomial_inverse(tail: float, lower: bool, n: int, p: float) -> tuple[int, f
         if tail < NEARLY_ONE and n * p < FEW:
             pmf = math.exp(n * math.log1p(-p)) if p < 1 else 0.0
             if pmf > 1e-250:
-                return _few_inverse(tail, n, p / (1 - p), pmf)
-        return _lower_inverse(tail, n, p, 1 - p)
-    y, within = _lower_inverse(tail, n, 1 - p, p)
-    return n - y, 1 - within
+                x, within = _few_inverse(tail, n, p / (1 - p), pmf)
+                return int(x), float(within)
+        x, within = _lower_inverse(tail, n, p, 1 - p)
+        return int(x), float(within)
+    x, within = _lower_inverse(tail, n, 1 - p, p)
+    return int(n - x), float(1 - within)

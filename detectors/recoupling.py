@@ -301,7 +301,7 @@ def _mix(z: np.uint64) -> np.uint64:
 @njit(cache=True, nogil=True)
 def _key(seed: np.uint64, tick: int) -> np.uint64:
     golden = np.uint64(0x9E3779B97F4A7C15)
-    return _mix(_mix(np.uint64(seed) + golden) ^ (np.uint64(tick) * golden + np.uint64(1)))
+    return np.uint64(_mix(_mix(np.uint64(seed) + golden) ^ (np.uint64(tick) * golden + np.uint64(1))))
 
 
 @njit(cache=True, nogil=True)
@@ -313,7 +313,7 @@ def _uniform(key: np.uint64, bin_: int) -> float:
 @njit(cache=True, nogil=True)
 def uniform(seed: np.uint64, tick: int, bin_: int) -> float:
     """A uniform in (0, 1) that is a function of (seed, tick, bin): the same on every machine and replay."""
-    return _uniform(_key(seed, tick), bin_)
+    return float(_uniform(_key(seed, tick), bin_))
 
 
 @njit(cache=True, nogil=True)

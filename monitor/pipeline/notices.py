@@ -50,7 +50,9 @@ class Notices:
         key = dataclasses.astuple(unit)
         return NoticeWatch(
             signal=signal,
-            test=self._panel.evidence.add(test.banks, spend=0.0, n_ref=test.n_ref),
+            test=self._panel.evidence.add(
+                test.banks, spend=0.0, n_ref=test.n_ref, history=[int(bag.sum()) for bag in test.bags]
+            ),
             rows=[
                 self._panel.recoupler.add(law, seed=seed_of(*key, stratum, SIGNALS[signal].name, tick), bag=bag)
                 for stratum, law, bag in zip(window.strata, test.laws, test.bags, strict=True)
@@ -103,6 +105,7 @@ class Notices:
         for row in watch.rows:
             self._panel.recoupler.fresh_bag(row)
         self._panel.evidence.reset(watch.test)
+        self._panel.evidence.set_history(watch.test, [0] * len(watch.rows))
         for bet in watch.dense:
             self._panel.diffuse.reset(bet)
 

@@ -56,6 +56,15 @@ def test_known_law_banks_have_mean_one_under_it(law):
         assert np.allclose(law @ np.exp(bank.log_e), 1, atol=1e-9)
 
 
+def test_bets_on_an_unknown_baseline_fade_into_the_next_smaller_of_their_kind():
+    law = np.array([0.6, 0.3, 0.1])
+    one, two = boundary(law, [0, 0.5, 1], ratios=(1.5, 2.0)), sparse(law, contaminations=(0.01, 0.1))
+    into, pace = mixture([(1, one), (1, two)]).fades
+    assert into.tolist() == [0, 0, 2, 2, 4, 4, 6, 6]
+    assert pace == pytest.approx([0, 1 / np.log(2), *[0, 1 / np.log(10)] * 3])
+    assert material([0, 1], level=0.1).fades[1].max() == 0
+
+
 def test_a_mixture_keeps_the_parts_weights_and_names():
     law = np.full(14, 1 / 14)
     parts = boundary(law, KERNEL.values), sparse(law)

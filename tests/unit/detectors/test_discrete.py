@@ -22,6 +22,15 @@ def test_hypergeometric_probabilities_agree_with_exact_fractions(x, success, fai
     )
 
 
+@pytest.mark.parametrize(("success", "failure", "n"), [(3, 6400, 64), (4000, 64_000, 50), (10**6, 9 * 10**8, 33)])
+def test_few_draws_from_a_large_population_are_transformed_to_the_last_digits(success, failure, n):
+    for x in range(3):
+        tail, lower = hypergeometric_pit(x, success, failure, n, 0.5)
+        assert lower
+        below = sum(exact_hypergeometric(k, success, failure, n) for k in range(x))
+        assert tail == pytest.approx(below + exact_hypergeometric(x, success, failure, n) / 2, rel=1e-12)
+
+
 def test_hypergeometric_probabilities_of_a_billion_agree_with_the_binomial_limit():
     # drawing 30 of 1e9 is drawing with replacement to 1e-6
     for x in range(10):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.alternatives import material, mixture, sparse
+from detectors.alternatives import Bank, boundary, material, mixture, sparse
 from detectors.evidence import Evidence
 
 LAW = np.array([0.5, 0.3, 0.15, 0.05])
@@ -158,6 +158,39 @@ def test_relabelling_strata_and_bins_changes_nothing():
     moved.advance(*cells_of(counts[:, :, strata][:, :, :, bins]))
     assert plain.log_evidence() == pytest.approx(moved.log_evidence(), abs=1e-8)
     assert len(law) == 3
+
+
+def test_money_fades_into_smaller_bets_as_the_history_grows_and_none_is_made_or_lost():
+    # every e-value is 1: M is the spend, whatever moves
+    effects = 2.0 ** np.arange(-11, 1)
+    prior = np.append(np.full(11, 1e-9), 1 - 11e-9)
+    into = np.maximum(np.arange(12) - 1, 0)
+    pace = np.append(0, np.full(11, 1 / np.log(2)))
+    still = Bank(np.zeros((2, 12)), np.log(prior), fades=(into, pace))
+    engine = Evidence()
+    fading, lasting = (engine.add([still], spend=1e-3, n_ref=10, history=h) for h in ([100], None))
+    for tick in range(20):
+        for test in (fading, lasting):
+            engine.set_spend(test, 1e-3 if tick == 0 else 0)
+            engine.advance([0, 1], [test], [0], [0], [10])
+    assert engine.log_evidence() == pytest.approx(np.log([1e-3, 1e-3]), abs=1e-8)
+    money = engine.snapshot()["R"].reshape(2, 12) * prior / 1e-3
+    # put on effect 1 at a history of 110 events; at 300, the mean of log effect is that of 110 / 300
+    assert money @ np.log(effects) == pytest.approx([np.log(110 / 300), 0], abs=1e-6)
+
+
+def test_a_fresh_bag_is_told_to_the_engine_by_the_number_of_its_events():
+    law = [0.95, 0.05]
+    engine = Evidence()
+    test = engine.add([boundary(law, [0, 1])], spend=1e-3, n_ref=10, history=[5000])
+    with pytest.raises(ValueError, match="history"):
+        engine.set_history(test, [1, 2])
+    with pytest.raises(ValueError, match="history"):
+        engine.set_history(test, [np.nan])
+    engine.set_history(test, [0])
+    engine.advance([0, 1], [test], [0], [0], [10])
+    assert np.isfinite(engine.log_evidence_of(test))
+    assert engine.snapshot()["history"].tolist() == [10]
 
 
 def test_a_restored_engine_continues_exactly():

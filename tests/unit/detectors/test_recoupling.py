@@ -77,6 +77,31 @@ def test_a_retracted_batch_leaves_no_trace():
     assert all((once.bag(i) == twice.bag(i)).all() for i in range(4))
 
 
+def test_only_the_last_batch_can_be_retracted_and_only_once():
+    rng = np.random.default_rng(8)
+    ptr, *columns = cells_of(table(rng))
+    r = recoupler(rng)
+    r.recouple(ptr, np.arange(30), *columns)
+    with pytest.raises(ValueError, match="last recouple"):
+        r.retract([0, 1], [29], [0], [0], [1], keep=0)
+    r.retract(ptr, np.arange(30), *columns, keep=3)
+    with pytest.raises(ValueError, match="last recouple"):
+        r.retract(ptr, np.arange(30), *columns, keep=3)
+
+
+def test_a_declared_law_that_is_off_loses_next_to_nothing_of_the_counts():
+    # p0 = .05, q = .045: with fresh ties a tenth of the rare events is thinned away at random; carried ties keep
+    # the surrogates in step with the real counts, but for the tenth that the two laws differ by
+    rng = np.random.default_rng(9)
+    r = Recoupler()
+    r.add([0.955, 0.045], seed=1, bag=[950_000, 50_000])
+    real = rng.binomial(50, 0.05, 4000)
+    made = np.array([r.surrogates(0, [50 - x, x], tick)[1] for tick, x in enumerate(real)])
+    blocks = real.reshape(-1, 40).sum(axis=1), made.reshape(-1, 40).sum(axis=1)
+    lost = np.var(blocks[1] - 0.9 * blocks[0]) / np.var(blocks[1])
+    assert lost < 0.04  # .1 with fresh ties
+
+
 def test_a_restored_recoupler_continues_exactly():
     rng = np.random.default_rng(4)
     r = recoupler(rng, rows=5)
