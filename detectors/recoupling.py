@@ -162,9 +162,8 @@ class Recoupler:
         np.subtract.at(self._rows["events"], rows[start:], events[start:])
         touched = np.unique(rows[start:])
         self._rows["last"][touched] = np.minimum(self._rows["last"][touched], before)
-        for i in np.flatnonzero(tick >= keep)[::-1]:  # backwards: the earliest of a row is put back last
-            place, bins_ = self._rows["at"][row_[i]], self._rows["bins"][row_[i]]
-            self._carry.data[place : place + bins_] = carried[at[i] : at[i] + bins_]
+        first = int(np.searchsorted(tick, keep))
+        _put_back(row_[first:], at[first:], carried, self._rows, self._carry.data)
         self._trail = _NO_TRAIL
 
     def fresh_bag(self, row: int, bag: ArrayLike | None = None) -> None:
@@ -288,6 +287,15 @@ def _history(bag: ArrayLike | None, size: int) -> Ints:
     if history.shape != (size,) or history.dtype.kind not in "iu" or history.min() < 0 or history.sum() > MAX_BAG:
         raise ValueError(f"a bag must hold {size} integer counts >= 0 of at most {MAX_BAG} events")
     return history.astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _put_back(row: Ints, at: Ints, carried: Ints, rows: NDArray[Any], carries: Ints) -> None:
+    """What the rows carried before these groups; backwards, so that the earliest of a row is put back last."""
+    for i in range(len(row) - 1, -1, -1):
+        r = rows[row[i]]
+        for j in range(r.bins):
+            carries[r.at + j] = carried[at[i] + j]
 
 
 @njit(cache=True, nogil=True)
