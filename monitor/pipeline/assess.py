@@ -17,6 +17,7 @@ import numpy as np
 
 from monitor.incidents.model import Finding, Kind
 from monitor.pipeline.alarms import Alarms
+from monitor.pipeline.campaigns import Campaigns, Clusters
 from monitor.pipeline.contradictory import contradictions_of, follow_contradictions
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.learning import NEVER, POLICY, Learning
@@ -61,12 +62,14 @@ class Assessor:
         *,
         state: JudgeState,
         panel: Panel | None = None,
+        clusters: Clusters = lambda *_: (),
         approved: Sequence[Baseline] = (),
         dismissed: Sequence[Dismissal] = (),
     ) -> None:
         """Args:
         rule: how to judge.
         history: reads counts back.
+        clusters: reads clusters of prompts back.
         state, panel: where to go on from; without a panel, the state must be empty.
         approved: baselines with an effective tick from ``state.judged_before`` on, to be applied when it comes.
         dismissed: dismissals, likewise.
@@ -77,6 +80,7 @@ class Assessor:
         self._missing = Missing(self.fleet)
         self._traffic = Traffic(self.fleet)
         self._releases = Releases(self.fleet)
+        self._campaigns = Campaigns(self.fleet, clusters)
         self._approved: list[Baseline] = []
         for baseline in approved:
             self._schedule(baseline)
@@ -144,6 +148,7 @@ class Assessor:
             outcome.findings += self._releases.follow(consumed, done)
             found = [self._alarms.handle(test, done - 1) for test in sorted(tests, key=self.fleet.order_of)]
             outcome.findings += [finding for finding in found if finding is not None]
+            outcome.findings += self._campaigns.follow(consumed, done)
             outcome.findings += self._missing.follow(consumed)
             outcome.baselines += self._learning.complete(done)
             position = self.fleet.state.judged_before = done

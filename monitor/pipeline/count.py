@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter as Bag
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,8 +16,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch
+from monitor.pipeline.clusters import few, sightings
 from monitor.pipeline.memory import MemoryRule, PartitionMemory
-from monitor.pipeline.ports import Commit, Mark, Position, Slice, Tally, TickCounts
+from monitor.pipeline.ports import Cluster, Commit, Mark, Position, Slice, Tally, TickCounts
 from monitor.pipeline.recall import Recall
 from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, LAYOUT, USED_COLUMNS, columns_of, pooled_columns_of
 from monitor.pipeline.slices import SliceTable
@@ -65,6 +66,7 @@ class PartitionCounter:
         self._off = rule.off
         self._slices = slices
         self._pending: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+        self._clusters: list[Cluster] = []
         self._mark = Mark.data
         self._end_committed = False
         self._clock_ms: int | None = None
@@ -116,7 +118,7 @@ class PartitionCounter:
             clock_ms: the reader's clock before these records were read.
         """
         duplicate = self._memory.duplicates(batch)
-        recall = self._memory.recall(batch)
+        recall = self._memory.recall(batch, duplicate)
         fresh = batch.offset >= self._next
         use = fresh & ~duplicate
         ticks, late, future = self._ticks.assign(batch.time_ms, batch.record_ms, use, clock_ms=clock_ms)
@@ -169,6 +171,7 @@ class PartitionCounter:
                 late=self._late,
                 future=self._future,
             ),
+            clusters=self._named(ids_of),
         )
 
     def committed(self) -> None:
@@ -177,11 +180,13 @@ class PartitionCounter:
         self._committed_closed = self._ticks.closed_before
         self._end_committed = self._mark is Mark.end
         self._pending.clear()
+        self._clusters.clear()
         self._clear_tally()
 
     def _sum(self, batch: EventBatch, recall: Recall, ticks: NDArray[np.int64], use: NDArray[np.bool_]) -> None:
         slices = self._slices.codes(batch)
         self._add_up(ticks, slices, columns_of(batch, recall, self._off), use, events=1)
+        self._clusters = few([*self._clusters, *sightings(recall, ticks, slices, use)])
         pooled = pooled_columns_of(batch, recall, self._off)
         rows = np.flatnonzero(use & (pooled >= 0).any(axis=0)) if len(pooled) else np.empty(0, np.int64)
         if len(rows):
@@ -216,6 +221,13 @@ class PartitionCounter:
         row, column = np.nonzero(sums)
         tick, code = first + present[row] // width, present[row] % width
         self._pending.append((tick, code * COLUMNS + column, sums[row, column]))
+
+    def _named(self, ids_of: Callable[[Sequence[Slice]], Sequence[int]]) -> list[Cluster]:
+        """The clusters with the ids of their slices instead of our own codes."""
+        if not self._clusters:
+            return []
+        ids = ids_of([self._slices.slice_of(seen.slice_id) for seen in self._clusters])
+        return [replace(seen, slice_id=int(i)) for seen, i in zip(self._clusters, ids, strict=True)]
 
     def _collect(self, ids_of: Callable[[Sequence[Slice]], Sequence[int]]) -> list[TickCounts]:
         if not self._pending:

@@ -80,7 +80,7 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
         stratum=_leading_stratum(alarm),
         kind=Kind.page,
         direction=question.direction,
-        promise=Promise.proved,
+        promise=question.promise,
         onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,

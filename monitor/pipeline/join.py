@@ -70,7 +70,11 @@ def _harm(young: NDArray[np.int32], old: NDArray[np.int32], place: int, own: int
 
 @njit(cache=True, nogil=True)
 def _find_request(
-    key: np.uint64, keys: NDArray[np.uint64], stated: NDArray[np.int32], turn: NDArray[np.int64]
+    key: np.uint64,
+    keys: NDArray[np.uint64],
+    stated: NDArray[np.int32],
+    turn: NDArray[np.int64],
+    nothing: NDArray[np.int32],
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The request's facts of this turn, which may be stated, and of the one before."""
     young, old = turn[1], 1 - turn[1]
@@ -78,9 +82,7 @@ def _find_request(
     if keys[young, slot] != key:
         keys[young, slot] = key
         stated[young, slot] = -1
-    if keys[old, before] != key:
-        stated[old, before] = -1  # an empty slot: nobody reads it
-    return stated[young, slot], stated[old, before]
+    return stated[young, slot], stated[old, before] if keys[old, before] == key else nothing
 
 
 @njit(cache=True, nogil=True)
@@ -96,6 +98,7 @@ def _join(
 ) -> None:
     stage, status, verdict, refusal, has_prompt = coded
     layer, surface, harm, first = found
+    nothing = np.full(FACTS, -1, np.int32)
     for i in range(len(offset)):
         turn_over(keys, turn, offset[i] // window)
         is_output = stage[i] == _OUTPUT
@@ -105,7 +108,7 @@ def _join(
         if request_id[i] == 0 or not (is_output or stage[i] == _INPUT):
             continue
         place = np.int32(offset[i] - turn[0] * window)
-        young, old = _find_request(request_id[i], keys, stated, turn)
+        young, old = _find_request(request_id[i], keys, stated, turn, nothing)
         if not is_output:
             if has_prompt[i]:
                 first[i] = not _knows(young, old, PROMPT, place)

@@ -255,7 +255,13 @@ class Judge:
             one for one in self._store.dismissals() if one.effective_tick is not None and one.effective_tick >= start
         ]
         assessor = Assessor(
-            self._rule, self._past_counts, state=state, panel=panel, approved=effective, dismissed=dismissed
+            self._rule,
+            self._past_counts,
+            state=state,
+            panel=panel,
+            clusters=self._store.clusters,
+            approved=effective,
+            dismissed=dismissed,
         )
         assessor.fleet.respend()
         self._newest_slice, self._snapshot_at = 0, start

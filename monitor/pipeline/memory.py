@@ -8,10 +8,12 @@ stretches one before the other: whether a prompt is remembered depends on the re
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.near import RecentPrints
 from monitor.events.batch import EventBatch
 from monitor.pipeline.dedupe import DuplicateFilter
 from monitor.pipeline.join import RequestJoin
@@ -25,10 +27,16 @@ class MemoryRule:
     Attributes:
         ids: a repeated event id is a duplicate.
         requests: events of one request find each other.
+        prompts: prompts find their near-duplicates; needs requests, for each counts once.
     """
 
     ids: int = 65_536
     requests: int = 16_384
+    prompts: int = 65_536
+
+
+SHORTEST: Final = 16
+"""Characters of a prompt that is remembered: everybody says hello, thanks and yes, and nobody attacks with it."""
 
 
 class PartitionMemory:
@@ -38,16 +46,28 @@ class PartitionMemory:
         self._rule = rule
         self._ids = DuplicateFilter(rule.ids)
         self._requests = RequestJoin(rule.requests)
+        self._prompts = RecentPrints(reach=rule.prompts) if rule.prompts and rule.requests else None
 
     def duplicates(self, batch: EventBatch) -> NDArray[np.bool_]:
         """Which events repeat an earlier one by id. Call once per batch, before :meth:`recall`."""
         return self._ids.duplicates(batch.event_id, batch.offset)
 
-    def recall(self, batch: EventBatch) -> Recall:
-        """What is remembered about each event."""
-        layer, surface, harm, _ = self._requests.look(batch)
-        return Recall(layer, surface, harm, np.full(len(batch), UNKNOWN, np.int16))
+    def recall(self, batch: EventBatch, duplicate: NDArray[np.bool_]) -> Recall:
+        """What is remembered about each event. A duplicate says nothing new: its prompt is not remembered twice."""
+        layer, surface, harm, first = self._requests.look(batch)
+        n = len(batch)
+        near, hits, senders = np.full(n, UNKNOWN, np.int8), np.full(n, UNKNOWN, np.int16), np.zeros(n, np.int16)
+        cluster = np.zeros(n, np.uint64)
+        if self._prompts is not None:
+            asks = first & ~duplicate & ((batch.input_length < 0) | (batch.input_length >= SHORTEST))
+            found = self._prompts.look(batch.fingerprint[asks], batch.offset[asks], batch.session_id[asks])
+            near[asks], hits[asks], cluster[asks], senders[asks] = found.near, found.hits, found.name, found.senders
+        return Recall(layer, surface, harm, near, hits, cluster, senders)
 
     def warm_from(self, position: int) -> int:
-        """The offset to read again from, so that a fresh memory is exact from ``position`` on."""
-        return max(0, position - max(self._rule.ids, self._rule.requests))
+        """The offset to read again from, so that a fresh memory is exact from ``position`` on.
+
+        Which prompts are remembered depends on the ids and requests before each of them.
+        """
+        before = max(self._rule.ids, self._rule.requests)
+        return max(0, position - before - (self._rule.prompts if self._prompts is not None else 0))

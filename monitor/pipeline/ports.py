@@ -58,6 +58,21 @@ class TickCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """Near-duplicate prompts of one partition that have become many, as seen in one tick."""
+
+    tick: int
+    name: str
+    """Fingerprint of the oldest one, 16 hexadecimal digits; fingerprints are keyed hashes."""
+    slice_id: int
+    """Where the prompt was counted whose cluster was largest."""
+    hits: int
+    """Prompts of the cluster in memory, that one among them."""
+    senders: int
+    """Sessions that they came from; 0 if none is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """What happened to the records of a commit; every record is in exactly one of the first four."""
 
@@ -103,6 +118,7 @@ class Commit:
     """Fingerprint of the column layout of the cells."""
     counts: Sequence[TickCounts]
     tally: Tally
+    clusters: Sequence[Cluster] = ()
 
 
 class CountStore(Protocol):
@@ -235,6 +251,9 @@ class JudgeStore(Protocol):
 
     def counts(self, from_tick: int, to_tick: int) -> LoadedCounts:
         """Counts of ticks in [from_tick, to_tick)."""
+
+    def clusters(self, from_tick: int, to_tick: int) -> Sequence[Cluster]:
+        """Clusters of ticks in [from_tick, to_tick), the same whatever was committed together; in order."""
 
     def slices(self, after_id: int = 0) -> Mapping[int, Slice]:
         """Slices with an id above ``after_id``."""

@@ -41,11 +41,19 @@ class Recall:
             :data:`UNKNOWN` where neither does.
         harm: int8, 1 if the output was judged unsafe, 0 if not: by the event itself or, where the event says what the
             output looks like, by an earlier one that did not; :data:`UNKNOWN` where neither has a verdict.
-        repeats: int16, how many of the latest prompts are near-duplicates of this one; :data:`UNKNOWN` for all but
-            the first event of a request that carries a prompt's fingerprint.
+        near: int8, whether one of the last prompts is a near-duplicate of this one (1) or none (0); :data:`UNKNOWN`
+            for all but the first event of a request that carries a prompt's fingerprint, and while the partition
+            remembers too few prompts.
+        hits: int16, how many of the prompts that the partition remembers are near-duplicates; :data:`UNKNOWN`
+            likewise.
+        cluster: uint64, fingerprint of the oldest of those: a name for them all.
+        senders: int16, from how many sessions they came, this one among them.
     """
 
     layer: NDArray[np.int8]
     surface: NDArray[np.int8]
     harm: NDArray[np.int8]
-    repeats: NDArray[np.int16]
+    near: NDArray[np.int8]
+    hits: NDArray[np.int16]
+    cluster: NDArray[np.uint64]
+    senders: NDArray[np.int16]

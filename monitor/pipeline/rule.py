@@ -52,7 +52,7 @@ class JudgeRule:
         strata: how many strata of a unit may; the rest is pooled.
         reopen_ms: a page this soon after an end continues the finding.
         lookback_ticks: how far back an onset is looked for.
-        silence, volume, contradictions: what the rules say.
+        silence, volume, contradictions, campaign: what the rules say.
         contradiction_share: share of verdicts that may contradict their own score and threshold.
         silent_ms: a guardrail is not silent before that.
         source_silent_ms: nor is the whole source.
@@ -77,6 +77,7 @@ class JudgeRule:
     volume: Literal["notice", "off"] = "notice"
     contradictions: Literal["page", "notice", "off"] = "notice"
     contradiction_share: float = 0.05
+    campaign: Literal["page", "notice", "off"] = "notice"
     silent_ms: int = 5 * 60_000
     source_silent_ms: int = 15 * 60_000
     volume_window_ms: int = 5 * 60_000

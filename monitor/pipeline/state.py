@@ -146,6 +146,17 @@ class ContradictionState(msgspec.Struct, kw_only=True):
     """Said and not over."""
 
 
+class CampaignState(msgspec.Struct, kw_only=True):
+    """A cluster of prompts that is known: told of, or a favourite from before the baseline was complete."""
+
+    name: str
+    latest: str
+    """Its name when it was last seen: the oldest prompt of a cluster leaves the memory some day."""
+    last_tick: int
+    finding: Finding | None = None
+    """None where it was there before anything was watched."""
+
+
 class JudgeState(msgspec.Struct, kw_only=True):
     """Everything but the evidence and the bags, which are arrays."""
 
@@ -154,6 +165,8 @@ class JudgeState(msgspec.Struct, kw_only=True):
     guardrails: dict[str, GuardrailState]
     contradictions: dict[str, ContradictionState] = {}
     """By guardrail; those that contradict themselves now."""
+    campaigns: dict[str, list[CampaignState]] = {}
+    """Guardrail -> its known clusters."""
     last_tick: int | None = None
     """Newest tick with any event."""
     source_silent: bool = False

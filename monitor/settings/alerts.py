@@ -143,3 +143,6 @@ class Rules(Section):
     contradiction_share: float = setting(
         0.05, "share of a guardrail's verdicts that may contradict", unit="verdicts", ge=0, le=1
     )
+    campaign: Literal["page", "notice", "off"] = setting(
+        "notice", "seven near-duplicates of one prompt among the last 8,192 of a partition"
+    )

@@ -107,6 +107,13 @@ class Limits(Section):
         ge=0,
         le=1_048_576,
     )
+    repeat_window: int = setting(
+        65_536,
+        "offsets back in which a prompt finds its near-duplicates, the newest 8,192 at most; 0 turns it off",
+        unit="offsets",
+        ge=0,
+        le=16_777_216,
+    )
 
 
 class DeadLetter(Section):

@@ -12,7 +12,7 @@ from monitor.errors import Fenced, StoreRefused
 from monitor.pipeline.ports import Commit, CountStore, Mark, Position, Slice
 from monitor.storage import cells, slices
 from monitor.storage.session import Database, insert_into
-from monitor.storage.tables import SafeText, partitions, tick_counts, tick_ledger
+from monitor.storage.tables import SafeText, clusters, partitions, tick_counts, tick_ledger
 
 
 class SqlCountStore(CountStore):
@@ -89,6 +89,8 @@ class SqlCountStore(CountStore):
             connection.execute(_LEDGER, _ledger_row(commit, now_ms=now_ms))
             if rows:
                 connection.execute(_COUNTS, rows)
+            if commit.clusters:
+                connection.execute(_CLUSTERS, _cluster_rows(commit))
 
 
 _POSITION: Final = (
@@ -111,6 +113,7 @@ _MOVE: Final = (
 )
 _LEDGER: Final = insert(tick_ledger)
 _COUNTS: Final = insert(tick_counts)
+_CLUSTERS: Final = insert(clusters)
 
 
 def _new_partition(source: str, name: str) -> dict[str, Any]:
@@ -165,6 +168,21 @@ def _count_rows(commit: Commit) -> list[dict[str, Any]]:
             "cells": blob,
         }
         for each, blob in zip(commit.counts, blobs, strict=True)
+    ]
+
+
+def _cluster_rows(commit: Commit) -> list[dict[str, Any]]:
+    return [
+        {
+            "partition": commit.partition,
+            "tick": int(seen.tick),
+            "layout": commit.layout,
+            "name": seen.name,
+            "slice_id": int(seen.slice_id),
+            "hits": int(seen.hits),
+            "senders": int(seen.senders),
+        }
+        for seen in commit.clusters
     ]
 
 

@@ -9,10 +9,12 @@ from typing import Final
 import numpy as np
 from sqlalchemy import ColumnElement, func, select
 
+from monitor.pipeline.clusters import few
 from monitor.pipeline.ports import (
     Baseline,
     BaselineState,
     BaselineStore,
+    Cluster,
     Dismissal,
     JudgementStore,
     JudgeStore,
@@ -93,6 +95,20 @@ class SqlJudgeStore(JudgeStore):
         row_of, cell, count = cells.decode([row[1] for row in rows])
         tick, cell, count = cells.add_up(ticks[row_of], cell, count)
         return LoadedCounts(tick=tick, cell=cell, count=count)
+
+    def clusters(self, from_tick: int, to_tick: int) -> Sequence[Cluster]:
+        """Clusters of ticks in [from_tick, to_tick): by partition what one commit of everything would have kept."""
+        at = t.clusters.c
+        here = [at.tick >= int(from_tick), at.tick < int(to_tick)]
+        if self._layout is not None:
+            here.append(at.layout == self._layout)
+        query = select(at.partition, at.tick, at.name, at.slice_id, at.hits, at.senders).where(*here)
+        parts: dict[str, list[Cluster]] = {}
+        with self._database.reading() as connection:
+            for partition, *row in connection.execute(query.order_by(at.partition, at.id)):
+                parts.setdefault(partition, []).append(Cluster(*row))
+        found = [seen for part in parts.values() for seen in few(part)]
+        return sorted(found, key=lambda seen: (seen.tick, seen.name, -seen.hits, -seen.senders))
 
     def slices(self, after_id: int = 0) -> Mapping[int, Slice]:
         """Slices with an id above ``after_id``; one with a lower id never turns up later."""

@@ -110,6 +110,19 @@ tick_counts: Final = Table(
     Column("cells", LargeBinary, nullable=False),
 )
 
+clusters: Final = Table(
+    "clusters",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("partition", SafeText, nullable=False),
+    Column("tick", BigInteger, nullable=False, index=True),
+    Column("layout", SafeText, nullable=False),
+    Column("name", SafeText, nullable=False),
+    Column("slice_id", BigInteger, nullable=False),
+    Column("hits", BigInteger, nullable=False),
+    Column("senders", BigInteger, nullable=False),
+)
+
 slices: Final = Table(
     "slices",
     metadata,

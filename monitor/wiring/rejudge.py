@@ -16,6 +16,7 @@ from monitor.pipeline.ports import (
     Baseline,
     BaselineState,
     BaselineStore,
+    Cluster,
     Dismissal,
     JudgementStore,
     JudgeStore,
@@ -81,6 +82,10 @@ class _CountsElsewhere(JudgeStore):
     def counts(self, from_tick: int, to_tick: int) -> LoadedCounts:
         """Of the counts."""
         return self._counts.counts(from_tick, to_tick)
+
+    def clusters(self, from_tick: int, to_tick: int) -> Sequence[Cluster]:
+        """Of the counts."""
+        return self._counts.clusters(from_tick, to_tick)
 
     def slices(self, after_id: int = 0) -> Mapping[int, Slice]:
         """Of the counts."""

@@ -24,8 +24,12 @@ def count_rule(settings: Settings) -> CountRule:
     ticks = settings.ticks
     return CountRule(
         tick=TickRule(tick_ms=ticks.length.ms, lateness_ms=ticks.lateness.ms, ahead_ms=ticks.ahead.ms),
-        memory=MemoryRule(ids=settings.limits.dedupe_window, requests=settings.limits.join_window),
         off=frozenset(_left_out(settings)),
+        memory=MemoryRule(
+            ids=settings.limits.dedupe_window,
+            requests=settings.limits.join_window,
+            prompts=settings.limits.repeat_window,
+        ),
     )
 
 
@@ -54,6 +58,7 @@ def judge_rule(settings: Settings) -> JudgeRule:
         contradictions=settings.rules.contradictions,
         contradiction_share=settings.rules.contradiction_share,
         signals=tuple((name, _signal_rule(name, one)) for name, one in sorted(settings.signals.items())),
+        campaign=settings.rules.campaign,
     )
 
 

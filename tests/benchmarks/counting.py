@@ -67,7 +67,7 @@ def main() -> None:
 
 def _parts(batch: EventBatch, vocabulary: Vocabulary) -> dict[str, Callable[[], object]]:
     slices = SliceTable(vocabulary)
-    recall = PartitionMemory(MemoryRule()).recall(batch)
+    recall = PartitionMemory(MemoryRule()).recall(batch, np.zeros(len(batch), np.bool_))
 
     def count() -> None:
         position = Position(partition="p", next_offset=-1, closed_before=None, generation=1, state=b"")

@@ -14,7 +14,8 @@ import pytest
 
 from monitor.errors import Fenced, NotFound, StoreUnavailable
 from monitor.incidents.model import Severity
-from monitor.pipeline.ports import Baseline, BaselineState, Mark, Slice, Snapshot, TickCounts
+from monitor.pipeline.clusters import NAMES, few
+from monitor.pipeline.ports import Baseline, BaselineState, Cluster, Mark, Slice, Snapshot, TickCounts
 from monitor.storage.judgement import SNAPSHOTS_KEPT
 from monitor.storage.stores import Stores, stores_on
 from tests.contract.stores_fixtures import (
@@ -336,3 +337,22 @@ def test_a_units_stratum_is_not_part_of_it(stores: Stores) -> None:
 def test_a_baseline_that_is_not_there_cannot_be_updated(stores: Stores) -> None:
     with pytest.raises(NotFound, match="no baseline 77"):
         saved(stores, a_baseline(id=77))
+
+
+def seen(tick: int, name: int, *, hits: int = 7, senders: int = 1) -> Cluster:
+    return Cluster(tick=tick, name=f"{name:016x}", slice_id=5, hits=hits, senders=senders)
+
+
+def test_clusters_are_those_that_one_commit_of_everything_would_have_kept(stores: Stores) -> None:
+    stores.counts.register("log", ["p", "q"])
+    generation = {name: stores.counts.claim(name, owner="w", now_ms=0).generation for name in ("p", "q")}
+    many = [seen(3, number) for number in range(1, 31)]
+    first, second = few([*many[::2], seen(4, 9)]), few([*many[1::2], seen(3, 1, hits=12, senders=4)])
+    stores.counts.commit(a_commit("p", generation["p"], -1, 10, clusters=first), now_ms=0)
+    stores.counts.commit(a_commit("p", generation["p"], 10, 20, clusters=second), now_ms=0)
+    stores.counts.commit(a_commit("q", generation["q"], -1, 10, clusters=[seen(3, 2**64 - 1)]), now_ms=0)
+    together = few([*many, seen(4, 9), seen(3, 1, hits=12, senders=4)])
+    assert len([one for one in together if one.tick == 3]) == NAMES
+    expected = sorted([*together, seen(3, 2**64 - 1)], key=lambda one: (one.tick, one.name))
+    assert list(stores.judge.clusters(3, 5)) == expected
+    assert [one.tick for one in stores.judge.clusters(4, 5)] == [4]

@@ -41,7 +41,7 @@ class Stretch:
     """Of all requests: one template with a slot, from ``senders`` sessions."""
     senders: int = 3
     repeats: float = 0.0
-    """Of all requests: one of a hundred popular prompts, word for word."""
+    """Of all requests: one of twenty popular prompts, word for word."""
 
 
 def log_of(stretches: list[Stretch], *, seed: int = 1) -> list[MemoryRecord]:
@@ -111,4 +111,4 @@ def _request(stretch: Stretch, number: int, time: int, rng: np.random.Generator)
 
 _WORDS = np.array([f"word{i}" for i in range(2000)])
 _TEMPLATE = " ".join(f"please{i}" for i in range(30))
-_POPULAR = [" ".join(f"p{i}q{j}" for j in range(20)) for i in range(100)]
+_POPULAR = [" ".join(f"p{i}q{j}" for j in range(20)) for i in range(20)]

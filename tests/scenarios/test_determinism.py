@@ -11,6 +11,8 @@ from monitor.ingestion.files import FileSource
 from monitor.pipeline.memory import MemoryRule
 from monitor.settings.model import Settings
 from monitor.wiring.replay import replay
+from tests.scenarios.requests import Stretch, by_conversation
+from tests.scenarios.requests import log_of as log_of_requests
 from tests.scenarios.service import NO_SNAPSHOTS, Judging, Outcome, judged
 from tests.scenarios.story import log_of, split
 
@@ -112,9 +114,53 @@ def test_two_judges_that_take_the_lease_from_each_other_say_what_one_says(seed):
 def test_workers_that_die_count_everything_once(seed):
     # a window of 500: with the usual one, each new worker would read the whole log again to warm its filter
     judging = Judging(deaths=seed, worker_deaths=True)
-    outcome = judged(split(log(), 2), block_records=400, memory=MemoryRule(ids=500, requests=400), judging=judging)
+    outcome = judged(
+        split(log(), 2), block_records=400, memory=MemoryRule(ids=500, requests=400, prompts=0), judging=judging
+    )
     assert outcome.deaths > 20
     assert gist(outcome) == gist(expected())
+
+
+@cache
+def requests():
+    """Bypasses, lost joins, a campaign and favourites: all that a partition remembers."""
+    stretches = [
+        Stretch(minutes=45, per_minute=40, repeats=0.1),
+        Stretch(minutes=12, per_minute=40, repeats=0.1, campaign=0.06, bypass=0.15),
+        Stretch(minutes=20, per_minute=40, repeats=0.1, lost_ids=0.5),
+        Stretch(minutes=15, per_minute=40, repeats=0.2, gaming=0.5),
+    ]
+    return log_of_requests(stretches)
+
+
+REMEMBERS = MemoryRule(ids=300, requests=250, prompts=900)
+"""Short, so that a new worker does not read the whole log again to warm its memory."""
+
+
+@cache
+def expected_of_requests() -> Outcome:
+    return judged(by_conversation(requests(), 2), memory=REMEMBERS)
+
+
+def test_the_requests_are_eventful():
+    found = {(f.signal, f.question) for f in expected_of_requests().findings}
+    assert {("layer_bypass", "bypass_rise"), ("layer_bypass", "join_misses"), ("campaign", "cluster_rise")} <= found
+
+
+@pytest.mark.parametrize("block_records", [7, 5_000])
+def test_batches_do_not_show_in_what_a_partition_remembers(block_records):
+    judging = Judging(at_the_end=block_records == 7)
+    parts = by_conversation(requests(), 2)
+    outcome = judged(parts, block_records=block_records, memory=REMEMBERS, judging=judging)
+    assert gist(outcome) == gist(expected_of_requests())
+
+
+@pytest.mark.parametrize("seed", [8])
+def test_workers_and_judges_that_die_do_not_show_in_what_a_partition_remembers(seed):
+    judging = Judging(deaths=seed, worker_deaths=True, snapshot_ticks=40)
+    outcome = judged(by_conversation(requests(), 2), block_records=300, memory=REMEMBERS, judging=judging)
+    assert outcome.deaths > 10
+    assert gist(outcome) == gist(expected_of_requests())
 
 
 def test_a_replay_of_files_says_what_the_live_service_said(tmp_path):

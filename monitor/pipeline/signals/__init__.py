@@ -21,12 +21,14 @@ from monitor.events.batch import EventBatch
 from monitor.pipeline.recall import Recall
 from monitor.pipeline.signals import (
     boundary_proximity,
+    campaign,
     category_mix,
     contradictions,
     coverage,
     input_shape,
     layer_bypass,
     output_shape,
+    repetition,
     request_join,
     score_shift,
     spec_gaming,
@@ -46,6 +48,8 @@ SIGNALS: Final[tuple[Signal, ...]] = (
     *input_shape.SIGNALS,
     *output_shape.SIGNALS,
     category_mix.SIGNAL,
+    repetition.SIGNAL,
+    campaign.SIGNAL,
 )
 
 EVENTS_COLUMN: Final = 0

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.incidents.model import Direction
+from monitor.incidents.model import Direction, Promise
 
 ALL: Final = "(all)"
 """Category of the slices that hold a guardrail's pooled signals and count no events."""
@@ -25,12 +25,14 @@ class Question:
         values: the value in [0, 1] of each bin.
         direction: which way is bad.
         phrase: how a person says it, continued by "is 14 x its baseline".
+        promise: what backs the promise; ``rule`` where events come in bursts that may outgrow the margin.
     """
 
     name: str
     values: tuple[float, ...]
     direction: Direction
     phrase: str
+    promise: Promise = Promise.proved
 
 
 class Bet(StrEnum):

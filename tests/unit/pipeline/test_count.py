@@ -20,7 +20,7 @@ from tests.unit.pipeline.batches import batch, part
 
 T0 = 1_700_000_000_000
 RULE = CountRule(
-    tick=TickRule(tick_ms=1_000, lateness_ms=200, ahead_ms=5_000), memory=MemoryRule(ids=16, requests=11)
+    tick=TickRule(tick_ms=1_000, lateness_ms=200, ahead_ms=5_000), memory=MemoryRule(ids=16, requests=11, prompts=40)
 )
 
 

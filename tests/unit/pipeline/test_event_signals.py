@@ -31,7 +31,7 @@ def bins(name: str, **columns) -> list[str | None]:
 
 
 def recalled(events):
-    return PartitionMemory(MemoryRule()).recall(events)
+    return PartitionMemory(MemoryRule()).recall(events, np.zeros(len(events), np.bool_))
 
 
 def test_scores_fall_into_twenty_bins_and_a_missing_one_into_none():
