@@ -100,5 +100,6 @@ def test_a_heavier_signal_gets_more_of_both_budgets_and_the_whole_stays_the_same
         spends[weight] = {
             watch.signal: fleet.panel.evidence.spend_of(watch.test) for watch in (*epoch.watches, *epoch.notices)
         }
-    assert spends[3.0][2] == pytest.approx(spends[1.0][2] * 3 / (5 / 3))  # 3 of 5 shares instead of 1 of 3
-    assert spends[3.0][0] == pytest.approx(spends[1.0][0] * 3 / 5)
+    shares = len(epoch.notices)  # then 3 of shares + 2 instead of 1 of shares
+    assert spends[3.0][2] == pytest.approx(spends[1.0][2] * 3 * shares / (shares + 2))
+    assert spends[3.0][0] == pytest.approx(spends[1.0][0] * shares / (shares + 2))
