@@ -234,6 +234,13 @@ class Metrics:
         self.findings = self._counter(
             "driftline_findings_total", "findings", "findings, by kind: notice or page", labels=("kind",), most=8
         )
+        self.labels = self._counter(
+            "driftline_labels_total",
+            "labels",
+            "labels by people, by outcome: caught, missed, passed, false_positive",
+            labels=("guardrail", "outcome"),
+            most=4000,
+        )
         self.contradictions = self._counter(
             "driftline_contradictions_total",
             "events",

@@ -164,6 +164,16 @@ def _types(findings: list[Finding]) -> list[str]:
     return [f"{count} x {words}: {rule}" for (words, rule), count in found.most_common()]
 
 
+def _wrong(found: dict[str, int]) -> str:
+    """Both error rates of a guardrail over the whole log."""
+    rates = []
+    for wrong, right, what in (("missed", "caught", "harmful"), ("false_positive", "passed", "benign")):
+        n = found.get(wrong, 0) + found.get(right, 0)
+        if n:
+            rates.append(f"{wrong.replace('_', ' ')} {found.get(wrong, 0) / n:.1%} of {n:,} {what}")
+    return ", ".join(rates)
+
+
 def _print_json(result: Replay, rows: list[Row], stretches: list[Stretch]) -> None:
     for finding in result.findings:
         click.echo(json.dumps(finding_json(finding), ensure_ascii=False))
@@ -206,6 +216,8 @@ def _print_text(result: Replay, rows: list[Row], stretches: list[Stretch]) -> No
         f"{summary.dead_lettered:,} dead-lettered, {summary.late:,} late, {summary.duplicates:,} duplicates. "
         f"{summary.seconds:.1f} s."
     )
+    for guardrail, found in sorted(summary.labels.items()):
+        console.print(f"  {guardrail}, by its labels: {_wrong(found)}")
     for guardrail, count in sorted(summary.contradictions.items()):
         if count:
             console.print(f"  {guardrail}: {count:,} verdicts contradict their own score and threshold")

@@ -200,6 +200,7 @@ class EventBatch:
         fingerprint: uint64 SimHash of the text; 0 missing.
         rules: int32, how many rules hit; -1 missing.
         latency_ms: float32; NaN missing.
+        harmful: int8, 0 or 1: the row is a label, what a person found of an earlier event; -1: it is an event.
     """
 
     partition: str
@@ -237,6 +238,7 @@ class EventBatch:
     fingerprint: NDArray[np.uint64]
     rules: NDArray[np.int32]
     latency_ms: NDArray[np.float32]
+    harmful: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.offset)

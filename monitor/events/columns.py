@@ -46,6 +46,9 @@ SLOT: Final[dict[str, int]] = {
 }
 """Where each field's value goes in the cells."""
 
+_HARMFUL_SALT: Final = np.uint64(0x9E3779B97F4A7C15)
+_BENIGN_SALT: Final = np.uint64(0xC2B2AE3D27D4EB4F)
+"""Ids are keyed hashes already: any two constants keep a label's apart from its event's."""
 LENGTH_BITS: Final = 8
 """A span is start << 8 | length: vocabulary strings have at most 128 bytes."""
 _LINE: Final = 8
@@ -99,7 +102,7 @@ class Columns:
 
     @property
     def code(self) -> NDArray[np.int64]:
-        """(9, n), code of a closed vocabulary, or 0 and 1 for false and true; -1 missing."""
+        """(10, n), code of a closed vocabulary, or 0 and 1 for false and true; -1 missing."""
         return self.cells[_CODE:_INTEGER].view(np.int64)
 
     @property
@@ -149,6 +152,8 @@ def to_batch(
         declared=code["score_semantics"],
         verdict=code["verdict"],
     )
+    harmful = code["harmful"]
+    label = harmful != MISSING
     judged_output = code["stage"] == Stage.output
     text_length = integer["text_length"]
     return EventBatch(
@@ -176,9 +181,10 @@ def to_batch(
         semantics=semantics,
         score=score,
         threshold=threshold,
-        event_id=identifier["event_id"],
-        request_id=identifier["request_id"],
-        session_id=identifier["session_id"],
+        event_id=_key(identifier["event_id"], harmful),
+        # A label joins nothing: it speaks of a request that was joined when it was judged.
+        request_id=np.where(label, np.uint64(0), identifier["request_id"]),
+        session_id=np.where(label, np.uint64(0), identifier["session_id"]),
         turn=integer["turn"].astype(np.int32),
         input_length=_length(integer["input_length"], text_length, judged=~judged_output),
         output_length=_length(integer["output_length"], text_length, judged=judged_output),
@@ -186,10 +192,17 @@ def to_batch(
         script=code["script"],
         finish_reason=code["finish_reason"],
         disorder=integer["disorder"].astype(np.int8),
-        fingerprint=np.where(declared != 0, declared, computed),
+        fingerprint=np.where(label, np.uint64(0), np.where(declared != 0, declared, computed)),
         rules=integer["rules"].astype(np.int32),
         latency_ms=number["latency_ms"].astype(np.float32),
+        harmful=harmful,
     )
+
+
+def _key(event_id: NDArray[np.uint64], harmful: NDArray[np.int8]) -> NDArray[np.uint64]:
+    """What repeats are known by: a label is no repeat of its event, nor of a label that says otherwise."""
+    salted = event_id ^ np.where(harmful == 1, _HARMFUL_SALT, _BENIGN_SALT)
+    return np.where((harmful == MISSING) | (event_id == 0), event_id, salted)
 
 
 def _default(column: NDArray[np.int8], value: int, *, where: NDArray[np.bool_]) -> NDArray[np.int8]:

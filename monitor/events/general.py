@@ -73,6 +73,10 @@ def read(value: bytes, *, has_timestamp: bool, max_depth: int) -> dict[str, str 
         raise Rejection(
             Reason.missing_field, "verdict is missing: a score that is a label's confidence needs the label"
         )
+    if "harmful" in seen and "verdict" not in seen:
+        raise Rejection(
+            Reason.missing_field, "verdict is missing: a label (harmful) needs the verdict that it is about"
+        )
     return seen
 
 

@@ -60,6 +60,7 @@ _TIME: Final = SLOT["time"]
 _SCORE: Final = SLOT["score"]
 _SEMANTICS: Final = SLOT["score_semantics"]
 _VERDICT: Final = SLOT["verdict"]
+_HARMFUL: Final = SLOT["harmful"]
 _DECLARED_FINGERPRINT: Final = SLOT["fingerprint"]
 _TEXT_FINGERPRINT: Final = SLOT["text_fingerprint"]
 _TEXT_LENGTH: Final = SLOT["text_length"]
@@ -192,11 +193,11 @@ def _complete(cells, numbers, row, has_timestamp):  # type: ignore[no-untyped-de
         return False
     if cells[_TIME, row] == _MISSING and not has_timestamp:
         return False
-    return not (
-        cells[_SEMANTICS, row] == _LABEL_CONFIDENCE
-        and cells[_VERDICT, row] == _MISSING
-        and not np.isnan(numbers[_SCORE, row])
-    )
+    if cells[_VERDICT, row] != _MISSING:
+        return True
+    if cells[_HARMFUL, row] != _MISSING:
+        return False
+    return not (cells[_SEMANTICS, row] == _LABEL_CONFIDENCE and not np.isnan(numbers[_SCORE, row]))
 
 
 @njit(cache=True, nogil=True, forceinline=True)

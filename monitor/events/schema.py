@@ -194,6 +194,12 @@ FIELDS: Final[tuple[Field, ...]] = (
         maximum=1_000_000_000,
     ),
     Field(
+        "harmful",
+        Kind.flag,
+        "what a person found later of an event, with the guardrail's verdict: makes this a label, which is no event",
+        "an event",
+    ),
+    Field(
         "labels",
         Kind.labels,
         "string to string, for the producer's own use; checked and dropped",
@@ -233,10 +239,14 @@ def json_schema() -> dict[str, Any]:
                     },
                     "required": ["score_semantics", "score"],
                 },
-                "then": {"properties": {"verdict": {"type": "string", "minLength": 1}}, "required": ["verdict"]},
-            }
+                "then": _WITH_VERDICT,
+            },
+            {"if": {"properties": {"harmful": {"type": "boolean"}}, "required": ["harmful"]}, "then": _WITH_VERDICT},
         ],
     }
+
+
+_WITH_VERDICT: Final = {"properties": {"verdict": {"type": "string", "minLength": 1}}, "required": ["verdict"]}
 
 
 def _property(field: Field) -> dict[str, Any]:

@@ -18,10 +18,10 @@ import numpy as np
 from monitor.incidents.model import Finding, Kind
 from monitor.pipeline.alarms import Alarms
 from monitor.pipeline.campaigns import Campaigns, Clusters
-from monitor.pipeline.contradictory import contradictions_of, follow_contradictions
+from monitor.pipeline.contradictory import follow_contradictions
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.learning import NEVER, POLICY, Learning
-from monitor.pipeline.loaded import between, events_only, kept_counts, of_slices
+from monitor.pipeline.loaded import between, by_guardrail, events_only, kept_counts, of_slices
 from monitor.pipeline.missing import Missing
 from monitor.pipeline.panel import Panel
 from monitor.pipeline.past import History
@@ -29,7 +29,7 @@ from monitor.pipeline.ports import Baseline, Dismissal, LoadedCounts, Slice
 from monitor.pipeline.release.follow import Releases
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.rules import advance_rules
-from monitor.pipeline.signals import COLUMNS, LAYOUT
+from monitor.pipeline.signals import COLUMNS, LAYOUT, contradictions, labels
 from monitor.pipeline.state import JudgeState
 from monitor.pipeline.traffic.watch import Traffic
 
@@ -48,6 +48,8 @@ class Assessment:
     """New versions of findings, in order of event time; one finding may come several times."""
     baselines: list[Baseline] = field(default_factory=list)
     """Approved by the policy."""
+    labels: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By guardrail and outcome (caught, missed, passed, false_positive): what people found."""
     contradictions: dict[str, int] = field(default_factory=dict)
     """By guardrail that logs score, threshold and verdict: how many verdicts contradict the other two."""
 
@@ -192,10 +194,17 @@ class Assessor:
 
     def _follow_contradictions(self, counts: LoadedCounts, outcome: Assessment) -> list[Finding]:
         names = self.fleet.guardrails
-        ticks, table = contradictions_of(counts, self.fleet.guardrails_of(counts.cell // COLUMNS), most=len(names))
+        guardrails = self.fleet.guardrails_of(counts.cell // COLUMNS)
+        ticks, table = by_guardrail(counts, guardrails, contradictions.SIGNAL, most=len(names))
         for name, bins in zip(names, table.sum(axis=0).tolist(), strict=True):
             if sum(bins):
                 outcome.contradictions[name] = outcome.contradictions.get(name, 0) + sum(bins[1:])
+        for signal in (labels.HARMFUL, labels.BENIGN):
+            _, table_of_labels = by_guardrail(counts, guardrails, signal, most=len(names))
+            for name, bins in zip(names, table_of_labels.sum(axis=0).tolist(), strict=True):
+                for what, n in zip(signal.bins, bins, strict=True):
+                    if n:
+                        outcome.labels[name, what] = outcome.labels.get((name, what), 0) + n
         return follow_contradictions(self.fleet.state, self.fleet.rule, ticks=ticks, guardrails=names, table=table)
 
     def _follow_rules(self, counts: LoadedCounts, to_tick: int) -> list[Finding]:

@@ -17,44 +17,29 @@ from numpy.typing import NDArray
 
 from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
 from monitor.pipeline.describe import finding_id
-from monitor.pipeline.ports import LoadedCounts, Slice
+from monitor.pipeline.ports import Slice
 from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import COLUMNS, OFFSETS
 from monitor.pipeline.signals.contradictions import BINS, SIGNAL
 from monitor.pipeline.state import ContradictionState, JudgeState
 
 QUESTION: Final = "contradiction_share"
 BLOCK: Final = 200
 """Verdicts of a block: 10 of them may contradict at the default limit."""
-_FIRST: Final = OFFSETS[SIGNAL.name]
 _CONSISTENT: Final = 0
 
 Ints = NDArray[np.int64]
 
 
-def contradictions_of(counts: LoadedCounts, guardrails: Ints, *, most: int) -> tuple[Ints, Ints]:
-    """Verdicts that agree or contradict, by tick and guardrail.
-
-    Args:
-        counts: any cells.
-        guardrails: int64 (cells,), number of the guardrail of each cell.
-        most: numbers of guardrails are below this.
-
-    Returns:
-        int64 (T,) ticks with a contradiction-checked verdict, rising, and int64 (T, most, bins).
-    """
-    bins = counts.cell % COLUMNS - _FIRST
-    use = (bins >= 0) & (bins < len(BINS))
-    ticks, row = np.unique(counts.tick[use], return_inverse=True)
-    table = np.zeros((len(ticks), most, len(BINS)), np.int64)
-    np.add.at(table, (row, guardrails[use], bins[use]), counts.count[use])
-    return ticks, table
-
-
 def follow_contradictions(
     state: JudgeState, rule: JudgeRule, *, ticks: Ints, guardrails: list[str], table: Ints
 ) -> list[Finding]:
-    """Findings of the ticks just judged; ``state`` is updated. ``table`` is that of :func:`contradictions_of`."""
+    """Findings of the ticks just judged; ``state`` is updated.
+
+    Args:
+        ticks: int64 (T,), rising.
+        guardrails: names of the G guardrails.
+        table: int64 (T, G, bins), verdicts by tick, guardrail and bin of the signal.
+    """
     found: list[Finding] = []
     if rule.contradictions == "off" or not len(ticks):
         return found

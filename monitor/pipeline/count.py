@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from monitor.events.batch import EventBatch
+from monitor.events.batch import MISSING, EventBatch
 from monitor.pipeline.clusters import few, sightings
 from monitor.pipeline.memory import MemoryRule, PartitionMemory
 from monitor.pipeline.ports import Cluster, Commit, Mark, Position, Slice, Tally, TickCounts
@@ -39,14 +39,15 @@ def _add(
     rows: NDArray[np.int64],
     columns: NDArray[np.int32],
     use: NDArray[np.bool_],
+    is_event: NDArray[np.bool_],
     sums: NDArray[np.int64],
-    events: int,
 ) -> None:
     for i in range(len(rows)):
         if not use[i]:
             continue
         row = rows[i]
-        sums[row, EVENTS_COLUMN] += events
+        if is_event[i]:
+            sums[row, EVENTS_COLUMN] += 1
         for s in range(columns.shape[0]):
             if columns[s, i] >= 0:
                 sums[row, columns[s, i]] += 1
@@ -185,7 +186,8 @@ class PartitionCounter:
 
     def _sum(self, batch: EventBatch, recall: Recall, ticks: NDArray[np.int64], use: NDArray[np.bool_]) -> None:
         slices = self._slices.codes(batch)
-        self._add_up(ticks, slices, columns_of(batch, recall, self._off), use, events=1)
+        columns = columns_of(batch, recall, self._off)
+        self._add_up(ticks, slices, columns, use, is_event=batch.harmful == MISSING)  # a label is no event
         self._clusters = few([*self._clusters, *sightings(recall, ticks, slices, use)])
         pooled = pooled_columns_of(batch, recall, self._off)
         rows = np.flatnonzero(use & (pooled >= 0).any(axis=0)) if len(pooled) else np.empty(0, np.int64)
@@ -193,7 +195,7 @@ class PartitionCounter:
             # Every event is counted once, in its own slice: volume, silence and shares of traffic come from there.
             slices = self._slices.pooled_codes(batch, rows)
             everything = np.ones(len(rows), np.bool_)
-            self._add_up(ticks[rows], slices, np.ascontiguousarray(pooled[:, rows]), everything, events=0)
+            self._add_up(ticks[rows], slices, np.ascontiguousarray(pooled[:, rows]), everything, is_event=~everything)
 
     def _add_up(
         self,
@@ -202,7 +204,7 @@ class PartitionCounter:
         columns: NDArray[np.int32],
         use: NDArray[np.bool_],
         *,
-        events: int,
+        is_event: NDArray[np.bool_],
     ) -> None:
         first = int(ticks[use].min())
         # One key per (tick, slice); np.unique of the few distinct keys, not of the events, where ticks are dense.
@@ -217,7 +219,7 @@ class PartitionCounter:
         else:
             present, rows = np.unique(np.where(use, key, key[use][0]), return_inverse=True)
         sums = np.zeros((len(present), USED_COLUMNS), np.int64)
-        _add(rows, columns, use, sums, events)
+        _add(rows, columns, use, is_event, sums)
         row, column = np.nonzero(sums)
         tick, code = first + present[row] // width, present[row] % width
         self._pending.append((tick, code * COLUMNS + column, sums[row, column]))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.pipeline.ports import Baseline, LoadedCounts
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OBSERVATIONS
+from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OBSERVATIONS, OFFSETS, Signal
 
 
 def between(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
@@ -42,6 +43,28 @@ def observations(counts: LoadedCounts) -> LoadedCounts:
     """The cells that number a unit's observations, with the slice's id in place of the cell."""
     use = OBSERVATIONS[counts.cell % COLUMNS]
     return LoadedCounts(counts.tick[use], counts.cell[use] // COLUMNS, counts.count[use])
+
+
+def by_guardrail(
+    counts: LoadedCounts, guardrails: NDArray[np.int64], signal: Signal, *, most: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Counts of one signal by tick, guardrail and bin.
+
+    Args:
+        counts: any cells.
+        guardrails: int64 (cells,), number of the guardrail of each cell.
+        signal: which signal.
+        most: numbers of guardrails are below this.
+
+    Returns:
+        int64 (T,) ticks in which the signal was counted, rising, and int64 (T, most, bins).
+    """
+    bins = counts.cell % COLUMNS - OFFSETS[signal.name]
+    use = (bins >= 0) & (bins < len(signal.bins))
+    ticks, row = np.unique(counts.tick[use], return_inverse=True)
+    table = np.zeros((len(ticks), most, len(signal.bins)), np.int64)
+    np.add.at(table, (row, guardrails[use], bins[use]), counts.count[use])
+    return ticks, table
 
 
 def kept_counts(baseline: Baseline) -> LoadedCounts:

@@ -79,6 +79,7 @@ class Mapping(Section):
     text: str | None = expression("the text; fingerprinted, measured and dropped at once", example="text")
     rules: str | None = expression("names of the rules that hit; only their number is kept", example="rules")
     latency_ms: str | None = expression("how long the guardrail took, in milliseconds", example="latency_ms")
+    harmful: str | None = expression("what a person found later: makes the record a label", example="harmful")
     highest: float = setting(1, "upper end of the score's scale; 0 is the lower", unit="score", gt=0, le=1_000_000)
 
     @field_validator("*")

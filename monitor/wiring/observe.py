@@ -67,6 +67,8 @@ class Observer:
             seen.add((finding.id, finding.kind))
             if fresh:
                 metrics.findings.add(1, kind=finding.kind.value)
+        for (name, outcome), count in report.assessment.labels.items():
+            metrics.labels.add(count, guardrail=name, outcome=outcome)
         for name, count in report.assessment.contradictions.items():
             metrics.contradictions.add(count, guardrail=name)
         if assessor is not None:

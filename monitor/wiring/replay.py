@@ -45,6 +45,8 @@ class Summary:
     incidents: int = 0
     seconds: float = 0.0
     rejected: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By guardrail what people found: caught, missed, passed, false_positive."""
     contradictions: dict[str, int] = field(default_factory=dict)
     """By guardrail that logs score, threshold and verdict: how many verdicts contradict the other two."""
 
@@ -154,8 +156,12 @@ def _run(parts: _Parts, on_progress: Callable[[Tally], None] | None) -> Summary:
 
 def _judge(parts: _Parts, summary: Summary) -> bool:
     report = parts.judge.step(parts.clock.now_ms())
-    for name, count in ({} if report.assessment is None else report.assessment.contradictions).items():
-        summary.contradictions[name] = summary.contradictions.get(name, 0) + count
+    if report.assessment is not None:
+        for name, count in report.assessment.contradictions.items():
+            summary.contradictions[name] = summary.contradictions.get(name, 0) + count
+        for (name, outcome), count in report.assessment.labels.items():
+            found = summary.labels.setdefault(name, {})
+            found[outcome] = found.get(outcome, 0) + count
     return report.step is Step.judged
 
 

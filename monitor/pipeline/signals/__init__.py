@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events.batch import EventBatch
+from monitor.events.batch import MISSING, EventBatch
 from monitor.pipeline.recall import Recall
 from monitor.pipeline.signals import (
     boundary_proximity,
@@ -26,6 +26,7 @@ from monitor.pipeline.signals import (
     contradictions,
     coverage,
     input_shape,
+    labels,
     layer_bypass,
     output_shape,
     repetition,
@@ -50,6 +51,8 @@ SIGNALS: Final[tuple[Signal, ...]] = (
     category_mix.SIGNAL,
     repetition.SIGNAL,
     campaign.SIGNAL,
+    labels.HARMFUL,
+    labels.BENIGN,
 )
 
 EVENTS_COLUMN: Final = 0
@@ -105,9 +108,15 @@ def pooled_columns_of(batch: EventBatch, recall: Recall, off: Collection[str] = 
 
 def _columns(signals: Sequence[Signal], batch: EventBatch, recall: Recall) -> NDArray[np.int32]:
     columns = np.empty((len(signals), len(batch)), np.int32)
+    label = batch.harmful != MISSING
+    labelled = bool(label.any())
     used = 0
     for signal in signals:
+        if signal.of_labels and not labelled:
+            continue
         codes = signal.code(batch, recall) if signal.recalls else signal.code(batch)
+        if labelled and not signal.of_labels:
+            codes = np.where(label, np.int16(-1), codes)
         if codes.max(initial=-1) >= 0:
             columns[used] = np.where(codes >= 0, codes + OFFSETS[signal.name], -1)
             used += 1

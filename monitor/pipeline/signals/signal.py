@@ -68,6 +68,7 @@ class Signal:
         bets: what the any-change test bets on; at least one other than ``dense``. Without any, and without questions,
             the signal is counted only.
         recalls: whether ``code`` needs the partition's memory.
+        of_labels: whether it counts labels; every other signal counts events, and never a label.
         misses: bins of ``request_join`` in which the signal learns nothing of an output. Where they are more than
             ``epoch.MISSES_AT_MOST`` of the outputs the signal is unavailable: in the baseline, and later for as
             long as it lasts (``missing.py``).
@@ -83,5 +84,6 @@ class Signal:
     unavailable: str
     bets: tuple[Bet, ...] = (Bet.boundary, Bet.sparse)
     recalls: bool = False
+    of_labels: bool = False
     misses: tuple[str, ...] = ()
     pooled: bool = False

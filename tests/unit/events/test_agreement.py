@@ -220,6 +220,7 @@ ORDINARY: list[dict[str, Any]] = [
     event(time="2026-01-01T00:00:00+05:30", rules=["r\n1"], labels={"a": "b"}, refusal=True, turn=1, latency_ms=0.5),
     event(text='"quoted"\n\\ \u00e9 \U0001f600', category="日本語", score=None, unknown={"a": [1, {"b": "\n"}]}),
     event(stage="output", finish_reason="tool_calls", script="latin", disorder=3, text="Да!"),
+    event(event_id="e", verdict="allow", harmful=True),
     event(fingerprint="0123456789ABCDEF", status="not_run", score=1, input_length=0, output_length=10**9, app=""),
 ]
 

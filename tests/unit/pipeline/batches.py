@@ -27,6 +27,7 @@ _DTYPES = {
     "script": np.int8,
     "finish_reason": np.int8,
     "disorder": np.int8,
+    "harmful": np.int8,
 } | dict.fromkeys(("stage", "verdict", "action", "status", "score_kind", "semantics"), np.int8)
 _WORDS = ("guardrail", "guardrail_version", "category", "language", "app", "model", "model_version", "format")
 _ORDINARY = {

@@ -13,7 +13,7 @@ from monitor.events.batch import Action, ScoreKind, Status, Verdict, Vocabulary
 from monitor.pipeline.count import CountRule, PartitionCounter, sum_tally
 from monitor.pipeline.memory import MemoryRule
 from monitor.pipeline.ports import Commit, Mark, Position
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, LAYOUT, OFFSETS, SIGNALS
+from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, LAYOUT, OFFSETS, SIGNALS, labels
 from monitor.pipeline.slices import SliceTable
 from monitor.pipeline.tick import TickRule
 from tests.unit.pipeline.batches import batch, part
@@ -194,6 +194,27 @@ def test_a_counter_killed_anywhere_and_rebuilt_from_its_last_commit_counts_the_s
     assert ledger.sums == whole.sums
     assert ledger.position == whole.position
     assert sum_tally(ledger.tallies) == sum_tally(whole.tallies)
+
+
+def test_a_label_counts_as_a_label_at_its_time_and_as_no_event():
+    deny, allow = int(Verdict.deny), int(Verdict.allow)
+    events = batch(
+        time_ms=[T0, T0 + 5_000, T0 + 5_100, T0 + 5_200],
+        record_ms=T0,
+        verdict=[deny, deny, allow, allow],
+        harmful=[-1, 0, 1, 0],
+    )
+    ledger, commit = counted(events)
+    found = {(tick, column): n for (tick, _, column), n in ledger.sums.items()}
+    first, later = T0 // 1_000, T0 // 1_000 + 5
+    harmful, benign = OFFSETS["labels_harmful"], OFFSETS["labels_benign"]
+    assert {key: n for key, n in found.items() if key[0] == later} == {
+        (later, harmful + labels.HARMFUL.bins.index("missed")): 1,
+        (later, benign + labels.BENIGN.bins.index("false_positive")): 1,
+        (later, benign + labels.BENIGN.bins.index("passed")): 1,
+    }
+    assert found[first, EVENTS_COLUMN] == 1
+    assert commit.tally.events == 4  # every record is counted once, as what it is
 
 
 @given(events=LOGS, stamped=STAMPED, clock=st.sampled_from([None, T0 + 3_000]))
