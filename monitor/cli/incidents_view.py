@@ -140,6 +140,9 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
         f"{plain(finding.evidence.detail, longest=400)} ({finding.evidence.events:,} events; "
         f"false-alarm promise: {finding.promise.value})",
     )
+    if finding.tells:
+        told = ", ".join(f"{plain(tell.field)} {tell.auc:.2f}" for tell in finding.tells)
+        lines += _field("Told by", f"{told} (AUC of telling what came since from what came before)")
     spans = sorted(finding.offsets.items())
     for partition, (start, end) in spans[:_MOST_OFFSETS]:
         lines += _field("Log", f"{plain(partition)} offsets {start} to {end - 1}")

@@ -101,6 +101,17 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     share: float
 
 
+class Tell(msgspec.Struct, frozen=True, kw_only=True):
+    """A field that tells the events since the onset from those before it."""
+
+    field: str
+    """A signal, or a part of the stratum: ``language``, ``app``, ..."""
+    auc: float
+    """Chance that an event since scores higher than one before, in ticks held out; .5 is a guess."""
+    standard_error: float
+    """Of a field that tells nothing."""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Evidence over its threshold: a change of one signal of one stream.
 
@@ -128,6 +139,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     effect: Effect
     evidence: Evidence
     attribution: tuple[Share, ...] = ()
+    tells: tuple[Tell, ...] = ()
+    """Most telling first; empty where no field does, and for notices."""
     offsets: dict[str, tuple[int, int]] = {}
     """Per partition, the half-open range of log offsets from the onset estimate to the alarm."""
     incident_id: int | None = None

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from detectors.alternatives import Unavailable, material
-from monitor.incidents.model import Direction, Finding
+from monitor.incidents.model import Direction, Finding, Tell
 from monitor.pipeline import describe
 from monitor.pipeline.epoch import arrange
 from monitor.pipeline.fleet import Fleet
@@ -18,6 +18,7 @@ from monitor.pipeline.panel import NONE
 from monitor.pipeline.rule import OURS
 from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.state import Epoch, NoticeWatch, Watch
+from monitor.pipeline.tells import tells_of
 
 DAY_MS: Final = 86_400_000
 NEAR_TICKS: Final = 360
@@ -99,6 +100,7 @@ class Alarms:
     def _page(self, number: int, epoch: Epoch, watch: Watch, tick: int) -> Finding:
         chosen = self._chosen(watch, epoch)
         found = self._described(number, epoch, watch, tick, lambda alarm: describe.page(alarm, watch, self._rule))
+        found = msgspec.structs.replace(found, tells=self._tells(number, epoch, found, tick))
         found = self._continued(watch, found) or self._upgraded(epoch, watch, found) or found
         watch.finding = found
         self._look_for_end(number, watch, found, chosen)
@@ -121,6 +123,16 @@ class Alarms:
             effect=found.effect,
             evidence=found.evidence,
             attribution=found.attribution,
+            tells=found.tells,
+        )
+
+    def _tells(self, number: int, epoch: Epoch, found: Finding, tick: int) -> tuple[Tell, ...]:
+        return tells_of(
+            lambda start, end: self._fleet.counts_of(number, start, end),
+            self._fleet.slices_of(number),
+            since=epoch.window[0],
+            onset=found.onset_low_ms // self._rule.tick_ms,
+            tick=tick,
         )
 
     def _upgraded(self, epoch: Epoch, watch: Watch, found: Finding) -> Finding | None:
@@ -131,16 +143,7 @@ class Alarms:
                 recent = found.detected_at_ms - seen.detected_at_ms <= self._rule.reopen_ms
                 if recent or seen.detected_at_ms > found.onset_low_ms:
                     notice.finding = None
-                    if found.onset_low_ms >= seen.detected_at_ms:  # the page looked at its own excursion alone
-                        found = msgspec.structs.replace(
-                            found, onset_low_ms=seen.onset_low_ms, onset_high_ms=seen.onset_high_ms
-                        )
-                    return msgspec.structs.replace(
-                        found,
-                        id=seen.id,
-                        detected_at_ms=seen.detected_at_ms,
-                        onset_high_ms=min(found.onset_high_ms, seen.detected_at_ms),
-                    )
+                    return upgraded(seen, found)
         return None
 
     def _chosen(self, watch: Watch | NoticeWatch, epoch: Epoch) -> list[int]:
@@ -185,3 +188,15 @@ class Alarms:
                     self._fleet.notices.place(number, notice)
         self._fleet.respend()
         return ended
+
+
+def upgraded(notice: Finding, page: Finding) -> Finding:
+    """The page under the notice's id and moment; it did not begin after that, whatever its own excursion shows."""
+    onset = notice if page.onset_low_ms >= notice.detected_at_ms else page
+    return msgspec.structs.replace(
+        page,
+        id=notice.id,
+        detected_at_ms=notice.detected_at_ms,
+        onset_low_ms=onset.onset_low_ms,
+        onset_high_ms=min(onset.onset_high_ms, notice.detected_at_ms),
+    )

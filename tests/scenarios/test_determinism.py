@@ -61,6 +61,7 @@ def gist(outcome: Outcome) -> list[tuple[Any, ...]]:
             f.evidence.events,
             f.evidence.detail,
             [(share.what, share.name, round(share.share, 6)) for share in f.attribution],
+            [(tell.field, round(tell.auc, 9)) for tell in f.tells],
         )
         for f in outcome.findings
     ]
