@@ -191,11 +191,13 @@ def dropped(trial: Trial) -> Sequence[str]:
 
 
 def unreadable(trial: Trial) -> Iterator[str]:
-    """Records that could not be read, by reason."""
-    for reason, count in sorted(trial.replay.summary.rejected.items()):
-        first = trial.replay.dead_letters.first[reason][0]
+    """Records that could not be read, and those that the log does not hold any more, by reason."""
+    letters, rejected = trial.replay.dead_letters, trial.replay.summary.rejected
+    for reason in sorted(letters.first):
+        first = letters.first[reason][0]
+        count = f"{rejected[reason]:,}" if reason in rejected else "gaps in the topic"
         where = f"{plain(first.partition)}:{first.offset}"
-        yield f"{reason}: {count:,}; the first at {where}: {plain(first.detail, longest=200)}"
+        yield f"{reason}: {count}; the first at {where}: {plain(first.detail, longest=200)}"
 
 
 def _same(one: Finding, other: Finding) -> bool:

@@ -43,7 +43,6 @@ class KafkaRange:
         max_records: the newest so many of all partitions together.
         since_ms: only records with this timestamp or a later one.
         like: another one, that was started: the same stretch is read again.
-        on_gap: told of records that cannot be handed out.
     """
 
     def __init__(
@@ -53,16 +52,19 @@ class KafkaRange:
         max_records: int,
         since_ms: int | None = None,
         like: KafkaRange | None = None,
-        on_gap: OnGap = ignore_gap,
     ) -> None:
         self._options = options
         self._max_records = max_records
         self._since_ms = since_ms
         self._stretches: dict[TopicPartition, Stretch] | None = None if like is None else like._stretches
-        self._on_gap = on_gap
+        self._on_gap: OnGap = ignore_gap
         self._consumer: Any = None
         self._reader: Reader
         self._at: dict[TopicPartition, int] = {}
+
+    def tell_gaps(self, on_gap: OnGap) -> None:
+        """From :meth:`start` on, told of records that cannot be handed out."""
+        self._on_gap = on_gap
 
     @property
     def progress(self) -> tuple[int, int | None]:

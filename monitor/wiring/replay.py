@@ -15,6 +15,8 @@ from monitor.events.batch import Vocabulary
 from monitor.events.formats.decoder import BlockDecoder
 from monitor.incidents.model import Finding, Incident, Kind
 from monitor.ingestion.deadletter import CountedDeadLetters
+from monitor.ingestion.gaps import OnGap
+from monitor.ingestion.kafka_range import KafkaRange
 from monitor.ingestion.source import Source
 from monitor.ingestion.worker import Worker
 from monitor.pipeline.judge import Judge, Step
@@ -183,7 +185,7 @@ def _assembled(source: Source, settings: Settings, decoder_of: DecoderOf) -> Ite
     limits = settings.limits
     with open_stores(IN_MEMORY, layout=LAYOUT) as stores:
         worker = Worker(
-            lambda _: source,  # files have no gaps
+            lambda on_gap: _telling(source, on_gap),
             stores.counts,
             decoder_of(settings, vocabulary, secrets.token_bytes(32)),
             dead_letters,
@@ -196,3 +198,10 @@ def _assembled(source: Source, settings: Settings, decoder_of: DecoderOf) -> Ite
             timer=time.perf_counter,
         )
         yield _Parts(worker, judge_of(stores.judge, settings), stores, clock, dead_letters)
+
+
+def _telling(source: Source, on_gap: OnGap) -> Source:
+    """A stretch of a topic may have gaps; files have none."""
+    if isinstance(source, KafkaRange):
+        source.tell_gaps(on_gap)
+    return source

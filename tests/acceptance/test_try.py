@@ -6,22 +6,19 @@ import gzip
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.acceptance.story import driftline, driftline_json
 from tests.chaos.process import COMMAND, RUN_WITHIN_SECONDS, environment
-from tests.chaos.traffic import INPUT, OUTPUT, Change, Story, event, records
+from tests.chaos.traffic import INPUT, OUTPUT, Change, Story, records
 
 HOUR_MS = 3_600_000
 START_MS = 1_790_000_000_000
 PROBING = Change(what="probing", guardrail=INPUT, begin=0.6, end=0.9, share=0.3)
 STORY = Story(records=20_000, start_ms=START_MS, length_ms=4 * HOUR_MS, changes=[PROBING])
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> [red] &"
 
 
 @pytest.fixture(scope="module")
@@ -90,30 +87,6 @@ def test_the_settings_it_writes_are_valid_and_find_the_same(log: Path, tried: di
     assert summary["pages"] == tried["pages"] == tried["budgets"][1]["pages"]
 
 
-def test_half_and_double_the_budget_are_what_a_replay_with_that_budget_finds(
-    log: Path, tried: dict[str, Any]
-) -> None:
-    settings = (log.parent / "driftline.yaml").read_text()
-    for one in tried["budgets"]:
-        other = log.parent / f"budget-{one['factor']}.yaml"
-        budget = f"  pages: {one['pages_allowed']}\n  notices: {one['notices_allowed']}\n"
-        other.write_text(re.sub(r"  pages: .*\n", budget, settings))
-        *findings, _ = [json.loads(line) for line in driftline("backtest", log, "-c", other, "--json").splitlines()]
-        assert one["paged_at"] == [page["paged_at_ms"] for page in findings if page["kind"] == "page"]
-        assert one["notices"] == sum(page["kind"] == "notice" for page in findings)
-    assert [one["pages_allowed"] for one in tried["budgets"]] == [0.5, 1, 2]
-
-
-def test_people_read_the_same_with_a_picture(log: Path, tried: dict[str, Any]) -> None:
-    text = driftline("try", log, "--per", "week")
-    assert re.search(r"In 4 hours this would have paged you (once|twice|\d+ times)", text)
-    assert f"{INPUT} (jailbreak): crowding of scores at the decision threshold" in text
-    assert "┄ held to" in text
-    assert f"{INPUT}/jailbreak >= 0.5 (95% interval" in text
-    assert "found within a day" in text
-    assert "cannot be read, invalid_json: 10" in text
-
-
 def test_the_report_loads_nothing_and_tells_the_same(log: Path, tried: dict[str, Any]) -> None:
     page = (log.parent / "report.html").read_text()
     assert not re.search(r"(?i)https?://|<script|<link|<iframe|@import|url\(|\bsrc=|\bhref=", page)
@@ -123,54 +96,9 @@ def test_the_report_loads_nothing_and_tells_the_same(log: Path, tried: dict[str,
     assert "prefers-color-scheme: dark" in page
 
 
-def test_a_hostile_name_stays_a_name(tmp_path: Path) -> None:
-    path = tmp_path / "hostile.jsonl"
-    with path.open("wb") as out:
-        for number in range(4_000):
-            line = json.loads(
-                event(
-                    number=number,
-                    time_ms=START_MS + number * 2_000,
-                    guardrail="x",
-                    session=number,
-                    language="en",
-                    score=0.7 if number > 3_000 else 0.01,
-                )
-            )
-            line |= {"guardrail": HOSTILE, "category": "\u202e{{7*7}} # b: c"}
-            out.write(json.dumps(line).encode() + b"\n")
-    report, settings = tmp_path / "report.html", tmp_path / "driftline.yaml"
-    text = driftline("try", path, "--report", report, "--write", settings)
-    page = report.read_text()
-    assert "paged you" in page
-    assert "&lt;script&gt;alert(1)" in page
-    assert "{{7*7}}" in page
-    assert not re.search(r"(?i)<script|<img", page)
-    assert not re.search("[\x1b\u202e]", page + text)
-    assert "[red]" in text
-    driftline("config", "check", "-c", settings)
-
-
-def test_a_log_that_is_too_short_says_what_is_missing(tmp_path: Path) -> None:
-    path = tmp_path / "short.jsonl"
-    path.write_bytes(
-        b"".join(
-            record.value + b"\n" for record in records(Story(records=300, start_ms=START_MS, length_ms=HOUR_MS // 4))
-        )
-    )
-    found = driftline_json("try", path)
-    assert (found["pages"], found["events"]) == (0, 300)
-    for stream in found["streams"]:
-        assert stream["missing"]["events"] == 1_600 - stream["events"]
-        assert stream["missing"]["days"] == pytest.approx(stream["missing"]["events"] / stream["per_day"])
-    text = driftline("try", path)
-    assert "too short to judge anything" in text
-    assert re.search(r"needs 1,\d+ more events, [\d.]+ (minutes|hours) more at this traffic", text)
-
-
-def test_standard_input_is_read_once_and_judged_twice(log: Path, tried: dict[str, Any]) -> None:
+def test_people_read_the_same_with_a_picture_also_from_standard_input(log: Path, tried: dict[str, Any]) -> None:
     done = subprocess.run(
-        [*COMMAND, "try", "-", "--per", "week", "--json"],
+        [*COMMAND, "try", "-", "--per", "week"],
         input=gzip.decompress(log.read_bytes()),
         capture_output=True,
         timeout=RUN_WITHIN_SECONDS,
@@ -178,8 +106,14 @@ def test_standard_input_is_read_once_and_judged_twice(log: Path, tried: dict[str
         env=environment({}),
     )
     assert done.stderr == b""
-    found = json.loads(done.stdout)
-    assert [one["id"] for one in found["findings"]] == [one["id"] for one in tried["findings"]]
+    text = done.stdout.decode()
+    times = {1: "once", 2: "twice"}.get(tried["pages"], f"{tried['pages']} times")
+    assert f"In 4 hours this would have paged you {times}" in text
+    assert f"{INPUT} (jailbreak): crowding of scores at the decision threshold" in text
+    assert "┄ held to" in text
+    assert f"{INPUT}/jailbreak >= 0.5 (95% interval" in text
+    assert "found within a day" in text
+    assert "cannot be read, invalid_json: 10" in text
 
 
 def test_nothing_is_overwritten_and_what_is_no_log_is_refused(log: Path, tmp_path: Path) -> None:
@@ -188,60 +122,3 @@ def test_nothing_is_overwritten_and_what_is_no_log_is_refused(log: Path, tmp_pat
     driftline("try", log, "--write", kept, code=2)
     assert kept.read_text() == "mine\n"
     driftline("try", tmp_path / "none.jsonl", code=2)
-    driftline("try", log, "--since", "2026-01-01T00:00:00Z", code=2)
-    driftline("try", log, "--format", "no-such-format", code=2)
-
-
-def moderation(rng: np.random.Generator, count: int) -> Iterator[dict[str, Any]]:
-    """OpenAI moderation results in CloudEvents, as a gateway would log them; two categories with their own cuts."""
-    for number in range(count):
-        scores = {"violence": round(float(rng.beta(1, 3)), 4), "harassment": round(float(rng.beta(1, 5)), 4)}
-        flags = {"violence": scores["violence"] >= 0.6, "harassment": scores["harassment"] >= 0.45}
-        result = {"flagged": any(flags.values()), "categories": flags, "category_scores": scores}
-        yield {
-            "specversion": "1.0",
-            "id": str(number),
-            "source": "/gateway",
-            "type": "moderation",
-            "time": f"2026-01-0{1 + number // 2_000}T{number % 2_000 // 100:02d}:{number % 100 * 60 // 100:02d}:00Z",
-            "data": {"id": f"modr-{number}", "model": "omni-moderation-latest", "results": [result]},
-        }
-
-
-def cloudflare(rng: np.random.Generator, count: int) -> Iterator[dict[str, Any]]:
-    """Scores without verdicts: 1 is surely an injection, 99 surely none."""
-    for number in range(count):
-        yield {
-            "RayID": f"r{number}",
-            "EdgeStartTimestamp": f"2026-01-01T{number // 100:02d}:{number % 100 * 60 // 100:02d}:00Z",
-            "FirewallForAIInjectionScore": int(99 - 98 * rng.beta(1, 6)),
-        }
-
-
-def test_a_vendor_s_log_is_told_by_its_shape_and_its_thresholds_are_written_on_its_scale(tmp_path: Path) -> None:
-    path, settings = tmp_path / "gateway.jsonl", tmp_path / "driftline.yaml"
-    path.write_text("".join(json.dumps(one) + "\n" for one in moderation(np.random.default_rng(5), 6_000)))
-    found = driftline_json("try", path, "--write", settings)
-    (form,) = found["formats"]
-    assert (form["format"], form["records"]) == ("openai-moderation", 6_000)
-    lines = {one["name"]: one["line"] for one in found["learned_thresholds"]}
-    assert lines == {
-        "openai-moderation/harassment": "openai-moderation/harassment >= 0.45",
-        "openai-moderation/violence": "openai-moderation/violence >= 0.6",
-    }
-    assert {stream["threshold"]["from"] for stream in found["streams"]} == {"learned"}
-    assert driftline_json("config", "check", "-c", settings)["settings"]["source"]["format"] == "openai-moderation"
-
-
-def test_scores_without_verdicts_teach_no_threshold_and_a_given_one_is_used(tmp_path: Path) -> None:
-    path = tmp_path / "edge.jsonl"
-    path.write_text("".join(json.dumps(one) + "\n" for one in cloudflare(np.random.default_rng(6), 2_400)))
-    (learned,) = driftline_json("try", path)["learned_thresholds"]
-    assert learned["line"] is None
-    assert "without verdicts" in learned["reason"]
-    given = tmp_path / "given.yaml"
-    given.write_text('source: {thresholds: ["cloudflare-injection <= 20"]}\n')
-    found = driftline_json("try", path, "-c", given)
-    assert found["learned_thresholds"] == []
-    (stream,) = found["streams"]
-    assert stream["threshold"] == {"value": pytest.approx(79 / 98, abs=0.001), "from": "settings"}
