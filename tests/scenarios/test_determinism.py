@@ -55,6 +55,8 @@ def gist(outcome: Outcome) -> list[tuple[Any, ...]]:
             f.detected_at_ms,
             f.paged_at_ms,
             f.ended_at_ms,
+            f.trouble,
+            f.trouble_rule,
             round(f.effect.baseline, 9),
             round(f.effect.current, 9),
             round(f.evidence.log_evidence, 6),

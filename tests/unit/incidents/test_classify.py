@@ -10,6 +10,7 @@ import pytest
 from monitor.incidents.classify import RULES, classify, leading
 from monitor.incidents.coincide import coincide
 from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share, Trouble
+from monitor.pipeline.signals import SIGNALS
 
 T0 = 1_795_403_520_000
 MINUTE = 60_000
@@ -173,6 +174,20 @@ def test_what_no_rule_knows_is_said_as_it_is_and_made_safe() -> None:
     many = classify(fired(" ".join(f"new{i}\x1b/rise" for i in range(20))))
     assert many.rule.endswith("and 12 more")
     assert "\x1b" not in many.rule
+
+
+def test_every_question_that_can_page_is_typed_when_it_fires_alone() -> None:
+    """A signal that is added without a rule shows here."""
+    untyped = {
+        f"{signal.name}/{question.name}"
+        for signal in SIGNALS
+        for question in signal.questions
+        if all(
+            classify(fired(f"{signal.name}/{question.name}:@{stage}")).trouble is Trouble.unclassified
+            for stage in ("input", "output")
+        )
+    }
+    assert untyped == set()
 
 
 def test_findings_fire_together_when_their_stretches_of_the_log_meet() -> None:
