@@ -77,7 +77,7 @@ def expected() -> Outcome:
 def test_the_story_is_eventful():
     outcome = expected()
     assert len(outcome.pages()) >= 4
-    assert {page.signal for page in outcome.pages()} == {"boundary_proximity", "verdict_mix", "coverage"}
+    assert {page.signal for page in outcome.pages()} >= {"boundary_proximity", "verdict_mix", "coverage"}
     assert outcome.notices()
     assert any(page.ended_at_ms for page in outcome.pages())
 
