@@ -139,21 +139,23 @@ class _Progress:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[events]:,} events"))
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
         self._bar = opened.enter_context(
             Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
         )
-        self._task = self._bar.add_task("starting (the first run compiles for a minute)", total=None, events=0)
+        self._task = self._bar.add_task("", total=None, said="")
 
     def stage(self, what: str) -> None:
         """What is being done now."""
         self._events = 0
         if self._bar is not None:
-            self._bar.update(self._task, description=what, events=0, completed=0, total=None)
+            said = "the first run on a machine compiles for a minute" if what == "reading" else ""
+            self._bar.update(self._task, description=what, said=said, completed=0, total=None)
 
     def counted(self, tally: Any) -> None:
         """So much more was read."""
         self._events += tally.events
         if self._bar is not None:
             read, total = self._source.progress()
-            self._bar.update(self._task, total=total, completed=read, events=self._events)
+            said = f"{self._events:,} events"
+            self._bar.update(self._task, total=total, completed=read, **({"said": said} if self._events else {}))
