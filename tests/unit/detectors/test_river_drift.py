@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from river import drift
 
-from detectors.river_drift import RiverDetector, tuned
+from detectors.river_drift import RiverDetector, adwin, tuned
 
 LAW, VALUES = [0.95, 0.05], [0.0, 1.0]
 
@@ -41,3 +41,19 @@ def test_errors_are_split_at_one_half():
         detector.update(np.array([0, 5, 45]))
     assert detector.reading().state.value == "alarmed"
     assert "DDM" in detector.reading().reason
+
+
+def test_fed_with_means_a_tick_is_one_value_and_an_empty_one_is_none():
+    by_mean, by_event = adwin(VALUES), adwin(VALUES)
+    for detector, feed in ((by_mean, by_mean.update_mean), (by_event, by_event.update)):
+        feed([0, 0])
+        for _ in range(300):
+            feed([95, 5])
+        assert not detector.alarmed
+    ticks = 0
+    while not by_mean.alarmed and ticks < 300:
+        by_mean.update_mean([60, 40])
+        ticks += 1
+    assert 0 < ticks < 300
+    by_mean.reset()
+    assert not by_mean.alarmed
