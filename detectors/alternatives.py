@@ -4,7 +4,8 @@
     material(values, level=m, direction="rise")    bets on a mean above (below) m; needs E[x | past] <= m, no more
     boundary(q, values)                            bets on a larger mean of x under a declared law q of the bins
     crowding(q, values)                            bets on new mass where x is large
-    sparse(q, bump=0)                              bets on any single bin (or narrow bump) growing
+    growth(q)                                      bets on the odds of any single bin growing
+    sparse(q, bump=0)                              bets on mass moving into any single bin (or narrow bump)
     mixture([(weight, bank), ...])                 one bank of them all
     limit(level, margin=, floor=, direction=)      the m of `material`; raises Unavailable where there is none
 
@@ -19,7 +20,7 @@ d H / H' is left at H'. So each bet on an unknown baseline names the next smalle
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -35,6 +36,9 @@ Direction = Literal["rise", "fall"]
 # margin is the better tool; above the last (rates of .3 % becoming 10 %), any alternative alarms within events.
 MATERIAL_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 7.0, 12.0, 20.0, 35.0)
 BOUNDARY_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 6.0)
+# Odds of a bin, and how likely each growth is held to be: beyond 2 a drift is found within few ticks anyway, so
+# evidence is worth more for the growths before.
+GROWTHS = {1.25: 1.0, 1.5: 1.2, 2.0: 1.2, 3.0: 0.8, 6.0: 0.4}
 CONTAMINATIONS = (0.003, 0.01, 0.03, 0.1, 0.3)
 CROWDS = (0.02, 0.04, 0.08, 0.16, 0.32)
 MAX_CELLS = 4_000_000  # bins x alternatives of one bank: 32 MB
@@ -198,6 +202,29 @@ def crowding(
         f"crowding{'' if p == 1 else f' of the peak, power {p:g},'} +{c:.3g}" for p in powers for c in share
     )
     return _uniform(np.log(e).reshape(len(law), -1), names, effects=share)
+
+
+def growth(q: ArrayLike, *, growths: Mapping[float, float] = GROWTHS) -> Bank:
+    """Bets that the odds of any one bin grow, the other bins keeping their proportions: `e = r^[bin is b] / norm`.
+
+    Where `sparse` bets the same shares of traffic on every bin, most of them far too much for a rare bin or too
+    little to ever be seen in a large one, these bets are of a size with the bin.
+
+    Parameters
+    ----------
+    q : (B,) declared law of the bins, positive. growths : factors > 1 of the odds, to their weights.
+    """
+    law = probabilities(q)
+    factor = _ratios(tuple(growths))
+    bins, k = len(law), len(factor)
+    log_e = np.zeros((bins, bins, k)) - np.log1p(law[:, None] * (factor - 1))
+    log_e[np.arange(bins), np.arange(bins)] += np.log(factor)
+    weight = np.tile([growths[float(r)] for r in factor], bins)
+    if not (np.isfinite(weight) & (weight > 0)).all():
+        raise ValueError(f"weights of growths must be positive, got {list(growths.values())}")
+    names = tuple(f"bin {b} {r:g}x" for b in range(bins) for r in factor)
+    bank = _uniform(log_e.reshape(bins, bins * k), names, effects=factor - 1)
+    return Bank(bank.log_e, np.log(weight / weight.sum()), names, bank.fades)
 
 
 def sparse(q: ArrayLike, *, contaminations: Sequence[float] = CONTAMINATIONS, bump: int = 0) -> Bank:

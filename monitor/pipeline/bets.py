@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.alternatives import Bank, Unavailable, boundary, crowding, mixture, sparse
+from detectors.alternatives import Bank, Unavailable, boundary, crowding, growth, mixture, sparse
 from monitor.incidents.model import Direction
 from monitor.pipeline.signals import Bet, Signal
 
@@ -35,8 +35,10 @@ def dense_share(signal: Signal) -> float:
 def _bank(bet: Bet, signal: Signal, q: NDArray[np.float64]) -> Bank | None:
     if bet is Bet.dense:
         return None
-    if bet in (Bet.sparse, Bet.bumps):
-        return sparse(q, bump=BUMP if bet is Bet.bumps else 0)
+    if bet is Bet.sparse:
+        return growth(q)
+    if bet is Bet.bumps:
+        return sparse(q, bump=BUMP)
     if not signal.questions:
         return None
     asked = signal.questions[0]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from detectors.alternatives import Bank, boundary, crowding, material, mixture, sparse
+from detectors.alternatives import Bank, boundary, crowding, growth, material, mixture, sparse
 from detectors.calibration import Plan, calibrate
 from detectors.dense import DenseEvidence
 from detectors.evidence import Evidence
@@ -69,7 +69,7 @@ def bank_for(family: Any, q: NDArray[np.float64]) -> tuple[Bank, float]:
     if family.kind == "rate":
         return boundary(q, [0, 1]), 0.0
     if family.kind == "label":
-        return sparse(q), 1 / 3
+        return growth(q), 1 / 3
     if family.histogram:
         return sparse(q, bump=1, contaminations=(0.02, 0.06, 0.2)), 0.0
     values = family.rule.values

@@ -9,6 +9,7 @@ from detectors.alternatives import (
     Unavailable,
     boundary,
     crowding,
+    growth,
     limit,
     material,
     mixture,
@@ -63,6 +64,18 @@ def test_bets_on_an_unknown_baseline_fade_into_the_next_smaller_of_their_kind():
     assert into.tolist() == [0, 0, 2, 2, 4, 4, 6, 6]
     assert pace == pytest.approx([0, 1 / np.log(2), *[0, 1 / np.log(10)] * 3])
     assert material([0, 1], level=0.1).fades[1].max() == 0
+
+
+@given(laws)
+def test_growth_has_mean_one_and_multiplies_the_odds_of_one_bin(law):
+    bank = growth(law, growths={1.5: 2.0, 4.0: 1.0})
+    assert law @ np.exp(bank.log_e) == pytest.approx(np.ones(2 * len(law)))
+    drifted = law * np.exp(bank.log_e[:, 1])  # bin 0, 4 times
+    odds = drifted[0] / (1 - drifted[0]) / (law[0] / (1 - law[0]))
+    assert odds == pytest.approx(4, rel=1e-6)
+    assert np.exp(bank.log_prior[:2]) * len(law) == pytest.approx([2 / 3, 1 / 3])
+    with pytest.raises(ValueError, match="weights of growths"):
+        growth(law, growths={1.5: 0.0})
 
 
 def test_a_mixture_keeps_the_parts_weights_and_names():
