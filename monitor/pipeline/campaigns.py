@@ -61,8 +61,11 @@ class Campaigns:
 
     def _see(self, seen: Cluster) -> Finding | None:
         piece = self._fleet.slices[seen.slice_id]
-        known = self._fleet.state.campaigns.setdefault(piece.guardrail, [])
-        for state in known:
+        everywhere = self._fleet.state.campaigns
+        known = everywhere.setdefault(piece.guardrail, [])
+        # Which guardrail logs a prompt first is up to chance: what is told of one is not told of the next.
+        told = [state for name in sorted(everywhere) for state in everywhere[name] if state.finding is not None]
+        for state in [*told, *known]:
             if min(_differing(state.name, seen.name), _differing(state.latest, seen.name)) <= SAME:
                 state.last_tick, state.latest = seen.tick, seen.name
                 return None

@@ -80,3 +80,10 @@ def test_probing_in_variants_pages_as_repetition_once_and_not_once_per_guardrail
 def test_conversations_spread_over_partitions_still_show_their_campaign():
     outcome = judged(by_conversation(log(0.02, 20), 3))
     assert campaigns(outcome)
+
+
+def test_a_memory_that_fills_is_no_change():
+    outcome = told(log_of([Stretch(minutes=150, repeats=0.1)]))
+    assert [f.question for f in outcome.findings if f.signal in ("campaign", "repetition")] == [
+        "cluster_rise" for _ in campaigns(outcome)
+    ]

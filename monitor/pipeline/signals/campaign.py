@@ -2,7 +2,8 @@
 
 Where ``repetition`` sees many repeats of anything, this sees many of one thing, down to a share of a thousandth. The
 bins say how often the prompt's near-duplicates came among those that the partition remembers. The judge's rule looks
-at clusters that have just become large (``campaigns.py``) and names them; the any-change test sees the sizes shift.
+at clusters that have just become large (``campaigns.py``) and names them. There is no any-change test: while the
+memory fills, and after an attack for as long as it remembers, sizes are not exchangeable with those before.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch
 from monitor.pipeline.recall import UNKNOWN, Recall
-from monitor.pipeline.signals.repetition import NO_PROMPT
-from monitor.pipeline.signals.signal import Bet, Signal
+from monitor.pipeline.signals.signal import Signal
 
 YOUNG: Final = 6
 """Earlier near-duplicates that make a cluster a campaign: with this one, 7 among the 8,192 remembered at most, a
@@ -40,6 +40,6 @@ SIGNAL: Final = Signal(
     code=code,
     recalls=True,
     questions=(),
-    unavailable=NO_PROMPT,
-    bets=(Bet.sparse,),
+    bets=(),
+    unavailable="counted only: a rule with a limit of its own speaks of it",
 )
