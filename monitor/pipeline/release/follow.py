@@ -8,9 +8,10 @@ it is the old side's size that limits what can be shown, and what happens later 
 new guardrail version has a baseline of its own to be watched against.
 
 One question per release, with a fixed start: the chance of ever paging for a release that is no worse is at most its
-alpha. A tenth of the pages' budget is for releases; it adds up by event time, a period's worth at most. A release
-gets half of what is there, 5 % at most, so that nobody exhausts it by inventing versions; its k-th comparison (one
-for each stream that shows it) gets 1 / k (k + 1) of that, and the questions of a comparison share evenly.
+alpha. A tenth of the pages' budget is for releases. The k-th release of the last period gets 1 / k (k + 1) of that,
+5 % at most: the j-th release in any stretch of one period has k >= j, and so they never sum to more than the whole,
+while whoever invents versions costs the real ones logarithms only. Likewise its k-th comparison (one for each stream
+that shows it), and the questions of a comparison share evenly.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ START: Final = 30
 COMPARED: Final = 64
 """Comparisons at a time; a release beyond that waits, still counting nothing but its events."""
 GRANTS: Final = 256
+"""Releases whose grant is kept for the streams that show them later."""
+REMEMBERED: Final = 4_096
+"""Grants that are counted; one more costs 6e-8 of the share."""
 LARGEST_ALPHA: Final = 0.05
 DAYS: Final = 28
 """Of a comparison; then it is left undecided."""
@@ -155,19 +159,14 @@ class Releases:
     def _grant(self, one: Comparing, tick: int) -> float:
         """What this comparison may spend; looks at time and names only, never at what was counted."""
         state, rule = self._state, self._fleet.rule
-        most = RELEASE_SHARE * rule.pages
-        if state.balance is None:
-            state.balance = most
-        else:
-            earned = most * max(0, tick - state.balance_tick) * rule.tick_ms / rule.page_period_ms
-            state.balance = min(most, state.balance + earned)
-        state.balance_tick = max(tick, state.balance_tick)
         name = f"{one.what}\x1f{one.release}"
         if one.what == "guardrail_version":
             name += "\x1f" + self._fleet.state.units[one.unit].unit.guardrail
         if name not in state.grants:
-            alpha = min(LARGEST_ALPHA, state.balance / 2)
-            state.balance -= alpha
+            since = tick - rule.page_period_ms // rule.tick_ms
+            state.granted = [*(at for at in state.granted if at > since), tick][-REMEMBERED:]
+            k = len(state.granted)
+            alpha = min(LARGEST_ALPHA, RELEASE_SHARE * rule.pages / (k * (k + 1)))
             state.grants[name] = Grant(alpha=alpha, tick=tick)
             for oldest in sorted(state.grants, key=lambda n: (state.grants[n].tick, n))[: -GRANTS or None]:
                 del state.grants[oldest]

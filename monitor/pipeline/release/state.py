@@ -60,9 +60,8 @@ class ReleaseState(msgspec.Struct, kw_only=True):
     following: dict[str, Comparing] = {}
     grants: dict[str, Grant] = {}
     """Release -> its grant."""
-    balance: float | None = None
-    """False pages that may still be spent on releases; None before the first tick."""
-    balance_tick: int = 0
+    granted: list[int] = []
+    """Ticks of the grants of the last period, whatever became of them."""
     known: dict[int, list[str]] = {}
     """Unit number -> models that its baseline, or an earlier comparison, has seen."""
     seen: dict[int, bool] = {}
