@@ -46,6 +46,16 @@ def test_a_mix_that_wanders_slowly_informs_and_pages_nobody():
     assert {finding.question for finding in traffic(outcome.findings)} == {"mix_change"}
 
 
+def test_a_mix_that_comes_back_every_day_is_told_of_once():
+    days = "".join(
+        everywhere("languages=en:30,de:70", f"{2 * k + 1:02}:30")
+        + everywhere("languages=en:70,de:30", f"{2 * k + 2:02}:30")
+        for k in range(3)
+    )
+    outcome = told(log_of(CALM + days + "08:00 end"))
+    assert [finding.question for finding in traffic(outcome.findings)] == ["mix_change"]
+
+
 SURGE = CALM + everywhere("languages=en:62,de:26,xx:12", "01:30") + everywhere("languages=en:70,de:30", "03:00")
 
 

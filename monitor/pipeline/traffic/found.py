@@ -32,7 +32,7 @@ def mix_changed(
     mix: MixState, recent: Sequence[Recent], start: tuple[int, int, int], *, log_evidence: float, tick_ms: int
 ) -> Finding:
     """The any-change test has alarmed; ``recent`` ends with the alarm's tick."""
-    before = np.asarray(mix.told)
+    before = np.asarray(mix.before)
     after = np.sum([one.named for one in recent[start[1] :]], axis=0)
     share = after / max(1, after.sum())
     moved = np.round(share - before, 9)  # sums of floats must not decide who comes first

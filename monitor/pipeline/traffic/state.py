@@ -49,8 +49,12 @@ class MixState(msgspec.Struct, kw_only=True):
     """The largest of them; the last name pools the rest."""
     baseline: list[int]
     """Requests by named slice."""
-    told: list[float]
-    """Shares by named slice that were last told: at first the baseline's."""
+    before: list[float]
+    """Shares by named slice at the last alarm: at first the baseline's."""
+    told: list[list[float]]
+    """Mixes that are known: the baseline's, then those told of, the one seen last at the end."""
+    told_by: list[int]
+    """Requests that each of them was measured by."""
     row: int
     """Of the recoupler."""
     test: int

@@ -2,7 +2,7 @@
 
 | question | asked | says |
 | --- | --- | --- |
-| `mix_change` | are shares exchangeable with their own history, and have they moved by 5 points? | notice |
+| `mix_change` | are shares exchangeable with their own history, and 5 points from any mix told of? | notice |
 | `new_slice` | has a slice that the baseline never saw sent 50 requests? once an hour (a rule) | notice |
 | `new_slices_surge` | do never-seen slices exceed their limit, 3 % or what the baseline itself showed? | page |
 
@@ -35,7 +35,9 @@ from monitor.pipeline.traffic.state import MixState, Recent, TrafficState
 DAY_MS: Final = 86_400_000
 HOUR_MS: Final = 3_600_000
 MOVED: Final = 0.05
-"""Of all requests must have moved since the mix that was last told: shares wander with the hour."""
+"""Of all requests must have moved from every mix that was told of: shares come and go with the hour."""
+TOLD: Final = 32
+"""Mixes that are remembered; the one that was not seen for longest is forgotten."""
 RECENT: Final = 360
 """Ticks with requests that are kept to look for an onset: an hour of 10 s ticks."""
 FRESH: Final = 64
@@ -249,16 +251,23 @@ class Traffic:
     def _mix_change(self, mix: MixState, tick: int) -> list[Finding]:
         recent = [one for one in mix.recent if one.tick >= mix.armed_tick]
         table = np.array([one.named for one in recent], np.int64)
-        start = found.since(recent, sparse(declared(np.asarray(mix.baseline))), table)
+        # Since it last was otherwise: a mix that returns to the baseline's has left the one before.
+        law = declared(np.asarray(mix.before) * min(1_000, int(table.sum())))
+        start = found.since(recent, sparse(law), table)
         evidence = self._fleet.panel.evidence.log_evidence_of(mix.test)
         self._rearm(mix, tick)
         after = table[start[1] :].sum(axis=0)
         share = after / max(1, after.sum())
-        moved = share - np.asarray(mix.told)
-        if np.abs(moved).sum() / 2 < MOVED or self._said_as_new(mix, moved, recent[start[0]].tick):
-            return []
+        moved = share - np.asarray(mix.before)
+        said = self._said_as_new(mix, moved, recent[start[0]].tick)
+        _measure(mix, table[: start[1]].sum(axis=0))
+        known = _known(mix, share, int(after.sum()))
         notice = found.mix_changed(mix, recent, start, log_evidence=evidence, tick_ms=self._rule.tick_ms)
-        mix.told = share.tolist()
+        mix.before = share.tolist()
+        if known or said:
+            return []
+        mix.told = [*mix.told, share.tolist()][-TOLD:]
+        mix.told_by = [*mix.told_by, int(after.sum())][-TOLD:]
         named = [share.name for share in notice.attribution if share.name in mix.fresh]
         if named:
             mix.announced |= dict.fromkeys(named, tick)
@@ -327,6 +336,26 @@ class Traffic:
         engine.reset(surge.test)
         self._rearm(mix, tick)
         return ended
+
+
+def _measure(mix: MixState, requests: NDArray[np.int64]) -> None:
+    """What came between two alarms measures the mix seen last better than the few requests that it was found by."""
+    if requests.sum() > mix.told_by[-1]:
+        mix.told[-1], mix.told_by[-1] = (requests / requests.sum()).tolist(), int(requests.sum())
+
+
+def _known(mix: MixState, share: NDArray[np.float64], requests: int) -> bool:
+    """Whether the mix was told of before: traffic has its hours and its weekends, and each is told of once.
+
+    A share measured by n requests is off by up to 1 / sqrt(n), two standard errors at one half.
+    """
+    apart = np.round(np.abs(np.asarray(mix.told) - share).sum(axis=1) / 2, 9)
+    nearest = int(np.argmin(apart))
+    if apart[nearest] >= MOVED + 1 / np.sqrt(max(1, requests)):
+        return False
+    mix.told.append(mix.told.pop(nearest))
+    mix.told_by.append(mix.told_by.pop(nearest))
+    return True
 
 
 def _columns(counts: LoadedCounts) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
