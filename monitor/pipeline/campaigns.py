@@ -98,7 +98,11 @@ class Campaigns:
         unit = self._fleet.state.units[number].unit
         paged = (seen.tick + 1) * rule.tick_ms
         cap, share = (campaign.YOUNG + 1) / TEXTS, seen.hits / TEXTS
-        senders = f"from {seen.senders} sessions" if seen.senders else "from sessions that the log does not tell"
+        senders = (
+            f"from {seen.senders} session{'s' * (seen.senders > 1)}"
+            if seen.senders
+            else "from sessions that the log does not tell"
+        )
         return Finding(
             id=finding_id(unit, campaign.SIGNAL.name, f"cluster_rise {seen.name}", seen.tick),
             guardrail=unit.guardrail,
