@@ -66,10 +66,11 @@ class Effort:
     alarms: int
     river_runs: int
     slow_runs: int
+    oracle_runs: int  # half of a quick run's time went into the oracle's streams of scores
 
 
-QUICK = Effort(runs=80, null_runs=30, alarms=600, river_runs=8, slow_runs=1)
-FULL = Effort(runs=240, null_runs=200, alarms=2000, river_runs=200, slow_runs=4)
+QUICK = Effort(runs=80, null_runs=30, alarms=600, river_runs=8, slow_runs=1, oracle_runs=600)
+FULL = Effort(runs=240, null_runs=200, alarms=2000, river_runs=200, slow_runs=4, oracle_runs=3000)
 
 TUNABLE: dict[str, tuple[str, Callable[[float], Any], tuple[float, ...]]] = {
     # name: form, from setting to detector, settings from eager to lazy
@@ -190,7 +191,7 @@ def measure(effort: Effort, families: tuple[Any, ...], *, ours: bool) -> list[Ce
         rng = np.random.default_rng(2026)
         drifted = draw(family, rng, runs=effort.runs, before=BEFORE, after=AFTER)
         null = draw(family, rng, runs=effort.null_runs, before=NULL, after=0)
-        told = oracle(family, alarms=max(300, effort.alarms // 5))
+        told = oracle(family, alarms=max(300, effort.alarms // 5), runs=effort.oracle_runs)
         best = float(told.delay[told.delay > 0].mean())
         cells.append(cell(family, "oracle CUSUM", told, Outcome(told.delay, 0, 0, 0.0), best))
         print(f"{family.name}: oracle {best:.0f} events", flush=True)
