@@ -29,7 +29,7 @@ from monitor.wiring.decoding import block_decoder
 
 IN_MEMORY = "sqlite://"
 REPLAY_KEY = b"the same log, the same findings."
-"""Hashes of a replay end with it, so their key is no secret; near-duplicates depend on it, so it is always this one."""
+"""Hashes of a replay end with it, so its key is no secret; near-duplicates depend on it, so it never changes."""
 DecoderOf = Callable[[Settings, Vocabulary, bytes], BlockDecoder]
 
 
