@@ -21,8 +21,8 @@ WIDEST_GAP_MS: Final = 30 * 60_000
 """As for incidents: troubles further apart than half an hour are two."""
 
 LONGEST_MS: Final = 60 * 60_000
-"""Evidence that took hours to gather may be the sum of several troubles and chance: only its last hour counts, or it
-would be company to whatever happened in between."""
+"""Evidence that took hours to gather may be the sum of several troubles and chance: only its last hour counts, without
+a gap, or it would be company to whatever happened in between."""
 TRAFFIC: Final = "traffic_mix"
 ATTACKS: Final = frozenset(
     {"boundary_proximity", "verdict_mix", "repetition", "campaign", "layer_bypass", "output_refusal"}
@@ -72,4 +72,9 @@ def coincide(one: Finding, other: Finding) -> bool:
     """Whether two findings have their evidence at the same time; symmetric."""
     (a, b), (c, d) = stretch(one), stretch(other)
     gap = max(a, c) - min(b, d)
-    return gap <= min(WIDEST_GAP_MS, max(b - one.onset_low_ms, d - other.onset_low_ms))
+    return gap <= min(WIDEST_GAP_MS, max(_patience(one, b), _patience(other, d)))
+
+
+def _patience(finding: Finding, found_ms: int) -> int:
+    """How far from its stretch a finding still has company: as long as it took, none where that was too long."""
+    return found_ms - finding.onset_low_ms if found_ms - finding.onset_high_ms <= LONGEST_MS else 0
