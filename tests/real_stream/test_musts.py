@@ -9,12 +9,10 @@ from tests.real_stream.replayed import Told, told
 from tests.real_stream.stream import real_stream
 
 SEED = 1
-SHOWN_SO_FAR = {
-    ("probing", "paged"),
-    ("output-toxicity shift", "paged"),
-    ("library update", "no page"),
-    ("nulls", "no false page"),
-}
+BY_REQUEST = {"request_join", "layer_bypass", "spec_gaming"}
+"""Signals that join the events of a request inside a partition."""
+BY_PARTITION = BY_REQUEST | {"repetition", "campaign"}
+"""These, and those that compare a prompt with the partition's last ones."""
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +20,57 @@ def one() -> Told:
     return told(real_stream(SEED))
 
 
+@pytest.fixture(scope="module")
+def scattered() -> Told:
+    return told(real_stream(SEED), layout="scattered")
+
+
+def found(told_: Told) -> set[tuple[str, str, str, int]]:
+    """Everything that was found by signals which do not need the partition: they add counts, and counts add up."""
+    return {
+        (f.guardrail, f.signal, f.question, f.detected_at_ms)
+        for f in told_.replay.findings
+        if f.signal not in BY_PARTITION
+    }
+
+
+def broken(told_: Told) -> list[str]:
+    return [f"{v.about}: {v.must}: {v.found}" for v in verdicts(told_) if not v.held]
+
+
 def test_the_stream_shows_what_it_must(one: Told) -> None:
-    held = {(v.about, v.must): v.held for v in verdicts(one)}
-    assert not [name for name in SHOWN_SO_FAR if not held[name]]
+    assert not broken(one)
 
 
-def test_nothing_is_lost_on_the_way(one: Told) -> None:
-    summary = one.replay.summary
-    assert summary.events == len(one.stream.lines)
-    assert (summary.dead_lettered, summary.duplicates) == (0, 0)
+def test_nothing_is_lost_on_the_way(one: Told, scattered: Told) -> None:
+    for each in (one, scattered):
+        assert each.replay.summary.events == len(each.stream.lines)
+        assert (each.replay.summary.dead_lettered, each.replay.summary.duplicates) == (0, 0)
+
+
+def test_without_a_key_what_cannot_be_joined_is_said_and_the_rest_is_found_as_before(
+    one: Told, scattered: Told
+) -> None:
+    said = scattered.unavailable()["answer-toxicity"]
+    assert "key the topic by conversation" in said["layer_bypass"]
+    assert not [f for f in scattered.replay.findings if f.signal == "layer_bypass"]
+    assert "layer_bypass" not in one.unavailable()["answer-toxicity"]
+    assert [f for f in one.replay.findings if f.signal == "layer_bypass"]
+    lost = found(one) - found(scattered)
+    assert not lost
+    assert not [text for text in broken(scattered) if text.startswith("nulls: no false page")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [2, 3])
+def test_other_seeds_show_it_too(seed: int) -> None:
+    assert not broken(told(real_stream(seed)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_spread_by_conversation_it_shows_the_same(seed: int) -> None:
+    stream = real_stream(seed)
+    whole, keyed = told(stream), told(stream, layout="keyed")
+    assert not broken(keyed)
+    assert found(whole) == found(keyed)
