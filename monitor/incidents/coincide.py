@@ -21,8 +21,8 @@ WIDEST_GAP_MS: Final = 30 * 60_000
 """As for incidents: troubles further apart than half an hour are two."""
 
 LONGEST_MS: Final = 60 * 60_000
-"""Evidence that took hours to gather may be the sum of several troubles and chance: only its last hour counts, without
-a gap, or it would be company to whatever happened in between."""
+"""Evidence that took hours to gather may be the sum of several troubles and chance: only its last hour counts,
+without a gap, or it would be company to whatever happened in between."""
 TRAFFIC: Final = "traffic_mix"
 ATTACKS: Final = frozenset(
     {"boundary_proximity", "verdict_mix", "repetition", "campaign", "layer_bypass", "output_refusal"}
