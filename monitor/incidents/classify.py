@@ -33,6 +33,8 @@ TRAFFIC: Final[Names] = ("traffic_mix/*", "input_*/*", "category_mix/*")
 """What comes in, apart from what is thought of it."""
 VOLUME: Final[Names] = ("coverage/volume_rise", "coverage/volume_fall")
 REPEATED: Final[Names] = ("repetition/*", "campaign/*")
+VARIANTS: Final[Names] = ("repetition/near_duplicate_rise",)
+"""Many of the requests, not only seven alike in a day, which everyday questions are as well."""
 CROWDING: Final[Names] = ("boundary_proximity/near_threshold",)
 MORE_UNSAFE: Final[Names] = ("verdict_mix/adverse_rise",)
 FEWER_UNSAFE: Final[Names] = ("verdict_mix/adverse_fall",)
@@ -198,7 +200,7 @@ RULES: Final[tuple[Rule, ...]] = (
         trouble=Trouble.attack_wave,
         sentence="requests with marks of attacks come in; the next layer catches more of what the first lets pass",
         any_of=BYPASS,
-        also_any_of=(*MARKS, *REPEATED, *MORE_UNSAFE),
+        also_any_of=(*MARKS, *VARIANTS, *MORE_UNSAFE),
         also_stages=ENTRY_STAGES,
     ),
     Rule(
@@ -237,7 +239,7 @@ RULES: Final[tuple[Rule, ...]] = (
         trouble=Trouble.attack_wave,
         sentence="the model refuses more, and what comes in bears marks of attacks or is scored otherwise",
         any_of=REFUSED,
-        also_any_of=(*MARKS, *REPEATED, "score_shift/*"),
+        also_any_of=(*MARKS, *VARIANTS, "score_shift/*"),
         also_stages=ENTRY_STAGES,
     ),
     Rule(

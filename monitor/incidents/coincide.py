@@ -21,8 +21,8 @@ WIDEST_GAP_MS: Final = 30 * 60_000
 """As for incidents: troubles further apart than half an hour are two."""
 
 LONGEST_MS: Final = 60 * 60_000
-"""Evidence that took hours to gather may be the sum of several troubles and chance: only its last hour counts,
-without a gap, or it would be company to whatever happened in between."""
+"""Evidence that took longer to gather may be the sum of several troubles and chance: such a finding is company only
+to what fires when it is found, or it would be company to whatever happened in between."""
 TRAFFIC: Final = "traffic_mix"
 ATTACKS: Final = frozenset(
     {"boundary_proximity", "verdict_mix", "repetition", "campaign", "layer_bypass", "output_refusal"}
@@ -65,7 +65,8 @@ def concerns(other: Finding, finding: Finding) -> bool:
 def stretch(finding: Finding) -> tuple[int, int]:
     """Event times between which the finding's evidence lies, epoch milliseconds."""
     found = max(finding.detected_at_ms, finding.paged_at_ms or 0)
-    return max(min(finding.onset_high_ms, found), found - LONGEST_MS), found
+    start = min(finding.onset_high_ms, found)
+    return (start if found - start <= LONGEST_MS else found), found
 
 
 def coincide(one: Finding, other: Finding) -> bool:

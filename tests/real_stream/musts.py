@@ -8,11 +8,13 @@ from fnmatch import fnmatchcase
 
 from scipy.stats import poisson
 
+from monitor.incidents.model import Promise
 from tests.real_stream.replayed import BUDGET, Told, answers_power
 from tests.real_stream.schedule import DAY_MS
 from tests.real_stream.sightings import Sighting, is_eventful
 from tests.real_stream.stream import Span
 
+MIX = "traffic_mix/mix_change"
 SHAPE = ("input_*/*", "traffic_mix/*")
 """By which attacks are seen that do not move scores: length, script, disorder, rule hits, and who asks."""
 
@@ -105,10 +107,16 @@ def _of_stretch(told: Told, span: Span, seen: Sequence[Sighting]) -> list[Verdic
 
 
 def _quiet(told: Told) -> list[Verdict]:
-    """No false page, and no more false notices than the budget makes likely (99 % limit)."""
+    """No false page, and no more false notices than the budget makes likely (99 % limit).
+
+    The budget is that of the tests with a promise. Rules promise no rate; and the mix of traffic is left out, since
+    its test takes requests for independent, which those of one conversation are not: the table shows how often it is
+    wrong.
+    """
     false = told.of(-1)
     updates = [i for i, span in enumerate(told.stream.spans) if is_eventful(span) and MUSTS[span.name].silent]
-    notices = [s for s in (*false, *(s for i in updates for s in told.of(i))) if not s.page]
+    quiet = [*false, *(s for i in updates for s in told.of(i))]
+    notices = [s for s in quiet if not s.page and s.finding.promise is not Promise.rule and s.name != MIX]
     pages = [s for s in false if s.page]
     days = (told.stream.request_ms[-1] - told.stream.request_ms[0]) / DAY_MS
     most = most_likely(float(BUDGET["notices"]) * days)

@@ -50,7 +50,11 @@ class Request:
 
 
 class OrdinaryUsers:
-    """Requests of many interleaved conversations; no prompt repeats before its pool is used up."""
+    """Requests of many interleaved conversations.
+
+    Prompts of the assistant come in order and do not repeat before their pool is used up. The pools of small talk are
+    small: two openers, drawn at random, make one message, so that a day's messages differ as people's do.
+    """
 
     def __init__(self, materials: Materials, *, rng: np.random.Generator) -> None:
         self._rng = rng
@@ -77,6 +81,8 @@ class OrdinaryUsers:
 
     def _take(self, pool: Audience | None) -> str:
         texts = self._attacks if pool is None else self._pools[pool]
+        if pool is not None and pool.source == "chatterbot":
+            return " ".join(texts[int(i)] for i in self._rng.choice(len(texts), 2, replace=False))
         used = self._used[pool] = self._used.get(pool, -1) + 1
         return texts[used % len(texts)]
 
