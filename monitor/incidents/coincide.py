@@ -24,9 +24,7 @@ LONGEST_MS: Final = 60 * 60_000
 """Evidence that took longer to gather may be the sum of several troubles and chance: such a finding is company only
 to what fires when it is found, or it would be company to whatever happened in between."""
 TRAFFIC: Final = "traffic_mix"
-ATTACKS: Final = frozenset(
-    {"boundary_proximity", "verdict_mix", "repetition", "campaign", "layer_bypass", "output_refusal"}
-)
+ATTACKS: Final = frozenset({"boundary_proximity", "verdict_mix", "repetition", "layer_bypass", "output_refusal"})
 """Signals by which any guardrail may say that a change of the traffic is an attack."""
 PROMPTS: Final = ATTACKS | {
     "score_shift",
@@ -73,7 +71,8 @@ def coincide(one: Finding, other: Finding) -> bool:
     """Whether two findings have their evidence at the same time; symmetric."""
     (a, b), (c, d) = stretch(one), stretch(other)
     gap = max(a, c) - min(b, d)
-    return gap <= min(WIDEST_GAP_MS, max(_patience(one, b), _patience(other, d)))
+    patience = (_patience(one, b), _patience(other, d))
+    return gap <= (min(WIDEST_GAP_MS, max(patience)) if all(patience) else 0)
 
 
 def _patience(finding: Finding, found_ms: int) -> int:
