@@ -53,11 +53,17 @@ def concerns(other: Finding, finding: Finding) -> bool:
     related = (
         other.guardrail == finding.guardrail
         or (other.guardrail == EVERY_GUARDRAIL and other.signal == TRAFFIC)
-        or (finding.guardrail == EVERY_GUARDRAIL and other.signal in ATTACKS)
+        or (finding.guardrail == EVERY_GUARDRAIL and other.signal in ATTACKS and _overlap(other, finding))
         or (finding.stage == "output" and other.stage in BEFORE and other.signal in PROMPTS)
         or (finding.stage in BEFORE and other.signal == "output_refusal" and other.kind is Kind.page)
     )
     return related and coincide(other, finding)
+
+
+def _overlap(one: Finding, other: Finding) -> bool:
+    """Without a gap: what comes after an attack is not explained by it."""
+    (a, b), (c, d) = stretch(one), stretch(other)
+    return max(a, c) <= min(b, d)
 
 
 def stretch(finding: Finding) -> tuple[int, int]:
