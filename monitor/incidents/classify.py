@@ -72,7 +72,8 @@ class Rule:
         trouble: what it names.
         sentence: why, for the person who is paged.
         any_of: at least one of these has fired.
-        also_any_of: and at least one of these, at one of ``also_stages`` (None: at any).
+        also_any_of: and at least one of these, at one of ``also_stages`` (None: at any), that moved by the factor
+            ``also_moved`` or more: a notice of a share that went from .97 to .96 explains no attack.
         none_of: and none of these.
         no_page_but: no page has fired but of these; None does not ask.
         behaves: no notice has fired that the mix of the traffic does not explain, but of these; None does not ask.
@@ -87,6 +88,7 @@ class Rule:
     any_of: Names
     also_any_of: Names = ()
     also_stages: frozenset[str] | None = None
+    also_moved: float = 1.0
     none_of: Names = ()
     no_page_but: Names | None = None
     behaves: Names | None = None
@@ -111,7 +113,11 @@ class Rule:
         )
 
     def _beside(self, fired: Sequence[Fired]) -> list[Fired]:
-        return [each for each in fired if self.also_stages is None or each.stage in self.also_stages]
+        return [
+            each
+            for each in fired
+            if (self.also_stages is None or each.stage in self.also_stages) and each.size >= self.also_moved
+        ]
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -202,6 +208,7 @@ RULES: Final[tuple[Rule, ...]] = (
         any_of=BYPASS,
         also_any_of=(*MARKS, *VARIANTS, *MORE_UNSAFE),
         also_stages=ENTRY_STAGES,
+        also_moved=1.1,
     ),
     Rule(
         name="first_layer_weaker",
