@@ -59,6 +59,8 @@ class Fired:
     stage: str
     size: float
     """How far it has moved: the larger of current / baseline and its inverse; infinite from or to zero."""
+    change: float
+    """How far it has moved as a difference, whichever way."""
     by_mix: bool
     """Whether mostly the traffic's mix explains it."""
 
@@ -72,8 +74,8 @@ class Rule:
         trouble: what it names.
         sentence: why, for the person who is paged.
         any_of: at least one of these has fired.
-        also_any_of: and at least one of these, at one of ``also_stages`` (None: at any), that moved by the factor
-            ``also_moved`` or more: a notice of a share that went from .97 to .96 explains no attack.
+        also_any_of: and at least one of these, at one of ``also_stages`` (None: at any), whose share moved by
+            ``also_moved`` or more: what went from 4.6 to 2.9 % explains no attack.
         none_of: and none of these.
         no_page_but: no page has fired but of these; None does not ask.
         behaves: no notice has fired that the mix of the traffic does not explain, but of these; None does not ask.
@@ -88,7 +90,7 @@ class Rule:
     any_of: Names
     also_any_of: Names = ()
     also_stages: frozenset[str] | None = None
-    also_moved: float = 1.0
+    also_moved: float = 0.0
     none_of: Names = ()
     no_page_but: Names | None = None
     behaves: Names | None = None
@@ -116,7 +118,7 @@ class Rule:
         return [
             each
             for each in fired
-            if (self.also_stages is None or each.stage in self.also_stages) and each.size >= self.also_moved
+            if (self.also_stages is None or each.stage in self.also_stages) and each.change >= self.also_moved
         ]
 
 
@@ -208,7 +210,7 @@ RULES: Final[tuple[Rule, ...]] = (
         any_of=BYPASS,
         also_any_of=(*MARKS, *VARIANTS, *MORE_UNSAFE),
         also_stages=ENTRY_STAGES,
-        also_moved=1.1,
+        also_moved=0.03,
     ),
     Rule(
         name="first_layer_weaker",
@@ -343,6 +345,7 @@ def _fired(finding: Finding) -> Fired:
         page=finding.kind is Kind.page,
         stage=finding.stage,
         size=_moved(finding.effect.baseline, finding.effect.current),
+        change=abs(finding.effect.current - finding.effect.baseline),
         by_mix=_share_of_mix(finding.attribution) > MOSTLY,
     )
 
