@@ -74,9 +74,10 @@ class Rule:
         trouble: what it names.
         sentence: why, for the person who is paged.
         any_of: at least one of these has fired.
-        also_any_of: and at least one of these, at one of ``also_stages`` (None: at any), whose share moved by
-            ``also_moved`` or more: what went from 4.6 to 2.9 % explains no attack.
+        also_any_of: and at least one of these, at one of ``also_stages`` (None: at any).
         none_of: and none of these.
+        weighed: these count for ``also_any_of`` and ``none_of`` only if they moved, as a share of the requests, at
+            least as much as what ``any_of`` names: three requests in a hundred of another kind explain no seven.
         no_page_but: no page has fired but of these; None does not ask.
         behaves: no notice has fired that the mix of the traffic does not explain, but of these; None does not ask.
         outgrows: what any_of names moved at least as much as what fired of these.
@@ -90,8 +91,8 @@ class Rule:
     any_of: Names
     also_any_of: Names = ()
     also_stages: frozenset[str] | None = None
-    also_moved: float = 0.0
     none_of: Names = ()
+    weighed: Names = ()
     no_page_but: Names | None = None
     behaves: Names | None = None
     outgrows: Names = ()
@@ -105,21 +106,20 @@ class Rule:
             for each in fired
             if (self.stages is None or each.stage in self.stages) and (each.page or not self.paged)
         ]
+        heavy = self._heavy(fired, asked)
+        also = [each for each in heavy if self.also_stages is None or each.stage in self.also_stages]
         return (
             _any(asked, self.any_of)
-            and (not self.also_any_of or _any(self._beside(fired), self.also_any_of))
-            and not _any(fired, self.none_of)
+            and (not self.also_any_of or _any(also, self.also_any_of))
+            and not _any(heavy, self.none_of)
             and (self.no_page_but is None or not any(f.page and not _is(f, self.no_page_but) for f in fired))
             and (self.behaves is None or all(f.page or f.by_mix or _is(f, self.behaves) for f in fired))
             and (not self.outgrows or _size(asked, self.any_of) >= _size(fired, self.outgrows))
         )
 
-    def _beside(self, fired: Sequence[Fired]) -> list[Fired]:
-        return [
-            each
-            for each in fired
-            if (self.also_stages is None or each.stage in self.also_stages) and each.change >= self.also_moved
-        ]
+    def _heavy(self, fired: Sequence[Fired], asked: Sequence[Fired]) -> Sequence[Fired]:
+        least = max((each.change for each in asked if _is(each, self.any_of)), default=0.0)
+        return [each for each in fired if each.change >= least or not _is(each, self.weighed)]
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -187,6 +187,7 @@ RULES: Final[tuple[Rule, ...]] = (
         any_of=CROWDING,
         also_any_of=REPEATED,
         none_of=("input_rules/*",),  # a wave of known attacks crowds the threshold, too, and repeats itself
+        weighed=("input_rules/*",),
     ),
     Rule(
         name="crowding_outgrows_denials",
@@ -194,6 +195,7 @@ RULES: Final[tuple[Rule, ...]] = (
         sentence="scores crowd the threshold more than denials have grown: somebody feels for the edge",
         any_of=CROWDING,
         none_of=("input_rules/*",),
+        weighed=("input_rules/*",),
         outgrows=(*MORE_UNSAFE, *FEWER_UNSAFE),
     ),
     Rule(
@@ -210,7 +212,7 @@ RULES: Final[tuple[Rule, ...]] = (
         any_of=BYPASS,
         also_any_of=(*MARKS, *VARIANTS, *MORE_UNSAFE),
         also_stages=ENTRY_STAGES,
-        also_moved=0.03,
+        weighed=(*MARKS, *VARIANTS, *MORE_UNSAFE),
     ),
     Rule(
         name="first_layer_weaker",

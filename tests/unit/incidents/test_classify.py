@@ -75,9 +75,12 @@ TABLE = [
     ("verdict_mix/adverse_rise:@retrieval", "attack_wave", "more_unsafe"),
     ("layer_bypass/bypass_rise:@output ~input_script", "attack_wave", "attack_passes_a_layer"),
     ("layer_bypass/bypass_rise:@output ~input_turn", "output_shift", "worse_answers"),
+    # ... of another kind must be at least as many as what they are to explain
+    ("layer_bypass/bypass_rise:@output:x9 ~input_script:x3", "output_shift", "worse_answers"),
+    ("boundary_proximity/near_threshold:x30 ~campaign ~input_rules:x3", "probing", "variants_at_the_edge"),
     # ... known attacks crowd the threshold as well, and viral ones repeat themselves
     (
-        "verdict_mix/adverse_rise:x9 boundary_proximity/near_threshold:x30 ~campaign ~input_rules",
+        "verdict_mix/adverse_rise:x9 boundary_proximity/near_threshold:x30 ~campaign ~input_rules:x40",
         "attack_wave",
         ANOTHER_KIND,
     ),
