@@ -17,7 +17,7 @@ from monitor.pipeline.epoch import MaterialTest, NotTested, Window, agrees_with_
 from monitor.pipeline.loaded import kept_counts, of_slices
 from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore, LoadedCounts, Slice
 from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import COLUMNS, LAYOUT, SIGNALS
+from monitor.pipeline.signals import ALL, COLUMNS, LAYOUT, SIGNALS
 from monitor.pipeline.units import family_of, is_scoreless, slices_counted_with, unit_of
 
 DAY_MS = 86_400_000
@@ -121,6 +121,8 @@ def propose(
         part = of_slices(counts, own)
         window = window_of(part, own, rule)
         if window.events < rule.baseline_events:
+            if unit.category == ALL and len(units) > 1:
+                continue  # what a guardrail denies is rarer than what it judges: its mix of categories can wait
             raise Refused(
                 f"{unit.guardrail} {unit.category}: the window holds {window.events} events, a baseline needs "
                 f"{rule.baseline_events} (baseline.events); choose a longer one"
