@@ -26,6 +26,8 @@ from tests.servers.kafka import KafkaNode
 pytestmark = pytest.mark.kafka
 
 MEBI = 1 << 20
+MANY_POLLS = 1_000
+"""A bound for what ends by itself: a rebalance takes seconds, on a busy machine many."""
 BATCH_HEADER = 61
 both_paths = pytest.mark.parametrize("raw", [True, False], ids=["raw", "records"])
 
@@ -254,7 +256,7 @@ def test_a_second_member_takes_over_partitions_where_the_first_gave_them_back(ka
         one.start(first)
         first.read.to_the_end(one, names)
         two.start(second)
-        for _ in range(100):
+        for _ in range(MANY_POLLS):
             first.read.take(one.poll(timeout_s=0.05))
             second.read.take(two.poll(timeout_s=0.05))
             if len(second.assigned_names) == 2:
@@ -262,7 +264,7 @@ def test_a_second_member_takes_over_partitions_where_the_first_gave_them_back(ka
         assert sorted(first.revoked_names) == sorted(second.assigned_names)
         for n in range(4):
             produce(kafka.bootstrap_servers, topic, n, numbered(20, begin=20))
-        for _ in range(100):
+        for _ in range(MANY_POLLS):
             first.read.take(one.poll(timeout_s=0.05))
             second.read.take(two.poll(timeout_s=0.05))
             if sum(len(offsets(claims.read, name)) for claims in (first, second) for name in names) >= 160:

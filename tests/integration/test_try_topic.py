@@ -21,8 +21,7 @@ pytestmark = pytest.mark.kafka
 
 HOUR_MS = 3_600_000
 START_MS = 1_790_000_000_000
-FOR_EVER = {"retention.ms": "-1"}
-"""The story's records are old, and a broker removes what is older than a week."""
+"""Long ago: a topic of the tests keeps its records for ever."""
 STORY = Story(
     records=12_000,
     start_ms=START_MS,
@@ -47,7 +46,7 @@ def read(source: KafkaRange) -> dict[str, list[int]]:
 
 
 def test_a_topic_is_tried_up_to_its_present_end_without_a_group(kafka: KafkaNode) -> None:
-    topic = kafka.fresh_topic(partitions=2, configs=FOR_EVER)
+    topic = kafka.fresh_topic(partitions=2)
     produce(kafka.bootstrap_servers, topic, records(STORY))
     found = driftline_json("try", topic, "--servers", kafka.bootstrap_servers)
     assert (found["events"], found["log"]) == (12_000, f"topic {topic}")
@@ -61,7 +60,7 @@ def test_a_topic_is_tried_up_to_its_present_end_without_a_group(kafka: KafkaNode
 
 @pytest.mark.parametrize("raw", [True, False], ids=["raw", "records"])
 def test_the_newest_records_are_read_twice_alike_while_the_topic_grows(kafka: KafkaNode, raw: bool) -> None:
-    topic = kafka.fresh_topic(partitions=2, configs=FOR_EVER)
+    topic = kafka.fresh_topic(partitions=2)
     produce(kafka.bootstrap_servers, topic, records(STORY), batch=700)
     options = kafka_options(kafka.bootstrap_servers, topic, raw=raw)
     first = KafkaRange(options, max_records=3_000)
@@ -74,7 +73,7 @@ def test_the_newest_records_are_read_twice_alike_while_the_topic_grows(kafka: Ka
 
 
 def test_only_what_came_since_is_read(kafka: KafkaNode) -> None:
-    topic = kafka.fresh_topic(partitions=2, configs=FOR_EVER)
+    topic = kafka.fresh_topic(partitions=2)
     produce(kafka.bootstrap_servers, topic, records(STORY))
     since = START_MS + 2 * HOUR_MS
     late = sum(record.time_ms >= since for record in records(STORY))
@@ -84,7 +83,7 @@ def test_only_what_came_since_is_read(kafka: KafkaNode) -> None:
 
 
 def test_records_that_retention_has_removed_are_told_as_a_gap(kafka: KafkaNode) -> None:
-    topic = kafka.fresh_topic(partitions=2, configs=FOR_EVER)
+    topic = kafka.fresh_topic(partitions=2)
     produce(kafka.bootstrap_servers, topic, records(STORY))
     options = kafka_options(kafka.bootstrap_servers, topic, raw=True)
     first = KafkaRange(options, max_records=10**6)

@@ -140,10 +140,14 @@ class KafkaNode:
         self.start()
 
     def create_topic(self, name: str, *, partitions: int = 1, configs: Mapping[str, str] | None = None) -> str:
-        """Create a topic, wait until every partition has a leader, and give back its name."""
+        """Create a topic, wait until every partition has a leader, and give back its name.
+
+        It keeps its records for ever: tests write times of long ago, which a broker would delete within minutes.
+        """
+        kept = {"retention.ms": "-1"} | dict(configs or {})
         with self.admin() as admin:
             admin.create_topics(
-                {name: {"num_partitions": partitions, "replication_factor": 1, "configs": dict(configs or {})}},
+                {name: {"num_partitions": partitions, "replication_factor": 1, "configs": kept}},
                 wait_for_metadata=True,
             )
         return name
