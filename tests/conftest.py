@@ -22,6 +22,7 @@ IN_CI = os.environ.get("CI") == "true"
 NEEDS = {"kafka": {"kafka", "kafka_node"}, "postgres": {"postgres", "postgres_node"}}  # marker: fixtures
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test by the servers that it asks for, directly or not, so that `-m "not kafka"` can be trusted.
 
