@@ -19,7 +19,7 @@ from monitor.pipeline.panel import NONE, Panel, river_of
 from monitor.pipeline.past import History, Past
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.rule import UNITS_SHARE, JudgeRule
-from monitor.pipeline.signals import SIGNALS, request_join
+from monitor.pipeline.signals import EVENTS_COLUMN, SIGNALS, request_join
 from monitor.pipeline.state import Epoch, GuardrailState, JoinState, JudgeState, NoticeWatch, UnitState, Watch
 from monitor.pipeline.units import family_of, is_scoreless, unit_of
 
@@ -111,10 +111,10 @@ class Fleet:
         """The unit's counts of ticks in [from_tick, to_tick)."""
         return self._past.counts(self.slices_of(number), from_tick, to_tick)
 
-    def events_by_slice(self, from_tick: int, to_tick: int) -> NDArray[np.int64]:
-        """Events of ticks in [from_tick, to_tick) by slice id."""
+    def events_by_slice(self, from_tick: int, to_tick: int, *, column: int = EVENTS_COLUMN) -> NDArray[np.int64]:
+        """Events of ticks in [from_tick, to_tick), or those of a column, by slice id."""
         size = len(self._guardrail_of)
-        return self._past.events(np.arange(size), size, from_tick, to_tick)
+        return self._past.events(np.arange(size), size, from_tick, to_tick, column=column)
 
     def window(self, number: int, counts: LoadedCounts) -> Window:
         """The unit's counts as the window of a baseline."""

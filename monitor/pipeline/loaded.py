@@ -35,7 +35,12 @@ def of_slices(counts: LoadedCounts, slice_ids: Collection[int]) -> LoadedCounts:
 
 def events_only(counts: LoadedCounts) -> LoadedCounts:
     """The cells that count events, with the slice's id in place of the cell."""
-    use = counts.cell % COLUMNS == EVENTS_COLUMN
+    return column_only(counts, EVENTS_COLUMN)
+
+
+def column_only(counts: LoadedCounts, column: int) -> LoadedCounts:
+    """The cells of one column, with the slice's id in place of the cell."""
+    use = counts.cell % COLUMNS == column
     return LoadedCounts(counts.tick[use], counts.cell[use] // COLUMNS, counts.count[use])
 
 

@@ -12,8 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.pipeline.loaded import between, events_only, joined, of_slices
+from monitor.pipeline.loaded import between, column_only, joined, of_slices
 from monitor.pipeline.ports import LoadedCounts
+from monitor.pipeline.signals import EVENTS_COLUMN
 
 History = Callable[[int, int], LoadedCounts]
 """Counts of the ticks in [from, to), all of them judged or being judged."""
@@ -36,11 +37,13 @@ class Past:
         parts = [of_slices(piece, slice_ids) for piece in self._pieces(from_tick, to_tick)]
         return joined(parts) if parts else self._history(from_tick, from_tick)
 
-    def events(self, places: NDArray[np.int64], size: int, from_tick: int, to_tick: int) -> NDArray[np.int64]:
-        """Events in [from_tick, to_tick), summed by ``places[slice id]``; int64 (size,)."""
+    def events(
+        self, places: NDArray[np.int64], size: int, from_tick: int, to_tick: int, *, column: int = EVENTS_COLUMN
+    ) -> NDArray[np.int64]:
+        """Events in [from_tick, to_tick), or those of a column, summed by ``places[slice id]``; int64 (size,)."""
         sums = np.zeros(size, np.int64)
         for piece in self._pieces(from_tick, to_tick):
-            total = events_only(piece)
+            total = column_only(piece, column)
             np.add.at(sums, places[total.cell], total.count)
         return sums
 

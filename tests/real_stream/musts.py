@@ -14,7 +14,6 @@ from tests.real_stream.schedule import DAY_MS
 from tests.real_stream.sightings import Sighting, is_eventful
 from tests.real_stream.stream import Span
 
-MIX = "traffic_mix/mix_change"
 SHAPE = ("input_*/*", "traffic_mix/*")
 """By which attacks are seen that do not move scores: length, script, disorder, rule hits, and who asks."""
 
@@ -116,7 +115,7 @@ def _quiet(told: Told) -> list[Verdict]:
     false = told.of(-1)
     updates = [i for i, span in enumerate(told.stream.spans) if is_eventful(span) and MUSTS[span.name].silent]
     quiet = [*false, *(s for i in updates for s in told.of(i))]
-    notices = [s for s in quiet if not s.page and s.finding.promise is not Promise.rule and s.name != MIX]
+    notices = [s for s in quiet if not s.page and s.finding.promise is not Promise.rule]
     pages = [s for s in false if s.page]
     days = (told.stream.request_ms[-1] - told.stream.request_ms[0]) / DAY_MS
     most = most_likely(float(BUDGET["notices"]) * days)

@@ -33,7 +33,7 @@ def mix_changed(
 ) -> Finding:
     """The any-change test has alarmed; ``recent`` ends with the alarm's tick."""
     before = np.asarray(mix.before)
-    after = np.sum([one.named for one in recent[start[1] :]], axis=0)
+    after = np.sum([one.mixed for one in recent[start[1] :]], axis=0)
     share = after / max(1, after.sum())
     moved = np.round(share - before, 9)  # sums of floats must not decide who comes first
     ranked = sorted(range(len(moved)), key=lambda i: (-abs(moved[i]), mix.named[i]))

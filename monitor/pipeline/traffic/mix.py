@@ -15,6 +15,7 @@ from detectors.level import propose
 from detectors.recoupling import declared, seed_of
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.rule import TRAFFIC_SHARE, JudgeRule
+from monitor.pipeline.signals import EVENTS_COLUMN, OFFSETS
 from monitor.pipeline.traffic.requests import Requests
 from monitor.pipeline.traffic.state import MixState, Surge
 from monitor.pipeline.units import REST
@@ -27,6 +28,10 @@ NEW_LIMIT: Final = 0.03
 """Share of requests that never-seen slices may have, where the baseline itself does not show more: small enough that
 10 % is found within some 300 requests of a monthly budget, large enough for a language that nobody expected."""
 SURGE_VALUES: Final = (0.0, 1.0)
+FIRST_TURNS: Final = OFFSETS["input_turn"]
+"""The column of prompts that begin a conversation."""
+LONGEST: Final = 64
+"""Requests of a conversation on average, at most, for a log to be taken to number its turns."""
 
 
 def learn(
@@ -42,10 +47,12 @@ def learn(
             total[name] = total.get(name, 0) + n
     largest = sorted(total, key=lambda name: (-total[name], name))
     named = [*largest[:NAMED], REST]
-    split, *rest = (_by_name(part, named) for part in parts)
+    begun = [by_asker(fleet, requests, references, span, column=FIRST_TURNS) for span in pairwise(edges)]
+    by_conversation = LONGEST * sum(sum(part.values()) for part in begun) >= sum(total.values())
+    split, *rest = mixed = [_by_name(part, named) for part in (begun if by_conversation else parts)]
     law = declared(split)
     n_ref = max(1.0, sum(total.values()) / max(1, end - start))
-    engine, baseline = fleet.panel.evidence, _by_name(total, named)
+    engine, baseline = fleet.panel.evidence, np.sum(mixed, axis=0)
     limit, expected = new_limit(first={**parts[0], **parts[1]}, second=parts[2])
     pages, notices = spends(fleet.rule)
     fleet.state.traffic.mix = MixState(
@@ -54,12 +61,13 @@ def learn(
         references=dict(references),
         known={name: total[name] for name in largest[:KNOWN]},
         named=named,
+        by_conversation=by_conversation,
         baseline=baseline.tolist(),
         before=(baseline / max(1, baseline.sum())).tolist(),
         told=[(baseline / max(1, baseline.sum())).tolist()],
         told_by=[int(baseline.sum())],
         row=fleet.panel.recoupler.add(law, seed=seed_of("traffic_mix", tick), bag=sum(rest)),
-        test=engine.add([sparse(law)], spend=notices, n_ref=n_ref),
+        test=engine.add([sparse(law)], spend=notices, n_ref=max(1.0, float(baseline.sum()) / max(1, end - start))),
         armed_tick=tick,
         n_ref=n_ref,
         surge=Surge(
@@ -109,10 +117,15 @@ def new_limit(*, first: Mapping[str, int], second: Mapping[str, int]) -> tuple[f
 
 
 def by_asker(
-    fleet: Fleet, requests: Requests, references: Mapping[str, str], span: tuple[int, int]
+    fleet: Fleet,
+    requests: Requests,
+    references: Mapping[str, str],
+    span: tuple[int, int],
+    *,
+    column: int = EVENTS_COLUMN,
 ) -> dict[str, int]:
-    """Requests of these ticks by who asks."""
-    events = fleet.events_by_slice(*span)
+    """Requests of these ticks, or those of a column, by who asks."""
+    events = fleet.events_by_slice(*span, column=column)
     ids = np.flatnonzero(events)
     out: dict[str, int] = {}
     for number, pair, asker in zip(

@@ -13,6 +13,8 @@ class Recent(msgspec.Struct, kw_only=True):
     tick: int
     named: list[int]
     """By named slice; the last one is everything else, never-seen slices included."""
+    mixed: list[int]
+    """The same of what the mix is counted by."""
     new: dict[str, int]
     """By never-seen slice."""
 
@@ -47,14 +49,17 @@ class MixState(msgspec.Struct, kw_only=True):
     """Slices of the baseline (and of later approvals) -> requests."""
     named: list[str]
     """The largest of them; the last name pools the rest."""
+    by_conversation: bool
+    """Whether the mix is one of conversations, where the log numbers their turns, or of requests: the requests of one
+    conversation are alike, and a test that takes them for independent sees a change in every long talk."""
     baseline: list[int]
-    """Requests by named slice."""
+    """What the mix is counted by, by named slice."""
     before: list[float]
     """Shares by named slice at the last alarm: at first the baseline's."""
     told: list[list[float]]
     """Mixes that are known: the baseline's, then those told of, the one seen last at the end."""
     told_by: list[int]
-    """Requests that each of them was measured by."""
+    """Requests (conversations) that each of them was measured by."""
     row: int
     """Of the recoupler."""
     test: int

@@ -25,10 +25,10 @@ from detectors.recoupling import declared
 from monitor.incidents.model import Finding
 from monitor.pipeline.describe import end_level
 from monitor.pipeline.fleet import Fleet
-from monitor.pipeline.loaded import events_only
+from monitor.pipeline.loaded import column_only, events_only
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.traffic import found
-from monitor.pipeline.traffic.mix import SURGE_VALUES, forget, learn, spends, surge_bank
+from monitor.pipeline.traffic.mix import FIRST_TURNS, SURGE_VALUES, forget, learn, spends, surge_bank
 from monitor.pipeline.traffic.requests import MOST_APPS, Requests, elected
 from monitor.pipeline.traffic.state import MixState, Recent, TrafficState
 
@@ -98,11 +98,11 @@ class Traffic:
 
     def follow(self, counts: LoadedCounts) -> list[Finding]:
         """Findings of the ticks just judged."""
-        events = events_only(counts)
+        events, begun = events_only(counts), column_only(counts, FIRST_TURNS)
         out: list[Finding] = []
         while len(events.tick):
             mix = self._state.mix
-            events = self._learn(events) if mix is None else self._watch(mix, events, out)
+            events = self._learn(events) if mix is None else self._watch(mix, events, begun, out)
         return out
 
     def _learn(self, events: LoadedCounts) -> LoadedCounts:
@@ -125,14 +125,14 @@ class Traffic:
                 return _after(events, tick)
         return _after(events, int(events.tick[-1]))
 
-    def _watch(self, mix: MixState, events: LoadedCounts, out: list[Finding]) -> LoadedCounts:
+    def _watch(self, mix: MixState, events: LoadedCounts, begun: LoadedCounts, out: list[Finding]) -> LoadedCounts:
         """Judge the ticks, or those before the traffic is forgotten; returns what is left of them."""
         self._refer(mix, events)
         requests = self._requests.counted(events, mix.references)
         last = self._forgotten(mix, events, requests)
         if last is not None:
             requests = LoadedCounts(*(column[requests.tick <= last] for column in _columns(requests)))
-        ticks = self._ticks(mix, requests)
+        ticks = self._ticks(mix, requests, self._requests.counted(begun, mix.references))
         while ticks:
             done = self._advance(mix, ticks, out)
             ticks = ticks[done:]
@@ -170,25 +170,31 @@ class Traffic:
                 return int(tick)
         return None
 
-    def _ticks(self, mix: MixState, requests: LoadedCounts) -> list[Recent]:
+    def _ticks(self, mix: MixState, requests: LoadedCounts, begun: LoadedCounts) -> list[Recent]:
         place = {name: i for i, name in enumerate(mix.named)}
         names = self._requests.askers
         out: list[Recent] = []
         askers = self._requests.askers_of(requests.cell).tolist()
         for tick, code, n in zip(requests.tick.tolist(), askers, requests.count.tolist(), strict=True):
             if not out or out[-1].tick != tick:
-                out.append(Recent(tick=tick, named=[0] * len(mix.named), new={}))
+                out.append(Recent(tick=tick, named=[0] * len(mix.named), mixed=[0] * len(mix.named), new={}))
             name = names[code]
             out[-1].named[place.get(name, len(mix.named) - 1)] += n
             if name not in mix.known:
                 out[-1].new[name] = out[-1].new.get(name, 0) + n
+        at = {one.tick: one for one in out}
+        mixed = begun if mix.by_conversation else requests
+        askers = self._requests.askers_of(mixed.cell).tolist()
+        for tick, code, n in zip(mixed.tick.tolist(), askers, mixed.count.tolist(), strict=True):
+            if tick in at:
+                at[tick].mixed[place.get(names[code], len(mix.named) - 1)] += n
         return out
 
     def _advance(self, mix: MixState, ticks: list[Recent], out: list[Finding]) -> int:
         """Feed both tests until one alarms; returns how many ticks were consumed."""
         panel, surge = self._fleet.panel, mix.surge
         numbers = np.array([one.tick for one in ticks], np.int64)
-        at, bins, count = _cells(np.array([one.named for one in ticks], np.int64))
+        at, bins, count = _cells(np.array([one.mixed for one in ticks], np.int64))
         given = None
         parts = []
         if surge.finding is None:
@@ -250,7 +256,7 @@ class Traffic:
 
     def _mix_change(self, mix: MixState, tick: int) -> list[Finding]:
         recent = [one for one in mix.recent if one.tick >= mix.armed_tick]
-        table = np.array([one.named for one in recent], np.int64)
+        table = np.array([one.mixed for one in recent], np.int64)
         # Since it last was otherwise: a mix that returns to the baseline's has left the one before.
         law = declared(np.asarray(mix.before) * min(1_000, int(table.sum())))
         start = found.since(recent, sparse(law), table)
