@@ -22,13 +22,8 @@ IN_CI = os.environ.get("CI") == "true"
 NEEDS = {"kafka": {"kafka", "kafka_node"}, "postgres": {"postgres", "postgres_node"}}  # marker: fixtures
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test by the servers that it asks for, directly or not, so that `-m "not kafka"` can be trusted.
-
-    With workers side by side (`-n 2`), one of them has all tests with servers or processes, which wait more than they
-    compute, and the tests of any other module stay together.
-    """
+    """Mark every test by the servers that it asks for, directly or not, so that `-m "not kafka"` can be trusted."""
     for item in items:
         asked = set(getattr(item, "fixturenames", ()))
         parameters = getattr(getattr(item, "callspec", None), "params", {})
@@ -37,8 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, fixtures in NEEDS.items():
             if asked & fixtures:
                 item.add_marker(marker)
-        together = "acceptance" in item.path.parts or any(item.get_closest_marker(marker) for marker in NEEDS)
-        item.add_marker(pytest.mark.xdist_group("servers" if together else item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True)
