@@ -21,6 +21,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors.popcount import popcount
+
 MISSING = -1
 MOST = 64
 LOOKS = 2048
@@ -93,15 +95,6 @@ class RecentPrints:
 
 
 @njit(cache=True, nogil=True)
-def _bits(x: np.uint64) -> np.uint64:
-    """Number of ones (Warren, Hacker's Delight 5-2); the compiler knows the pattern and uses one instruction."""
-    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
-
-
-@njit(cache=True, nogil=True)
 def _band(value: np.uint64, band: int) -> np.int64:
     return np.int64((value >> np.uint64(16 * band)) & np.uint64(0xFFFF))
 
@@ -116,7 +109,7 @@ def _found_before(differing: np.uint64, band: int) -> bool:
     """Whether an earlier band has led to this pair already."""
     found = False
     for earlier in range(band):
-        found |= _bits(np.uint64(_band(differing, earlier))) <= np.uint64(1)
+        found |= popcount(np.uint64(_band(differing, earlier))) <= np.uint64(1)
     return found
 
 
@@ -149,7 +142,7 @@ def _neighbours(
                 newest = number[place]
                 looks += 1
                 differing = prints[place] ^ value
-                if _bits(differing) <= np.uint64(distance) and not _found_before(differing, band):
+                if popcount(differing) <= np.uint64(distance) and not _found_before(differing, band):
                     places[found] = place
                     found += 1
                 if found == len(places) or looks == LOOKS:

@@ -314,14 +314,9 @@ def _key(seed: np.uint64, tick: int) -> np.uint64:
 
 @njit(cache=True, nogil=True)
 def _uniform(key: np.uint64, bin_: int) -> float:
+    """A uniform in (0, 1) that is a function of (seed, tick) in the key and bin, on every machine and replay."""
     z = _mix(key ^ (np.uint64(bin_) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(2)))
     return (float(z >> np.uint64(11)) + 0.5) * 2.0**-53
-
-
-@njit(cache=True, nogil=True)
-def uniform(seed: np.uint64, tick: int, bin_: int) -> float:
-    """A uniform in (0, 1) that is a function of (seed, tick, bin): the same on every machine and replay."""
-    return float(_uniform(_key(seed, tick), bin_))
 
 
 @njit(cache=True, nogil=True)

@@ -26,6 +26,8 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from river import sketch
 
+from detectors.popcount import popcount
+
 NEW, NEAR, MISSING = 0, 1, -1
 SHARES = np.array([0.001, 0.01, 0.1])  # of traffic, that the bets are tuned to
 BLOCK = 256  # fingerprints compared between two looks at the result
@@ -158,15 +160,6 @@ class Offenders:
 
 
 @njit(cache=True, nogil=True)
-def _bits(x: np.uint64) -> np.uint64:
-    """Number of ones (Warren, Hacker's Delight 5-2); the compiler knows the pattern and uses one instruction."""
-    x = x - ((x >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    x = (x & np.uint64(0x3333333333333333)) + ((x >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    x = (x + (x >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return (x * np.uint64(0x0101010101010101)) >> np.uint64(56)
-
-
-@njit(cache=True, nogil=True)
 def _near(prints: NDArray[np.uint64], stop: int, value: np.uint64, distance: np.uint64) -> int:
     """Place of a near fingerprint among prints[:stop], looked for from the end; -1 if none is near."""
     while stop > 0:
@@ -174,10 +167,10 @@ def _near(prints: NDArray[np.uint64], stop: int, value: np.uint64, distance: np.
         block = prints[start:stop]
         least = np.uint64(64)
         for j in range(len(block)):  # from 0 and without exits: the compiler makes wide instructions of it
-            least = min(least, _bits(block[j] ^ value))
+            least = min(least, popcount(block[j] ^ value))
         if least <= distance:
             for j in range(stop - 1, start - 1, -1):
-                if _bits(prints[j] ^ value) <= distance:
+                if popcount(prints[j] ^ value) <= distance:
                     return j
         stop = start
     return -1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from monitor.cli.options import (
     database_option,
     errors_to_exit_codes,
     json_option,
+    moment_ms,
     open_store,
     print_json,
     settings_from,
@@ -136,20 +136,10 @@ def _rule(config: Path | None) -> JudgeRule:
 
 
 def _ticks(start: str, end: str, *, rule: JudgeRule, option: str) -> tuple[int, int]:
-    first, last = _ms(start, option) // rule.tick_ms, -(-_ms(end, option) // rule.tick_ms)
+    first, last = moment_ms(start, option) // rule.tick_ms, -(-moment_ms(end, option) // rule.tick_ms)
     if last <= first:
         raise SettingsError(f"{option}: {end} is not after {start}")
     return first, last
-
-
-def _ms(text: str, option: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{option}: {text[:40]!r} is not a time such as 2026-11-01T00:00Z") from None
-    if at.tzinfo is None:
-        raise SettingsError(f"{option}: {text[:40]!r} says no time zone; add Z or an offset")
-    return round(at.timestamp() * 1000)
 
 
 def _pair(stretch: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
@@ -116,6 +117,21 @@ def open_store(*, config: Path | None, database: str | None) -> AbstractContextM
     from monitor.storage.stores import open_stores
 
     return open_stores(database_from(config=config, database=database))
+
+
+def moment_ms(text: str, option: str) -> int:
+    """The time that an option gives, in epoch milliseconds.
+
+    Raises:
+        SettingsError: it is no time, or does not say its time zone.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{option}: {text[:40]!r} is not a time such as 2026-11-01T00:00Z") from None
+    if at.tzinfo is None:
+        raise SettingsError(f"{option}: {text[:40]!r} says no time zone; add Z or an offset")
+    return round(at.timestamp() * 1000)
 
 
 def print_json(value: Any) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from monitor.cli.options import moment_ms
 from monitor.errors import SettingsError
 from monitor.ingestion.files import STANDARD_INPUT, FileSource, standard_input
 from monitor.ingestion.tape import Tape
@@ -63,7 +63,7 @@ def readable(
     if "servers" not in kafka:
         raise SettingsError(f"{log}: to read a topic, say where it is: --servers host:9092")
     tree["source"] = source | {"kafka": kafka | {"topics": [log]}}
-    yield _topic(log, tree, max_events=max_events, since_ms=_moment(since))
+    yield _topic(log, tree, max_events=max_events, since_ms=None if since is None else moment_ms(since, "--since"))
 
 
 def _file(log: str, tree: dict[str, Any]) -> Readable:
@@ -104,15 +104,3 @@ def _topic(log: str, tree: dict[str, Any], *, max_events: int, since_ms: int | N
         return source
 
     return Readable(f"topic {log}", tree, again, lambda: opened[-1].progress if opened else (0, None))
-
-
-def _moment(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"--since: {text[:80]!r} is no RFC 3339 time such as 2026-11-23T03:00:00Z") from None
-    if at.tzinfo is None:
-        raise SettingsError(f"--since: {text[:80]!r} does not say its offset from UTC; end it with Z or +01:00")
-    return int(at.timestamp() * 1000)

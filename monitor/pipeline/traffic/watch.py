@@ -182,10 +182,13 @@ class Traffic:
             out[-1].named[place.get(name, len(mix.named) - 1)] += n
             if name not in mix.known:
                 out[-1].new[name] = out[-1].new.get(name, 0) + n
+        if not mix.by_conversation:
+            for one in out:
+                one.mixed = one.named
+            return out
         at = {one.tick: one for one in out}
-        mixed = begun if mix.by_conversation else requests
-        askers = self._requests.askers_of(mixed.cell).tolist()
-        for tick, code, n in zip(mixed.tick.tolist(), askers, mixed.count.tolist(), strict=True):
+        askers = self._requests.askers_of(begun.cell).tolist()
+        for tick, code, n in zip(begun.tick.tolist(), askers, begun.count.tolist(), strict=True):
             if tick in at:
                 at[tick].mixed[place.get(names[code], len(mix.named) - 1)] += n
         return out

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.recoupling import Recoupler, declared, seed_of, uniform
+from detectors.recoupling import Recoupler, _key, _uniform, declared, seed_of
 from tests.unit.detectors.test_evidence import part
 
 LAW = np.array([0.6, 0.25, 0.1, 0.05])
@@ -151,9 +151,12 @@ def test_seeds_differ_by_every_part_of_the_name():
 
 def test_uniforms_of_neighbouring_seeds_ticks_and_bins_are_unrelated():
     # 3 x 20,000 pairs: correlations of independent uniforms stay within 4 / sqrt(20000) = .028
-    base = [uniform(np.uint64(s), t, b) for s in range(20) for t in range(100) for b in range(10)]
+    def uniform(seed, tick, bin_):
+        return _uniform(np.uint64(_key(np.uint64(seed), tick)), bin_)
+
+    base = [uniform(s, t, b) for s in range(20) for t in range(100) for b in range(10)]
     for ds, dt, db in ((1, 0, 0), (0, 1, 0), (0, 0, 1)):
-        near = [uniform(np.uint64(s + ds), t + dt, b + db) for s in range(20) for t in range(100) for b in range(10)]
+        near = [uniform(s + ds, t + dt, b + db) for s in range(20) for t in range(100) for b in range(10)]
         assert abs(np.corrcoef(base, near)[0, 1]) < 0.028
     assert 0 < min(base) < max(base) < 1
 
