@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import betaln
 
 from detectors.bins import CodedBins, HistogramBins, KernelBins
 
 LABELS = np.array([0.55, 0.15, 0.10, 0.07, 0.05, 0.04, 0.03, 0.01])
 THRESHOLD = 0.5
+NORM = betaln(0.5, 3) - betaln(50, 50)  # of Beta(50, 50) over Beta(.5, 3)
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Scores:
 
     def log_ratio(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         x = np.clip(x, 1e-12, 1 - 1e-12)
-        ratio = np.exp(stats.beta.logpdf(x, 50, 50) - stats.beta.logpdf(x, 0.5, 3))
+        ratio = np.exp(NORM + 49.5 * np.log(x) + 47 * np.log1p(-x))  # of the densities: 3 times faster than scipy's
         return np.log1p(self.share * (ratio - 1))
 
     def codes(self, x: NDArray[np.float64]) -> NDArray[np.int16]:

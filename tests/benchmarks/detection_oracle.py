@@ -1,15 +1,23 @@
 """The yardstick: Page's CUSUM of the true log likelihood ratio, told both laws, tuned to the same spacing.
 
-It is exactly minimax for the delay at a given spacing (Moustakides 1986), event by event.
+It is exactly minimax for the delay at a given spacing (Moustakides 1986), event by event. Its mean delay is the unit
+of all others.
 """
 
 from __future__ import annotations
+
+import time
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-POOL = 4_000_000  # log ratios under the null, resampled with replacement by the tuning
+from tests.benchmarks.detection_streams import SPACING, Outcome, draw
+
+POOL = 2_000_000  # log ratios under the null, resampled with replacement by the tuning
+BEFORE, AFTER = 2_000, 25_000  # events of its streams: it forgets its past, and finds all within ten times its mean
+PORTION = 200  # streams at a time
 
 
 @njit(cache=True, nogil=True)
@@ -28,7 +36,7 @@ def _spacing(pool: NDArray[np.float64], height: float, alarms: int, limit: int, 
 
 
 @njit(cache=True, nogil=True)
-def _delays(log_ratio: NDArray[np.float64], change: NDArray[np.int64], height: float) -> NDArray[np.int64]:
+def _delays(log_ratio: NDArray[np.float64], change: int, height: float) -> NDArray[np.int64]:
     """(runs,) events from the change to the first alarm after it; alarms before reset; -1 where none."""
     out = np.full(len(log_ratio), -1, dtype=np.int64)
     for i in range(len(log_ratio)):
@@ -36,23 +44,46 @@ def _delays(log_ratio: NDArray[np.float64], change: NDArray[np.int64], height: f
         for j in range(log_ratio.shape[1]):
             s = max(0.0, s + log_ratio[i, j])
             if s >= height:
-                if j >= change[i]:
-                    out[i] = j - change[i] + 1
+                if j >= change:
+                    out[i] = j - change + 1
                     break
                 s = 0.0
     return out
 
 
-def tune(pool: NDArray[np.float64], *, spacing: float, alarms: int, seed: int = 1) -> tuple[float, float]:
-    """(height, its simulated spacing) by bisection on the same random events."""
+def tune(family: Any, *, alarms: int, spacing: float = SPACING) -> float:
+    """The height with this spacing, by bisection on simulated alarms."""
+    pool = family.log_ratio(family.draw(np.random.default_rng(7), POOL, drifted=False))
     low, high = 0.0, 20.0
-    for _ in range(18):
+    for step in range(16):
         middle = (low + high) / 2
-        longer = _spacing(pool, middle, alarms, int(4 * spacing * alarms), seed) > spacing
+        enough = alarms if step > 5 else min(alarms, 100)  # the first steps are far apart
+        longer = _spacing(pool, middle, enough, int(4 * spacing * enough), 1) > spacing
         low, high = (low, middle) if longer else (middle, high)
-    return high, _spacing(pool, high, alarms, int(4 * spacing * alarms), seed + 1)
+    return high
 
 
-def delays(log_ratio: NDArray[np.float64], change: NDArray[np.int64], height: float) -> NDArray[np.int64]:
-    """Delay of each run in events; -1 where the drift was not found."""
-    return _delays(np.ascontiguousarray(log_ratio), change, height)
+def undrifted(family: Any, number: int, height: float, *, alarms: int = 500, spacing: float = SPACING) -> Outcome:
+    """This many false alarms, on events that it was not tuned on; other events for each `number`."""
+    pool = family.log_ratio(family.draw(np.random.default_rng((8, number)), POOL, drifted=False))
+    start = time.process_time()
+    events = int(alarms * _spacing(pool, height, alarms, int(4 * spacing * alarms), number + 2))
+    return Outcome(np.empty(0, dtype=np.int64), alarms, events, time.process_time() - start, events)
+
+
+def mean_delay(family: Any, *, alarms: int = 150, runs: int = 400) -> float:
+    """In events; tuned on so many alarms, measured on so many runs."""
+    told = oracle(family, range(runs), tune(family, alarms=alarms))
+    return float(told.delay[told.delay > 0].mean())
+
+
+def oracle(family: Any, numbers: range, height: float) -> Outcome:
+    """Its delays on streams of its own."""
+    delays, spent = [], 0.0
+    for first in range(numbers.start, numbers.stop, PORTION):
+        part = range(first, min(first + PORTION, numbers.stop))
+        streams = draw(family, part, before=BEFORE, after=AFTER, history=0, seed=7)
+        start = time.process_time()
+        delays.append(_delays(np.ascontiguousarray(family.log_ratio(streams.events)), BEFORE, height))
+        spent += time.process_time() - start
+    return Outcome(np.concatenate(delays), 0, 0, spent, len(numbers) * (BEFORE + AFTER))

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.detection_families import Binary, Labels, Scores
-from tests.benchmarks.detection_methods import any_change, draw, material_change, oracle
+from tests.benchmarks.detection_oracle import mean_delay
+from tests.benchmarks.detection_ours import any_change, material_change
+from tests.benchmarks.detection_streams import draw
 
 
 def ratio(family, method, *, runs=60, after=12_000):
-    streams = draw(family, np.random.default_rng(1), runs=runs, before=2000, after=after)
-    best = oracle(family, alarms=150, runs=400)
-    found = method(streams)
+    found = method(draw(family, range(runs), before=2000, after=after, seed=1))
     assert found.exposure == runs * 2000
     delay = np.where(found.delay > 0, found.delay, after)
-    return delay.mean() / best.delay[best.delay > 0].mean()
+    return delay.mean() / mean_delay(family)
 
 
 # bounds: the figures of detectors/README.md plus three standard errors of 60 runs (each about 10 %)

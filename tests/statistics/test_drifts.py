@@ -9,7 +9,9 @@ from detectors.calibration import Plan, calibrate
 from detectors.evidence import Evidence
 from detectors.recoupling import Recoupler, declared, seed_of
 from tests.benchmarks.detection_families import Binary
-from tests.benchmarks.detection_methods import SPACING, SPLIT, TICK, oracle
+from tests.benchmarks.detection_oracle import mean_delay
+from tests.benchmarks.detection_ours import SPLIT
+from tests.benchmarks.detection_streams import SPACING, TICK
 
 SHARES = np.array([0.5, 0.28, 0.2, 0.02])
 """Of traffic, by stratum; the last is the slice that drifts."""
@@ -51,8 +53,7 @@ def test_a_slice_of_two_percent_whose_rate_doubles_is_found_within_twice_the_ora
     # The oracle reads the slice alone, told both laws, and may be wrong as often per event that it reads. The slice
     # has the benchmark's baseline of 10,000 events: a doubled 5 % cannot be told from the 160 that it would have
     # of 10,000 in the stream, whatever the test.
-    best = oracle(Binary(0.05, 0.10), alarms=150, runs=400)
-    best = best.delay[best.delay > 0].mean()  # events of the slice
+    best = mean_delay(Binary(0.05, 0.10))  # events of the slice
     delays = []
     for run in range(8):
         rng = np.random.default_rng(1000 + run)
