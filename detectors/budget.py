@@ -12,13 +12,15 @@ split may change at any time and must look only at the past: which tests are arm
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+Name = TypeVar("Name", bound=Hashable)
 RESERVE = 0.1  # of the budget, for streams that appear between two approvals
 
 
@@ -53,10 +55,10 @@ class Budget:
         self,
         tick_s: float,
         *,
-        known: Mapping[str, float],
-        newcomers: Mapping[str, float],
+        known: Mapping[Name, float],
+        newcomers: Mapping[Name, float],
         reserve: float = RESERVE,
-    ) -> dict[str, float]:
+    ) -> dict[Name, float]:
         """Spend of a full tick by name, when streams come and go.
 
         Parameters
@@ -65,14 +67,18 @@ class Budget:
         newcomers : weights of armed tests that appeared since; they share the reserve, however many they are, so
             that nobody can starve the approved ones by inventing names. A test that retires is simply left out:
             what it spent stays spent, its share returns to its group.
-        reserve : part of the budget held for newcomers, in (0, 1). It is not lent out while there are none.
+        reserve : part of the budget for newcomers, in (0, 1). While there are none of one kind, the other has it all.
         """
         if not 0 < reserve < 1:
             raise ValueError(f"reserve must lie in (0, 1), got {reserve}")
         both = known.keys() & newcomers.keys()
         if both:
-            raise ValueError(f"known and newcomers must differ, both hold {sorted(both)[:3]}")
-        out: dict[str, float] = {}
+            raise ValueError(f"known and newcomers must differ, both hold {sorted(map(str, both))[:3]}")
+        if not any(known.values()):
+            reserve = 1.0
+        elif not any(newcomers.values()):
+            reserve = 0.0
+        out: dict[Name, float] = {}
         for group, part in ((known, 1 - reserve), (newcomers, reserve)):
             spend = self.split(tick_s, list(group.values())) * part
             out.update(zip(group, spend.tolist(), strict=True))

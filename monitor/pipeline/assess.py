@@ -36,9 +36,6 @@ from monitor.pipeline.traffic.watch import Traffic
 PIECE: Final = 200_000
 """Cells that are worked on at once: with numpy, little dearer per cell than more at once, and 10 MB."""
 
-BAG_TICKS: Final = 360
-"""Bags are looked at once in so many ticks: an hour of 10 s ticks."""
-
 
 @dataclass(slots=True)
 class Assessment:
@@ -132,18 +129,19 @@ class Assessor:
         position = self.judged_before
         while position < to_tick:
             outcome.findings += self._take_effect(position)
-            self.fleet.split_budgets()
             rest = _piece(counts, position, to_tick)
             if len(rest.tick):
-                self._relieve_bags(int(rest.tick[0]))
-                hour_ends = (int(rest.tick[0]) // BAG_TICKS + 1) * BAG_TICKS
-                rest = between(rest, position, hour_ends)
+                self._review(int(rest.tick[0]))
+                rest = between(rest, position, self.fleet.shares.next_review(int(rest.tick[0])))
+            self.fleet.split_budgets()
             piece_end = int(rest.tick[-1]) + 1 if len(rest.tick) and rest.tick[-1] < counts.tick[-1] else to_tick
             stop = min(piece_end, self._next_approval(), self._learning.ends(rest), self._missing.ends(rest))
+            stop = min(stop, self.fleet.comes_back(rest))
             alarm_tick, tests = self.fleet.panel.advance(between(rest, position, stop))
             done = stop if alarm_tick is None else alarm_tick + 1
             consumed = between(rest, position, done)
             self._learning.learn(consumed)
+            self.fleet.hear(consumed)
             outcome.findings += self._follow_rules(consumed, done)
             outcome.findings += self._follow_contradictions(consumed, outcome)
             outcome.findings += self._traffic.follow(consumed)
@@ -156,11 +154,11 @@ class Assessor:
             position = self.fleet.state.judged_before = done
         return outcome
 
-    def _relieve_bags(self, tick: int) -> None:
+    def _review(self, tick: int) -> None:
         """At the first tick with events of each stretch, whoever steps when."""
-        state = self.fleet.state
-        if tick // BAG_TICKS > state.bags_checked:
-            state.bags_checked = tick // BAG_TICKS
+        if self.fleet.shares.is_due(tick):
+            self.fleet.shares.review(tick)
+            self.fleet.respend()
             self.fleet.relieve_bags()
 
     def _next_approval(self) -> int:
@@ -186,8 +184,9 @@ class Assessor:
                 at_ms = position * self.fleet.rule.tick_ms
                 said = [] if epoch is None else [w.finding for w in epoch.watches] + [j.finding for j in epoch.joins]
                 ended += [msgspec.structs.replace(found, ended_at_ms=at_ms) for found in said if found is not None]
-                self.fleet.activate(number, counts, span=span, tick=position)
-                if baseline.approved_by != POLICY:
+                by_person = baseline.approved_by != POLICY
+                self.fleet.activate(number, counts, span=span, tick=position, by_person=by_person)
+                if by_person:
                     ended += self._traffic.approve(span, counts, position)
                     ended += self._releases.approve(number, position)
         return ended

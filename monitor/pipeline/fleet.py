@@ -12,13 +12,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.budget import Budget
 from monitor.pipeline.epoch import NotTested, Window, arrange, material_test, miss_share, place_of, window_of
+from monitor.pipeline.loaded import observations
 from monitor.pipeline.notices import Notices
 from monitor.pipeline.panel import NONE, Panel, river_of
 from monitor.pipeline.past import History, Past
 from monitor.pipeline.ports import LoadedCounts, Slice
-from monitor.pipeline.rule import UNITS_SHARE, JudgeRule
+from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.shares import NEVER, Shares
 from monitor.pipeline.signals import EVENTS_COLUMN, SIGNALS, request_join
 from monitor.pipeline.state import Epoch, GuardrailState, JoinState, JudgeState, NoticeWatch, UnitState, Watch
 from monitor.pipeline.units import family_of, is_scoreless, unit_of
@@ -50,6 +51,7 @@ class Fleet:
         self._traffic: tuple[tuple[int, int, int], NDArray[np.int64]] | None = None
         """Events per guardrail of the window asked for last: many units learn in the same one."""
         self._unsplit = True
+        self.shares = Shares(rule, state)
         self.notices = Notices(self.panel, rule)
         noted = [(n, unit, w) for n, unit in enumerate(state.units) if unit.epoch for w in unit.epoch.notices]
         self.notices.put_back([(unit.unit, watch) for _, unit, watch in noted])
@@ -120,7 +122,9 @@ class Fleet:
         """The unit's counts as the window of a baseline."""
         return window_of(counts, self.slices_of(number), self.rule)
 
-    def activate(self, number: int, counts: LoadedCounts, *, span: tuple[int, int], tick: int) -> None:
+    def activate(
+        self, number: int, counts: LoadedCounts, *, span: tuple[int, int], tick: int, by_person: bool
+    ) -> None:
         """From ``tick`` on the unit is watched against these counts of the ticks in ``span``: a new epoch."""
         window = self.window(number, counts)
         unit = self.state.units[number]
@@ -130,6 +134,7 @@ class Fleet:
             effective_tick=tick,
             window=span,
             events=window.events,
+            by_person=by_person,
             strata=list(window.strata),
             baseline=[_kept(window.signal(signal)) for signal in SIGNALS],
             watches=[],
@@ -199,45 +204,33 @@ class Fleet:
         return any(watch.finding is not None for watch in epoch.watches if watch.signal == signal)
 
     def respend(self) -> None:
-        """What is armed has changed: both budgets are split anew before the next tick."""
+        """What is armed, or who is there, has changed: both budgets are split anew before the next tick."""
         self._unsplit = True
 
     def split_budgets(self) -> None:
-        """Split both budgets over what is armed now, if that has changed: units alike, then signals by weight, then
-        questions alike.
-
-        It looks at which tests are armed, and so only at the past, as the guarantee demands.
-        """
+        """Split both budgets over what is armed now, if that has changed."""
         if not self._unsplit:
             return
         self._unsplit = False
-        weight = np.array([self.rule.signal(signal.name).weight for signal in SIGNALS])
-        pages: list[tuple[int, float]] = []
-        notices: list[tuple[NoticeWatch, float]] = []
-        for unit in self.state.units:
-            if unit.epoch is None:
-                continue
-            asked = np.bincount([watch.signal for watch in unit.epoch.watches] or [0], minlength=len(SIGNALS))
-            whole = float(weight[asked > 0].sum())
-            pages += [
-                (watch.test, weight[watch.signal] / (whole * float(asked[watch.signal])))
-                for watch in unit.epoch.watches
-                if watch.finding is None
-            ]
-            notices += [
-                (notice, weight[notice.signal] / sum(weight[o.signal] for o in unit.epoch.notices if o.test >= 0))
-                for notice in unit.epoch.notices
-                if not self.paging(unit.epoch, notice.signal) and notice.test >= 0
-            ]
-        rule = self.rule
-        tick_s, paging = rule.tick_ms / 1000, Budget(rule.pages * UNITS_SHARE, rule.page_period_ms / 1000)
-        paged = paging.split(tick_s, [w for _, w in pages])
-        for (test, _), share in zip(pages, paged.tolist(), strict=True):
+        for test, share in self.shares.pages().items():
             self.panel.evidence.set_spend(test, share)
-        noting = Budget(rule.notices * UNITS_SHARE, rule.notice_period_ms / 1000)
-        noted = noting.split(tick_s, [w for _, w in notices])
-        for (notice, _), share in zip(notices, noted.tolist(), strict=True):
-            self.notices.set_spend(notice, share)
+        for test, share in self.shares.notices(self.paging).items():
+            notice = self.tests[test][1]
+            if isinstance(notice, NoticeWatch):
+                self.notices.set_spend(notice, share)
+
+    def comes_back(self, counts: LoadedCounts) -> int:
+        """The tick after the first in which a unit that had stopped has an event; :data:`NEVER` if none has."""
+        if not self.shares.anybody_away():
+            return NEVER
+        events = observations(counts)
+        return self.shares.ends(events.tick, self.panel.units_of(events.cell))
+
+    def hear(self, counts: LoadedCounts) -> None:
+        """Take note of who has events in the ticks just judged."""
+        events = observations(counts)
+        if self.shares.hear(events.tick, self.panel.units_of(events.cell)):
+            self.respend()
 
     def relieve_bags(self) -> None:
         """Start a fresh bag where one has grown large: sums stay exact, and the null does not change.

@@ -61,7 +61,7 @@ class Learning:
             if counts is None:
                 continue
             approved.append(self._baseline(number, counts, tick))
-            self._fleet.activate(number, counts, span=(unit.learning_from, tick), tick=tick)
+            self._fleet.activate(number, counts, span=(unit.learning_from, tick), tick=tick, by_person=False)
         return approved
 
     def _homogeneous(self, number: int, tick: int) -> LoadedCounts | None:

@@ -87,6 +87,8 @@ class Epoch(msgspec.Struct, kw_only=True):
     """Ticks of the baseline, half-open."""
     events: int
     """Of the baseline."""
+    by_person: bool
+    """A person approved it, not the policy."""
     strata: list[str]
     """Names of the tested strata; the last one pools the rest if there are several."""
     baseline: list[list[list[int]]]
@@ -114,6 +116,10 @@ class UnitState(msgspec.Struct, kw_only=True):
     by_hand: bool = False
     """A person has approved a baseline for it: the policy does not."""
     epoch: Epoch | None = None
+    heard: int = -1
+    """Newest tick with an event of it; -1 before the first."""
+    retired: bool = False
+    """It has stopped: its share of the budgets is with the others until it is heard again."""
 
 
 class GuardrailState(msgspec.Struct, kw_only=True):
@@ -170,7 +176,7 @@ class JudgeState(msgspec.Struct, kw_only=True):
     last_tick: int | None = None
     """Newest tick with any event."""
     source_silent: bool = False
-    bags_checked: int = 0
-    """Stretch of ticks at whose start the bags were last looked at."""
+    reviewed: int = -1
+    """Stretch of ticks at whose start bags and shares of the budgets were last looked at."""
     traffic: TrafficState = msgspec.field(default_factory=TrafficState)
     releases: ReleaseState = msgspec.field(default_factory=ReleaseState)

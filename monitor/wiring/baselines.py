@@ -16,7 +16,8 @@ from monitor.errors import NotFound, Refused
 from monitor.pipeline.epoch import MaterialTest, NotTested, Window, agrees_with_itself, material_test, window_of
 from monitor.pipeline.loaded import kept_counts, of_slices
 from monitor.pipeline.ports import Baseline, BaselineState, JudgeStore, LoadedCounts, Slice
-from monitor.pipeline.rule import JudgeRule
+from monitor.pipeline.rule import UNITS_SHARE, JudgeRule
+from monitor.pipeline.shares import stream_of
 from monitor.pipeline.signals import ALL, COLUMNS, LAYOUT, SIGNALS
 from monitor.pipeline.units import family_of, is_scoreless, slices_counted_with, unit_of
 
@@ -179,11 +180,12 @@ def views(
         store: holds the counts.
         rule: how they are judged.
         baselines: which.
-        streams: how many share the budget; None: as many as have an approved baseline.
+        streams: how many share the budget; None: as many as have an approved baseline. Versions of one stream count
+            once: those that are not heard any more leave their share to the newest.
     """
     slices = store.slices()
     if streams is None:
-        streams = len(store.baselines(state=BaselineState.approved))
+        streams = len({stream_of(one.unit) for one in store.baselines(state=BaselineState.approved)})
     present = _present(store, rule)
     for baseline in baselines:
         own = slices_counted_with(baseline.unit, slices)
@@ -228,7 +230,7 @@ def _levels(window: Window, rule: JudgeRule, traffic: Traffic, *, streams: int) 
     }
     tested = [s for (s, _), answer in answers.items() if not isinstance(answer, str)]
     weights = {s: rule.signal(SIGNALS[s].name).weight for s in tested}
-    per_day = rule.pages * DAY_MS / rule.page_period_ms / max(1, streams)
+    per_day = rule.pages * UNITS_SHARE * DAY_MS / rule.page_period_ms / max(1, streams)
     for (s, q), answer in answers.items():
         question = SIGNALS[s].questions[q]
         names: dict[str, Any] = {

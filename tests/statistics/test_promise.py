@@ -91,6 +91,32 @@ def test_two_hundred_null_streams_keep_a_page_and_a_notice_a_month_each():
     kept(judge(streams, rule_for(len(streams)), seed=1, ticks=30 * DAY_TICKS), len(streams), 1)
 
 
+def test_streams_that_appear_and_retire_keep_the_promise_of_the_whole_fleet():
+    # a quarter is there from the start to the end; the others begin in the first half and stop in the second
+    def comes_and_goes(adverse, near):
+        def events(rng, ticks):
+            begin, end = rng.integers(0, ticks // 2), rng.integers(ticks // 2 + 2 * DAY_TICKS, ticks)
+            at = np.arange(ticks)
+            return np.where((at >= begin) & (at < end), rng.poisson(50, ticks), 0)[:, None]
+
+        return Stream((Normal(adverse, near),), events)
+
+    streams = [*fleet(steady, each=48), *fleet(comes_and_goes, each=144)]
+    outcome = judge(streams, rule_for(len(streams)), seed=7, ticks=30 * DAY_TICKS)
+    pages, notices = outcome.count(Kind.page), outcome.count(Kind.notice)
+    print(
+        f"{len(streams)} streams come and go: {pages} false pages (upper limit {poisson_upper_limit(pages):.1f}, "
+        f"spent {outcome.page_spend:.1f}), {notices} false notices (limit {poisson_upper_limit(notices):.1f}, spent "
+        f"{outcome.notice_spend:.1f}), promised {len(streams)} each"
+    )
+    assert 0.5 * len(streams) < outcome.page_spend <= len(streams)  # who stops leaves its share to the others
+    assert 0.5 * len(streams) < outcome.notice_spend <= len(streams)
+    assert poisson_upper_limit(pages) <= len(streams)
+    assert poisson_upper_limit(notices) <= len(streams)
+    per_tick = UNITS_SHARE * len(streams) * 30 * 60 / (30 * 86400)
+    assert outcome.page_spends == pytest.approx(per_tick)
+
+
 def test_levels_that_wander_by_a_tenth_stay_within_the_pages():
     # not exchangeable, so notices may come; a page is about the level, and the margin is for that
     def wandering(adverse, near):

@@ -57,7 +57,14 @@ def test_a_retired_stream_leaves_its_share_to_the_rest():
     before = budget.allot(10, known={"a": 1, "b": 1}, newcomers={})
     after = budget.allot(10, known={"a": 1}, newcomers={})
     assert after["a"] == pytest.approx(2 * before["a"])
-    assert sum(after.values()) == pytest.approx(0.9 * budget.per_tick(10))
+    assert sum(after.values()) == pytest.approx(budget.per_tick(10))
+
+
+def test_the_reserve_is_lent_out_while_nobody_is_new_and_all_is_for_newcomers_while_nobody_is_known():
+    budget = Budget(alarms=1, period_s=MONTH)
+    assert budget.allot(10, known={"a": 1}, newcomers={}) == budget.allot(10, known={}, newcomers={"a": 1})
+    both = budget.allot(10, known={"a": 1}, newcomers={"n": 7})
+    assert both["n"] == pytest.approx(both["a"] / 9)
 
 
 def test_a_stream_cannot_be_known_and_new():
