@@ -150,6 +150,7 @@ class KafkaSource:
         left = timeout_ms
         while True:
             wait = left if self._membership.owned else min(left, JOIN_SLICE_MS)
+            self._membership.hold_on()
             try:
                 blocks = self._reader.read(wait)
             except kafka_errors.OffsetOutOfRangeError as error:

@@ -50,6 +50,18 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the client
         """The group threw us out: too late to give back."""
         self._release(lost, self._assignment.lost)
 
+    def hold_on(self) -> None:
+        """Keep a rejoin that has begun wanted until it is over. To be called before each poll.
+
+        The client (3.0.12) rejoins when the topics' metadata differ from those that it assigned by. Where the poll
+        ends before the rejoin, the assignment is made in the background by the new metadata, nothing differs any
+        more, and the answer is never looked at: heartbeats stay off, the group throws the member out, and it goes on
+        reading for ever. The Java client had the same fault (KAFKA-9815) and mended it the same way.
+        """
+        coordinator = self._consumer._coordinator
+        if coordinator.rejoining or coordinator.need_rejoin():
+            coordinator.request_rejoin()
+
     def settle(self) -> bool:
         """Claim what is new; whether there was anything.
 

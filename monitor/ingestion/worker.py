@@ -103,6 +103,7 @@ class Worker:
         Raises:
             TryAgain: the log or a store cannot be reached. Throw the worker away and start a new one: everything that
                 is not committed will be read again.
+            Fenced: another worker counts one of our partitions. Start anew likewise: we may be out of the group.
             SourceRefused, StoreRefused: trying again will not help.
         """
         polled = self._source.poll(timeout_s=timeout_s, behind=self._behind())
@@ -117,8 +118,10 @@ class Worker:
         for partition in polled.ended & self._counters.keys():
             self._ended.add(partition)
             self._counters[partition].end()
-        if self._due():
-            self._commit(list(self._counters))
+        if self._due() and (claimed := self._commit(list(self._counters))):
+            # The group never told us: go on as if all were well, and this partition is counted by whoever has
+            # claimed it, while we are a member in name only.
+            raise Fenced(f"partition {claimed[0]} was claimed by another worker while it was ours; joining anew")
         return self._report(sum(len(block) for block in polled.blocks), polled.lag)
 
     def close(self) -> None:
@@ -217,13 +220,14 @@ class Worker:
             or any(counter.tick_closed for counter in self._counters.values())
         )
 
-    def _commit(self, partitions: list[str]) -> None:
+    def _commit(self, partitions: list[str]) -> list[str]:
+        """Commit these; returns those that somebody else has claimed, which are let go."""
         self._committed_at = self._now_ms()
         dirty = [name for name in partitions if self._counters[name].dirty]
         if not dirty:
-            return
+            return []
         self._dead_letters.flush()
-        positions = {}
+        positions, claimed = {}, []
         for name in dirty:
             counter = self._counters[name]
             commit = counter.commit(self._store.slice_ids)
@@ -232,6 +236,7 @@ class Worker:
                 self._store.commit(commit, now_ms=self._now_ms())
             except Fenced:
                 self.lost([name])
+                claimed.append(name)
                 continue
             counter.committed()
             positions[name] = commit.to_offset
@@ -240,6 +245,7 @@ class Worker:
         if len(partitions) >= len(self._counters):
             self._uncommitted = 0
         self._source.committed({name: offset for name, offset in positions.items() if offset >= 0})
+        return claimed
 
     def _report(self, polled: int, lag: Mapping[str, int]) -> WorkerReport:
         tally, seconds = sum_tally(self._tallies), self._seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -228,6 +229,13 @@ def test_small_batches_are_joined_into_few_blocks(kafka: KafkaNode) -> None:
     assert len(blocks) <= 5
 
 
+class GoingOn(Claims):
+    """Claims that go on where reading stopped, for an outage may outlast the session."""
+
+    def __init__(self, read: Reading) -> None:
+        super().__init__(read.next_offset)
+
+
 class Stored(Claims):
     """Claims that keep positions like a worker does: what was read counts when the partition is given back."""
 
@@ -272,6 +280,32 @@ def test_a_second_member_takes_over_partitions_where_the_first_gave_them_back(ka
     for name in names:
         assert offsets(first.read, name) + offsets(second.read, name) == list(range(40))
     assert {name for name in names if offsets(second.read, name)} == set(second.assigned_names)
+
+
+def test_a_rejoin_that_outlasts_a_poll_is_not_forgotten(kafka: KafkaNode) -> None:
+    topic = kafka.fresh_topic(partitions=2)
+    first, second = Claims(), Claims()
+    options = kafka_options(kafka.bootstrap_servers, topic, raw=True)
+    one, two = KafkaSource(options, ManualClock(5)), KafkaSource(options, ManualClock(5))
+    with closing(one), closing(two):
+        one.start(first)
+        Reading().to_the_end(one, [f"{topic}-0", f"{topic}-1"])
+        coordinator = one._consumer._coordinator
+        coordinator._assignment_snapshot = {topic: {0}}  # as if a partition had been added since
+        one.poll(timeout_s=0.0)
+        assert coordinator.rejoining
+        for _ in range(MANY_POLLS):  # answered while nobody polls
+            if coordinator._join_task.is_done:
+                break
+            time.sleep(0.01)
+        two.start(second)
+        for _ in range(MANY_POLLS):
+            one.poll(timeout_s=0.05)
+            two.poll(timeout_s=0.05)
+            if second.assigned_names:
+                break
+    # Without its rejoin the first would send no heartbeats, be thrown out, and read on unaware of the second.
+    assert first.revoked_names[:1] == second.assigned_names
 
 
 def test_a_claim_that_storage_refuses_is_tried_again_and_nothing_is_read_before(kafka: KafkaNode) -> None:
@@ -336,8 +370,8 @@ def test_an_outage_is_unavailable_never_caught_up_and_over_when_the_broker_is_ba
     topic = kafka_node.fresh_topic()
     name = f"{topic}-0"
     produce(kafka_node.bootstrap_servers, topic, 0, numbered(10))
-    with opened(kafka_node, topic, Claims()) as (source, gaps):
-        read = Reading()
+    read = Reading()
+    with opened(kafka_node, topic, GoingOn(read)) as (source, gaps):
         read.to_the_end(source, [name])
         kafka_node.stop()
         with pytest.raises(SourceUnavailable):
