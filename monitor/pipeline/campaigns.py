@@ -18,10 +18,11 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise
+from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind
 from monitor.pipeline.describe import finding_id
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.ports import Cluster, LoadedCounts
+from monitor.pipeline.promises import promise_of
 from monitor.pipeline.signals import COLUMNS, OFFSETS, campaign
 from monitor.pipeline.state import CampaignState
 
@@ -113,7 +114,7 @@ class Campaigns:
             stratum="",
             kind=Kind.page if rule.campaign == "page" else Kind.notice,
             direction=Direction.rise,
-            promise=Promise.rule,
+            promise=promise_of(campaign.SIGNAL.name, "cluster_rise"),
             onset_low_ms=seen.tick * rule.tick_ms,
             onset_high_ms=paged,
             detected_at_ms=paged,

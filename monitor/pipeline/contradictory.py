@@ -15,9 +15,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Share
 from monitor.pipeline.describe import finding_id
 from monitor.pipeline.ports import Slice
+from monitor.pipeline.promises import promise_of
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.signals.contradictions import BINS, SIGNAL
 from monitor.pipeline.state import ContradictionState, JudgeState
@@ -96,7 +97,7 @@ def _finding(memory: ContradictionState, rule: JudgeRule, name: str, tick: int) 
         stratum="",
         kind=Kind.page if page else Kind.notice,
         direction=Direction.rise,
-        promise=Promise.rule,
+        promise=promise_of(SIGNAL.name, QUESTION),
         onset_low_ms=first * rule.tick_ms,
         onset_high_ms=(first + 1) * rule.tick_ms,
         detected_at_ms=at_ms,

@@ -18,14 +18,15 @@ from detectors.attribution import Part, decompose
 from detectors.onset import onset
 from detectors.recoupling import declared
 from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.incidents.words import ANY_CHANGE
 from monitor.pipeline.bets import notice_bank
 from monitor.pipeline.epoch import Window
 from monitor.pipeline.ports import Slice
+from monitor.pipeline.promises import promise_of
 from monitor.pipeline.rule import OURS, JudgeRule
 from monitor.pipeline.signals import SIGNALS
 from monitor.pipeline.state import Epoch, NoticeWatch, Watch
 
-ANY_CHANGE: Final = "any_change"
 DRIFTED: Final = 0.99
 """Weight of what was learned: an event that it never saw costs a factor 100, not everything."""
 TOP: Final = 5
@@ -80,7 +81,7 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
         stratum=_leading_stratum(alarm),
         kind=Kind.page,
         direction=question.direction,
-        promise=question.promise,
+        promise=promise_of(signal.name, question.name),
         onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
@@ -126,7 +127,7 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
         stratum=_leading_stratum(alarm),
         kind=Kind.notice,
         direction=Direction.change,
-        promise=Promise.proved if alarm.detector == OURS else Promise.uncalibrated,
+        promise=promise_of(signal.name, ANY_CHANGE) if alarm.detector == OURS else Promise.uncalibrated,
         onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,

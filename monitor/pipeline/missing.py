@@ -21,12 +21,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise
+from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind
 from monitor.pipeline.describe import finding_id
 from monitor.pipeline.epoch import MISSES_AT_MOST, miss_reason, missed_of
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.learning import NEVER
 from monitor.pipeline.ports import LoadedCounts
+from monitor.pipeline.promises import promise_of
 from monitor.pipeline.signals import COLUMNS, OFFSETS, SIGNALS, request_join
 from monitor.pipeline.state import Epoch, JoinState
 
@@ -121,7 +122,7 @@ class Missing:
             stratum="",
             kind=Kind.notice,
             direction=Direction.rise,
-            promise=Promise.rule,
+            promise=promise_of(signal.name, "join_misses"),
             onset_low_ms=state.from_tick * tick_ms,
             onset_high_ms=(tick + 1) * tick_ms,
             detected_at_ms=(tick + 1) * tick_ms,

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.rate import RateReason, expected_events, silence, volume
-from monitor.incidents.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Promise
+from monitor.incidents.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind
 from monitor.pipeline.describe import finding_id
 from monitor.pipeline.ports import Slice
+from monitor.pipeline.promises import promise_of
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.state import GuardrailState, JudgeState
 
@@ -307,7 +308,7 @@ def _finding(
         stratum="",
         kind=kind,
         direction=direction,
-        promise=Promise.rule,
+        promise=promise_of("coverage", question),
         onset_low_ms=onset_ms[0],
         onset_high_ms=onset_ms[1],
         detected_at_ms=at_ms,

@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 import monitor.pipeline
+from monitor.incidents.model import Promise
+from monitor.incidents.words import ANY_CHANGE
+from monitor.pipeline.promises import promise_of, stated
 from monitor.pipeline.signals import SIGNALS
+from tests.contract import promise_tables
 
 README = (Path(monitor.pipeline.__file__).parent / "README.md").read_text(encoding="utf-8")
 SECTION = README.split("\n## Signals\n")[1].split("\n## ")[0]
@@ -16,3 +22,25 @@ def test_the_readme_s_table_has_every_signal_with_what_may_page() -> None:
     rows = [line.split("|")[1:-1] for line in SECTION.splitlines() if line.startswith("| `")]
     told = sorted((row[0].strip(" `"), re.findall(r"`(\w+)`", row[3])) for row in rows)
     assert told == sorted((signal.name, [question.name for question in signal.questions]) for signal in SIGNALS)
+
+
+def test_the_table_of_promises_is_what_the_judge_states() -> None:
+    assert promise_tables.written() == promise_tables.promises_table(), (
+        "run python -m tests.contract.promise_tables and read the difference"
+    )
+
+
+def test_every_question_of_every_signal_is_stated_once_with_its_promise() -> None:
+    said = [(one.signal, one.question) for one in stated()]
+    assert len(set(said)) == len(said)
+    for signal in SIGNALS:
+        for question in signal.questions:
+            assert promise_of(signal.name, question.name) is question.promise
+        assert ((signal.name, ANY_CHANGE) in said) == bool(signal.bets)
+        assert any(name == signal.name for name, _ in said)
+
+
+def test_a_question_that_nobody_states_has_no_promise_and_bursts_are_promised_nothing() -> None:
+    with pytest.raises(LookupError, match="boundary_proximity/nonsense"):
+        promise_of("boundary_proximity", "nonsense")
+    assert promise_of("repetition", ANY_CHANGE) is Promise.rule

@@ -6,9 +6,10 @@ import msgspec
 import numpy as np
 
 from detectors.slicewise import SliceJudgement
-from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Share
 from monitor.pipeline.describe import attribution, finding_id
 from monitor.pipeline.ports import Slice
+from monitor.pipeline.promises import promise_of
 from monitor.pipeline.release.judge import judge, overall
 from monitor.pipeline.release.state import Comparing, Verdict
 from monitor.pipeline.signals import OFFSETS, SIGNALS
@@ -29,7 +30,7 @@ def opened(one: Comparing, unit: Slice, *, tick: int, tick_ms: int) -> Finding:
         stratum="",
         kind=Kind.notice,
         direction=Direction.change,
-        promise=Promise.proved,
+        promise=promise_of(SIGNAL, one.what),
         onset_low_ms=one.first_tick * tick_ms,
         onset_high_ms=(one.first_tick + 1) * tick_ms,
         detected_at_ms=(tick + 1) * tick_ms,

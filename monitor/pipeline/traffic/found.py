@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from detectors.alternatives import Bank
 from detectors.onset import onset
-from monitor.incidents.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.incidents.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Share
 from monitor.pipeline.describe import finding_id
 from monitor.pipeline.ports import Slice
+from monitor.pipeline.promises import promise_of
 from monitor.pipeline.traffic.state import MixState, Recent
 
 SIGNAL: Final = "traffic_mix"
@@ -50,7 +51,6 @@ def mix_changed(
         tick_ms=tick_ms,
         kind=Kind.notice,
         direction=Direction.change,
-        promise=Promise.proved,
         stratum="",
         onset_ticks=(recent[start[0]].tick, recent[start[2]].tick + 1),
         effect=effect(float(before[ranked[0]]), float(share[ranked[0]])),
@@ -76,7 +76,6 @@ def new_slices(
         tick_ms=tick_ms,
         kind=Kind.notice,
         direction=Direction.rise,
-        promise=Promise.rule,
         stratum="",
         onset_ticks=(onset_tick, tick + 1),
         effect=effect(expected, sum(names.values()) / max(1, requests)),
@@ -104,7 +103,6 @@ def surged(
         tick_ms=tick_ms,
         kind=Kind.page,
         direction=Direction.rise,
-        promise=Promise.proved,
         stratum="",
         onset_ticks=(recent[start[0]].tick, recent[start[2]].tick + 1),
         effect=effect(mix.surge.expected, share),
@@ -135,7 +133,6 @@ def finding(
     tick_ms: int,
     kind: Kind,
     direction: Direction,
-    promise: Promise,
     stratum: str,
     onset_ticks: tuple[int, int],
     effect: Effect,
@@ -155,7 +152,7 @@ def finding(
         stratum=stratum,
         kind=kind,
         direction=direction,
-        promise=promise,
+        promise=promise_of(SIGNAL, question),
         onset_low_ms=onset_ticks[0] * tick_ms,
         onset_high_ms=min(onset_ticks[1] * tick_ms, at_ms),
         detected_at_ms=at_ms,
