@@ -3,6 +3,7 @@
 silence(expected=...) -> Verdict         a guardrail heard nothing while its siblings were busy
 expected_events(share, siblings)         what it should have judged meanwhile
 volume(count, windows) -> Verdict        this window against windows like it, over-dispersion included
+Hours().season().volume(count, hour)     the same against its hour of the week
 """
 
 from __future__ import annotations
@@ -104,42 +105,80 @@ def hour_of_week(seconds: float, *, offset_s: float = 0.0) -> int:
     return int((seconds + offset_s) // 3600 + 72) % HOURS  # 1970-01-01 was a Thursday
 
 
+class Hours:
+    """Windows by hour of the week, as sums alone: their number, counts and squares. Old weeks fade.
+
+    Parameters
+    ----------
+    table : (3, 168) of a former :meth:`table`; None: nothing yet.
+    """
+
+    def __init__(self, table: ArrayLike | None = None) -> None:
+        self._table = np.zeros((3, HOURS)) if table is None else np.array(table, dtype=np.float64)
+        if self._table.shape != (3, HOURS) or not (np.isfinite(self._table).all() and (self._table >= 0).all()):
+            raise ValueError(f"sums of windows must be (3, {HOURS}) numbers >= 0, got shape {self._table.shape}")
+
+    def add(self, count: float, hour: int, *, most: float = np.inf) -> None:
+        """One window of this hour; at `most` windows of an hour their weight is halved, so that old weeks fade."""
+        if not count >= 0 or not 0 <= hour < HOURS:
+            raise ValueError(f"need a count >= 0 and an hour from 0 to {HOURS - 1}, got {count} and {hour}")
+        if self._table[0, hour] >= most:
+            self._table[:, hour] /= 2
+        self._table[:, hour] += (1.0, count, count * count)
+
+    def windows(self, hour: int) -> float:
+        """How many windows of this hour are remembered."""
+        return float(self._table[0, hour])
+
+    def table(self) -> NDArray[np.float64]:
+        """(3, 168): number, sum and sum of squares, to go on from."""
+        return self._table.copy()
+
+    def season(self) -> Season:
+        """What is usual in each hour of the week, and how much windows scatter around it."""
+        number, sums, squares = self._table
+        total = float(number.sum())
+        if total < MIN_WINDOWS or sums.sum() == 0:
+            return Season(np.full(HOURS, np.nan), 0.0, total)
+        weight = number + PRIOR_WINDOWS
+        mean = (sums + PRIOR_WINDOWS * sums.sum() / total) / weight
+        # A window pulls its own hour's mean towards itself; each is held against the mean without it.
+        used = number > 0
+        n, s, q, m, w = number[used], sums[used], squares[used], mean[used], weight[used]
+        left = np.maximum(w - 1, 0.5)
+        scatter = (w / left) ** 2 * (q - 2 * m * s + n * m * m)
+        without = (n * m * w - s) / left
+        without2 = (n * (m * w) ** 2 - 2 * m * w * s + q) / left**2
+        excess = float((scatter - without).sum()) / float(without2.sum())
+        return Season(mean, max(0.0, excess), total)
+
+
 @dataclass(frozen=True, eq=False)
 class Season:
     """Expected events per hour of the week, and how much windows scatter around it.
 
     `mean` (168,) is each hour's own mean drawn towards the overall one, the more so the fewer windows it has;
-    `dispersion` is the variance of windows around it in units of mean squared, beyond Poisson's.
+    `dispersion` is the variance of windows around it in units of mean squared, beyond Poisson's. Two weeks or more
+    are needed for a daily shape to be trusted; with less, hours lean on the overall mean and the season that was not
+    learned counts as scatter, which only makes the rule slower to fire.
     """
 
     mean: NDArray[np.float64]
     dispersion: float
-    windows: int
+    windows: float
 
     @classmethod
     def fit(cls, windows: ArrayLike, hours: ArrayLike) -> Season:
-        """From baseline windows (W,) of an hour and the hours of the week (W,) they were counted in.
-
-        Needs two weeks or more for a daily shape to be trusted; with less, hours lean on the overall mean and the
-        season that was not learned counts as scatter, which only makes the rule slower to fire.
-        """
+        """From baseline windows (W,) of an hour and the hours of the week (W,) they were counted in."""
         base = np.asarray(windows, dtype=np.float64)
         slot = np.asarray(hours)
         if base.ndim != 1 or base.shape != slot.shape or not ((base >= 0) & np.isfinite(base)).all():
             raise ValueError(f"windows and hours must be equally many numbers >= 0, got {base.shape}, {slot.shape}")
         if slot.dtype.kind not in "iu" or (len(slot) and (slot.min() < 0 or slot.max() >= HOURS)):
             raise ValueError(f"hours of the week are integers from 0 to {HOURS - 1}")
-        if len(base) < MIN_WINDOWS or base.sum() == 0:
-            return cls(np.full(HOURS, np.nan), 0.0, len(base))
-        overall = float(base.mean())
-        number = np.bincount(slot, minlength=HOURS)
-        mean = (np.bincount(slot, weights=base, minlength=HOURS) + PRIOR_WINDOWS * overall) / (number + PRIOR_WINDOWS)
-        # a window pulls its own hour's mean towards itself; leaving it out keeps the scatter honest
-        weight = number[slot] + PRIOR_WINDOWS
-        without = (mean[slot] * weight - base) / np.maximum(weight - 1, 0.5)
-        without = np.maximum(without, 0.01 * overall)
-        excess = ((base - without) ** 2 - without) / without**2
-        return cls(mean, max(0.0, float(excess.mean())), len(base))
+        return Hours(
+            [np.bincount(slot, weights=w, minlength=HOURS) for w in (np.ones(len(base)), base, base**2)]
+        ).season()
 
     def volume(self, count: int, hour: int, *, tail: float = TAIL, minimum_ratio: float = 1.5) -> Verdict:
         """A window's number of events against its hour of the week."""

@@ -228,3 +228,38 @@ def attribution(
 
 def _named(what: str, parts: tuple[Part, ...], names: list[str] | tuple[str, ...]) -> list[Share]:
     return [Share(what=what, name=names[part.index], share=part.share) for part in parts[:TOP] if part.share > 0]
+
+
+def coverage_finding(
+    *,
+    name: str,
+    question: str,
+    tick: int,
+    kind: Kind,
+    direction: Direction,
+    onset_ms: tuple[int, int],
+    at_ms: int,
+    effect: Effect,
+    events: int,
+    detail: str,
+) -> Finding:
+    """What a rule says of a guardrail's events as such, whatever they carry."""
+    unit = Slice(name, "", "", "", "", "", -1, "", "", "", "", "")
+    return Finding(
+        id=finding_id(unit, "coverage", question, tick),
+        guardrail=name,
+        guardrail_version="",
+        category="",
+        signal="coverage",
+        question=question,
+        stratum="",
+        kind=kind,
+        direction=direction,
+        promise=promise_of("coverage", question),
+        onset_low_ms=onset_ms[0],
+        onset_high_ms=onset_ms[1],
+        detected_at_ms=at_ms,
+        paged_at_ms=at_ms if kind is Kind.page else None,
+        effect=effect,
+        evidence=Evidence(log_evidence=0.0, events=events, level=None, detail=detail),
+    )

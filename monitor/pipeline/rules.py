@@ -1,9 +1,10 @@
-"""Silence and volume: plain rules about events that are missing or too many. They promise no false-alarm rate.
+"""Silence: plain rules about events that are missing. They promise no false-alarm rate.
 
 - A guardrail is *silent* when its siblings' traffic says that it should have judged far more than it did. The passage
   of time alone never says so, so a thin or sleeping product pages nobody.
 - The *source* is silent when no guardrail says anything for long; that is a notice, for it looks like a quiet night.
-- The *volume* of a guardrail in one window is compared with its own past windows; notices only.
+
+They walk the ticks together with the rule about volume (``volumes.py``).
 """
 
 from __future__ import annotations
@@ -15,21 +16,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.rate import RateReason, expected_events, silence, volume
-from monitor.incidents.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind
-from monitor.pipeline.describe import finding_id
-from monitor.pipeline.ports import Slice
-from monitor.pipeline.promises import promise_of
+from detectors.rate import expected_events, silence
+from monitor.incidents.model import EVERY_GUARDRAIL, Direction, Effect, Finding, Kind
+from monitor.pipeline.describe import coverage_finding
 from monitor.pipeline.rule import JudgeRule
 from monitor.pipeline.state import GuardrailState, JudgeState
+from monitor.pipeline.volumes import follow_volume, ticks_per_window
 
 BURST: Final = 5.0
 """Events that come together: a conversation's turns, a batch. 100 expected events then still leave exp(-20)."""
-WINDOWS: Final = 288
-"""A day of windows of five minutes."""
-VOLUME_TAIL: Final = 1e-6
-VOLUME_RATIO: Final = 3.0
-"""Daily seasons move traffic by less than three from one day's windows to the next."""
 SOURCE: Final = EVERY_GUARDRAIL
 
 
@@ -59,7 +54,7 @@ def advance_rules(
             if rule.silence != "off" and not _still_heard(memory, rule, summary, column):
                 found += _silence(memory, rule, name, ticks, events[:, column], total)
             if rule.volume != "off" and not _same_window(memory, summary, column):
-                found += _volume(memory, rule, name, ticks, events[:, column])
+                found += follow_volume(memory, rule, name, ticks, events[:, column])
     found += _source(state, rule, ticks, to_tick)
     return found
 
@@ -85,7 +80,7 @@ def _summary(
     any_heard = np.asarray(events.max(axis=0) > 0)
     newest = len(ticks) - 1 - (events[::-1] > 0).argmax(axis=0)
     running = total.cumsum()
-    windows = ticks[[0, -1]] // _per_window(rule)
+    windows = ticks[[0, -1]] // ticks_per_window(rule)
     return _Summary(
         end=int(ticks[-1]) + 1,
         heard=[
@@ -95,10 +90,6 @@ def _summary(
         events=events.sum(axis=0).tolist(),
         window=int(windows[0]) if windows[0] == windows[1] else None,
     )
-
-
-def _per_window(rule: JudgeRule) -> int:
-    return max(1, rule.volume_window_ms // rule.tick_ms)
 
 
 def _still_heard(memory: GuardrailState, rule: JudgeRule, stretch: _Summary, column: int) -> bool:
@@ -181,7 +172,7 @@ def _silent_finding(
     rule: JudgeRule, name: str, *, last_tick: int, tick: int, expected: float, siblings: int
 ) -> Finding:
     at_ms = (tick + 1) * rule.tick_ms
-    return _finding(
+    return coverage_finding(
         name=name,
         question="silence",
         tick=tick,
@@ -192,64 +183,6 @@ def _silent_finding(
         effect=Effect(baseline=expected, current=0.0, ratio=0.0),
         events=0,
         detail=f"{expected:.0f} events were due while its siblings judged {siblings}; none came",
-    )
-
-
-def _volume(
-    memory: GuardrailState, rule: JudgeRule, name: str, ticks: NDArray[np.int64], own: NDArray[np.int64]
-) -> list[Finding]:
-    found: list[Finding] = []
-    if memory.window is None:  # its windows begin with its first event, whenever its name became known
-        begun = np.flatnonzero(own)
-        first = int(begun[0]) if len(begun) else len(ticks)
-        ticks, own = ticks[first:], own[first:]
-    per_window = _per_window(rule)
-    numbers, at = np.unique(ticks // per_window, return_inverse=True)
-    sums = np.bincount(at, weights=own, minlength=len(numbers)).astype(np.int64)
-    for number, n in zip(numbers.tolist(), sums.tolist(), strict=True):
-        if memory.window is not None and number != memory.window:
-            done = _close_window(memory, rule, name, per_window)
-            if done is not None:
-                found.append(done)
-            # Windows without any event at all are a silent source, which is not this rule's question.
-            memory.in_window = 0
-        memory.window = number
-        memory.in_window += n
-    return found
-
-
-def _close_window(memory: GuardrailState, rule: JudgeRule, name: str, per_window: int) -> Finding | None:
-    if memory.window is None:
-        raise AssertionError("a window that never began cannot end")
-    past, first = memory.windows, not memory.unusual
-    memory.windows = [*past, memory.in_window][-WINDOWS:]
-    usual, here = sum(past), memory.in_window * len(past)
-    if usual < here * VOLUME_RATIO and here < usual * VOLUME_RATIO:
-        memory.unusual = False  # the ratio alone says so; fitting a law to every window would cost most of a tick
-        return None
-    verdict = volume(memory.in_window, past, tail=VOLUME_TAIL, minimum_ratio=VOLUME_RATIO)
-    memory.unusual = verdict.fires
-    if not (verdict.fires and first):
-        return None
-    last_tick = (memory.window + 1) * per_window - 1
-    at_ms = (last_tick + 1) * rule.tick_ms
-    seconds = rule.volume_window_ms / 1000
-    surge = verdict.reason is RateReason.SURGE
-    return _finding(
-        name=name,
-        question="volume_rise" if surge else "volume_fall",
-        tick=last_tick,
-        kind=Kind.notice,
-        direction=Direction.rise if surge else Direction.fall,
-        onset_ms=(at_ms - rule.volume_window_ms, at_ms),
-        at_ms=at_ms,
-        effect=Effect(
-            baseline=verdict.expected / seconds,
-            current=verdict.observed / seconds,
-            ratio=verdict.observed / verdict.expected if verdict.expected else None,
-        ),
-        events=memory.in_window,
-        detail=f"{verdict.observed:.0f} events in a window where about {verdict.expected:.0f} are usual",
     )
 
 
@@ -270,7 +203,7 @@ def _source(state: JudgeState, rule: JudgeRule, ticks: NDArray[np.int64], to_tic
 
 def _source_finding(rule: JudgeRule, before: int, at: int) -> Finding:
     at_ms = (at + 1) * rule.tick_ms
-    return _finding(
+    return coverage_finding(
         name=SOURCE,
         question="source_silent",
         tick=at,
@@ -281,38 +214,4 @@ def _source_finding(rule: JudgeRule, before: int, at: int) -> Finding:
         effect=Effect(baseline=1.0, current=0.0, ratio=0.0),
         events=0,
         detail=f"no event of any guardrail for {(at - before) * rule.tick_ms // 1000} s",
-    )
-
-
-def _finding(
-    *,
-    name: str,
-    question: str,
-    tick: int,
-    kind: Kind,
-    direction: Direction,
-    onset_ms: tuple[int, int],
-    at_ms: int,
-    effect: Effect,
-    events: int,
-    detail: str,
-) -> Finding:
-    unit = Slice(name, "", "", "", "", "", -1, "", "", "", "", "")
-    return Finding(
-        id=finding_id(unit, "coverage", question, tick),
-        guardrail=name,
-        guardrail_version="",
-        category="",
-        signal="coverage",
-        question=question,
-        stratum="",
-        kind=kind,
-        direction=direction,
-        promise=promise_of("coverage", question),
-        onset_low_ms=onset_ms[0],
-        onset_high_ms=onset_ms[1],
-        detected_at_ms=at_ms,
-        paged_at_ms=at_ms if kind is Kind.page else None,
-        effect=effect,
-        evidence=Evidence(log_evidence=0.0, events=events, level=None, detail=detail),
     )

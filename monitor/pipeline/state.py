@@ -137,6 +137,8 @@ class GuardrailState(msgspec.Struct, kw_only=True):
     in_window: int = 0
     windows: list[int] = []
     """Counts of the past windows, newest last."""
+    hours: list[float] = []
+    """Number, sum and squares of its windows by hour of the week (3 x 168); empty before the first."""
     unusual: bool = False
     """The last window was reported; its neighbours are not reported again."""
 

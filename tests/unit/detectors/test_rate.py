@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detectors.rate import RateReason, Season, expected_events, hour_of_week, silence, volume
+from detectors.rate import Hours, RateReason, Season, expected_events, hour_of_week, silence, volume
 
 
 def test_time_alone_never_makes_a_guardrail_silent():
@@ -87,3 +87,29 @@ def test_hours_of_the_week_start_on_monday():
     assert hour_of_week(4 * 86400) == 0
     assert hour_of_week(4 * 86400 - 1) == 167
     assert hour_of_week(4 * 86400, offset_s=3600) == 1
+
+
+def test_sums_kept_window_by_window_give_the_season_of_all_windows_at_once():
+    counts, slots = weeks(np.random.default_rng(5), 4, dispersion=0.05)
+    whole, kept = Season.fit(counts, slots), Hours()
+    for count, hour in zip(counts, slots, strict=True):
+        kept = Hours(kept.table())
+        kept.add(int(count), int(hour))
+    assert kept.season().mean == pytest.approx(whole.mean)
+    assert kept.season().dispersion == pytest.approx(whole.dispersion)
+    assert 0.03 < whole.dispersion < 0.1
+
+
+def test_old_weeks_fade():
+    hours = Hours()
+    for week in range(40):
+        for hour in range(168):
+            hours.add(100 if week < 20 else 300, hour, most=8)
+    assert hours.windows(5) <= 8
+    assert hours.season().mean[5] == pytest.approx(300, rel=0.1)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((2, 168)), np.full((3, 168), np.nan), np.full((3, 168), -1.0)])
+def test_sums_that_make_no_sense_are_refused(bad):
+    with pytest.raises(ValueError, match="sums of windows"):
+        Hours(bad)

@@ -97,3 +97,57 @@ def test_windows_begin_with_the_first_event_of_the_guardrail():
     found, state = run(late)
     assert [f for f in found if f.question.startswith("volume")] == []
     assert 0 not in state.guardrails["b"].windows
+
+
+SEASONAL = JudgeRule(tick_ms=300_000, silence="off")
+WEEK = 7 * 288
+
+
+def weeks_of(number, seed=1):
+    """Busy days, quiet nights at a sixth, quiet weekends; windows scatter by a fifth besides."""
+    rng = np.random.default_rng(seed)
+    at = np.arange(number * WEEK)
+    weekend = ((at // 288 + 3) % 7) >= 5  # the first day is a Thursday
+    usual = np.where(weekend, 60, 180) * (1 + 0.7 * np.sin(2 * np.pi * at / 288))
+    return rng.poisson(usual * rng.gamma(25, 1 / 25, len(at)))[:, None]
+
+
+def volumes(table):
+    """(tick, question) of what is said of the volume of one guardrail that others are heard beside."""
+    counts = np.column_stack((table, np.full(len(table), 500), np.zeros(len(table), int)))
+    found, _ = run(counts, rule=SEASONAL)
+    return [
+        (f.detected_at_ms // SEASONAL.tick_ms - 1, f.question)
+        for f in found
+        if f.question.startswith("volume") and f.guardrail == "a"
+    ]
+
+
+def test_once_the_hours_of_the_week_are_known_a_morning_as_quiet_as_a_night_is_noticed_and_no_night_is():
+    table = weeks_of(6)
+    begun = 5 * WEEK + 4 * 288 + 60  # a Monday morning
+    fallen = table.copy()
+    fallen[begun : begun + 24] //= 6
+    calm, found = volumes(table), volumes(fallen)
+    assert [tick for tick, _ in calm if tick >= 3 * WEEK] == []
+    told = [(tick, question) for tick, question in found if tick >= 3 * WEEK]
+    assert {question for _, question in told} == {"volume_fall"}
+    assert begun <= told[0][0] <= begun + 3
+    # a level of the whole day cannot see it, by a factor of three
+    assert fallen[begun : begun + 24].mean() > table[3 * WEEK :].mean() / 3
+
+
+def test_a_flood_does_not_make_floods_usual_at_once():
+    table = weeks_of(5)
+    for week in (3, 4):
+        at = week * WEEK + 4 * 288 + 60
+        table[at : at + 12] *= 50
+    assert [question for tick, question in volumes(table) if tick >= 3 * WEEK] == ["volume_rise"] * 2
+
+
+def test_hours_of_the_week_are_remembered_in_bounded_space():
+    counts = np.column_stack((weeks_of(12), np.full(12 * WEEK, 500), np.zeros(12 * WEEK, int)))
+    _, state = run(counts, rule=SEASONAL)
+    number = np.reshape(state.guardrails["a"].hours, (3, 168))[0]
+    assert number.max() <= 8 * 12
+    assert number.min() >= 4 * 12
