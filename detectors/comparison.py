@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
+
+from detectors.bins import unit_values
 
 # Of the largest stake that a bet may take: the smallest suits a difference that shows after a million events.
 FRACTIONS = np.geomspace(0.0005, 0.95, 14)
@@ -114,6 +116,21 @@ class Comparison:
         low = float(self._limits[1, 0] - self._limits[0, 1])
         high = float(self._limits[1, 1] - self._limits[0, 0])
         return _judge(float(rates[1] - rates[0]), low, high, int(n.min()), self.equivalence)
+
+
+def mean_interval(counts: ArrayLike, values: ArrayLike, *, alpha: float) -> tuple[float, float]:
+    """Where the mean of x lies, at all times together with probability 1 - alpha, if it is the same throughout.
+
+    Parameters
+    ----------
+    counts : (B,) events by bin since a start that was fixed beforehand. values : (B,) x of each bin, in [0, 1].
+    """
+    x, number = unit_values(values), np.asarray(counts, dtype=np.int64)
+    if number.shape != x.shape or not 0 < alpha < 1 or not number.sum() or (number < 0).any():
+        raise ValueError(f"need counts >= 0 of {len(x)} bins, not all 0, and alpha in (0, 1): {number}, {alpha}")
+    mean = float(number @ x / number.sum())
+    low, high = (_bound(x, number, float(np.log(2 / alpha)), mean, up=up) for up in (False, True))
+    return low, high
 
 
 def _judge(mean: float, low: float, high: float, n: int, equivalence: float) -> Judgement:

@@ -2,7 +2,7 @@
 
     onset(log_e (T,) or (T, K)) -> Onset(first, best, last)       from log e-values per tick
     onset_of(counts (T, B), bank) -> Onset                        from counts
-    effect(events, mass, baseline=) -> Effect                     before, after, ratio, confidence interval
+    effect(counts, values, baseline=, start=) -> Effect           before, after, ratio, confidence sequence
 
 An excursion runs from the tick after the evidence was last near zero (or from the last re-arming) to the
 alarm. A change before the excursion is not looked for: the evidence has forgotten it.
@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from detectors.alternatives import Bank
-from detectors.level import mean_limit
+from detectors.comparison import mean_interval
 
 # A start that is 2 log units below the best is e^2 = 7.4 times less likely: about a 95 % interval, as for a
 # log-likelihood ratio (chi2 with one degree of freedom has its 95 % point at 2 x 1.92).
 LOG_UNITS = 2.0
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Onset:
 
 @dataclass(frozen=True)
 class Effect:
-    """Mean of x before (`baseline`) and since the onset (`current`), with an interval of the latter's."""
+    """Mean of x before (`baseline`) and since the onset (`current`), with an interval for the latter."""
 
     baseline: float
     current: float
@@ -72,24 +73,33 @@ def onset_of(counts: ArrayLike, bank: Bank, *, log_units: float = LOG_UNITS) -> 
     return onset(table @ bank.log_e, log_units=log_units)
 
 
-def effect(*, events: int, mass: float, baseline: float, confidence: float = 0.95) -> Effect:
-    """The size of a drift.
+def effect(
+    counts: ArrayLike,
+    values: ArrayLike,
+    *,
+    baseline: float,
+    start: int = 1,
+    choices: int = 1,
+    confidence: float = CONFIDENCE,
+) -> Effect:
+    """The size of a drift, with an interval that holds although the onset and the moment of looking were chosen.
 
     Parameters
     ----------
-    events, mass : number of events since the onset and the sum of x over them.
+    counts, values : (B,) events since the onset by bin, and x of each bin.
     baseline : approved mean of x, taken as known.
-    confidence : of the two-sided interval. The onset was chosen to make the drift look large, so on short
-        excursions the current mean leans away from the baseline; the interval does not correct for that.
+    start : which tick since the test was armed the onset is, from 1 on. The interval is a confidence sequence at
+        level 1 - confidence over `start (start + 1)`; these sum to 1 - confidence over all starts, so it covers
+        whichever of them was chosen and whenever one looks, if the mean has been the same since.
+    choices : of how many such x this one was picked for having moved most.
     """
-    if events < 1 or not 0 <= mass <= events or not 0 <= baseline <= 1:
-        raise ValueError(f"need events >= 1, mass in [0, events], baseline in [0, 1]: {events}, {mass}, {baseline}")
-    side = (1 + confidence) / 2
-    low = mean_limit(mass, events, confidence=side, upper=False)
-    high = mean_limit(mass, events, confidence=side, upper=True)
-    current = mass / events
+    number, x = np.asarray(counts, dtype=np.int64), np.asarray(values, dtype=np.float64)
+    if number.shape != x.shape or number.sum() < 1 or not 0 <= baseline <= 1 or start < 1 or choices < 1:
+        raise ValueError(f"need events, a baseline in [0, 1], start and choices >= 1: {number}, {baseline}, {start}")
+    low, high = mean_interval(number, x, alpha=(1 - confidence) / choices / (start * (start + 1)))
+    current = float(number @ x / number.sum())
     ratios = [v / baseline if baseline > 0 else np.inf for v in (current, low, high)]
-    return Effect(baseline, current, low, high, ratios[0], ratios[1], ratios[2], events)
+    return Effect(baseline, current, low, high, ratios[0], ratios[1], ratios[2], int(number.sum()))
 
 
 def excursion(log_evidence: ArrayLike, *, rest: float) -> int:

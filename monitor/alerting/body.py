@@ -97,6 +97,8 @@ def _finding(finding: Finding, phrases: Phrases) -> dict[str, object]:
             "baseline": finding.effect.baseline,
             "current": finding.effect.current,
             "ratio": finding.effect.ratio,
+            "low": finding.effect.low,
+            "high": finding.effect.high,
         },
         "evidence": {
             "log_evidence": finding.evidence.log_evidence,

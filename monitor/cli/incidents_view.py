@@ -134,7 +134,10 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
     ratio = "" if effect.ratio is None else f" ({number(effect.ratio)} x)"
     level = finding.evidence.level
     limit = "" if level is None else f"; the limit is {number(level)}"
-    lines += _field("Effect", f"{number(effect.current)}, baseline {number(effect.baseline)}{ratio}{limit}")
+    between = ""
+    if effect.low is not None and effect.high is not None:
+        between = f" ({number(effect.low)} to {number(effect.high)} with 95 % confidence)"
+    lines += _field("Effect", f"{number(effect.current)}{between}, baseline {number(effect.baseline)}{ratio}{limit}")
     lines += _field(
         "Evidence",
         f"{plain(finding.evidence.detail, longest=400)} ({finding.evidence.events:,} events; "

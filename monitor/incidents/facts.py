@@ -33,6 +33,8 @@ def facts(finding: Finding, phrases: Phrases) -> dict[str, object]:
         "baseline": _number(finding.effect.baseline),
         "current": _number(finding.effect.current),
         "ratio": _number(finding.effect.ratio),
+        "current_low": _number(finding.effect.low),
+        "current_high": _number(finding.effect.high),
         "log_evidence": _number(finding.evidence.log_evidence),
         "events": finding.evidence.events,
         "level": _number(finding.evidence.level),

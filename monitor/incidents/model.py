@@ -77,6 +77,9 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     current: float
     ratio: float | None
     """current / baseline; None where the baseline is 0."""
+    low: float | None = None
+    high: float | None = None
+    """Where the present mean lies with 95 % confidence, whichever onset was chosen; None where nobody says."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

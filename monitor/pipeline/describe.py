@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.alternatives import Bank, Unavailable, material
 from detectors.attribution import Part, decompose
-from detectors.onset import onset
+from detectors.onset import effect, onset
 from detectors.recoupling import declared
 from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
 from monitor.incidents.words import ANY_CHANGE
@@ -70,6 +70,7 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
     before, now = _mean(baseline[chosen], values), _mean(after[chosen], values)
     limit = _limit(watch.limits, chosen, after)
     ticks = alarm.excursion.ticks
+    since = int(ticks[start[1]]) - watch.armed_tick + 1
     return Finding(
         id=finding_id(alarm.unit, signal.name, question.name, alarm.tick),
         guardrail=alarm.unit.guardrail,
@@ -86,7 +87,7 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
         paged_at_ms=(alarm.tick + 1) * rule.tick_ms,
-        effect=_effect(before, now),
+        effect=_effect(after[chosen].sum(axis=0), values, before, start=since),
         evidence=Evidence(
             log_evidence=alarm.log_evidence,
             events=int(after[chosen].sum()),
@@ -114,8 +115,9 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
     moved = int(np.argmax(np.abs(new / max(new.sum(), 1) - old / max(old.sum(), 1))))
     # What carries the change is told by the signal's first question, or by the bin itself where it asks none.
     values = np.asarray(signal.questions[0].values) if signal.questions else np.eye(len(signal.bins))[moved]
-    before, now = float(old[moved] / max(old.sum(), 1)), float(new[moved] / max(new.sum(), 1))
+    x, before = np.eye(len(signal.bins))[moved], float(old[moved] / max(old.sum(), 1))
     ticks = alarm.excursion.ticks
+    since = int(ticks[start[1]]) - watch.armed_tick + 1
     return Finding(
         id=finding_id(alarm.unit, signal.name, ANY_CHANGE, alarm.tick),
         guardrail=alarm.unit.guardrail,
@@ -131,7 +133,7 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
         onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
-        effect=_effect(before, now),
+        effect=_effect(new, x, before, start=since, choices=len(signal.bins)),
         evidence=Evidence(
             log_evidence=alarm.log_evidence,
             events=int(new.sum()),
@@ -199,8 +201,14 @@ def _mean(table: NDArray[np.int64], values: NDArray[np.float64]) -> float:
     return float(table.sum(axis=0) @ values / total) if total else 0.0
 
 
-def _effect(before: float, now: float) -> Effect:
-    return Effect(baseline=before, current=now, ratio=now / before if before > 0 else None)
+def _effect(
+    after: NDArray[np.int64], values: NDArray[np.float64], before: float, *, start: int, choices: int = 1
+) -> Effect:
+    if not after.any():
+        return Effect(baseline=before, current=0.0, ratio=0.0 if before > 0 else None)
+    size = effect(after, values, baseline=before, start=max(1, start), choices=choices)
+    ratio = size.current / before if before > 0 else None
+    return Effect(baseline=before, current=size.current, ratio=ratio, low=size.low, high=size.high)
 
 
 def attribution(

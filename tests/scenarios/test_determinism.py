@@ -59,6 +59,7 @@ def gist(outcome: Outcome) -> list[tuple[Any, ...]]:
             f.trouble_rule,
             round(f.effect.baseline, 9),
             round(f.effect.current, 9),
+            None if f.effect.low is None else round(f.effect.low, 6),
             round(f.evidence.log_evidence, 6),
             f.evidence.events,
             f.evidence.detail,

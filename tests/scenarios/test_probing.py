@@ -23,6 +23,7 @@ def test_probing_pages_within_two_minutes_with_onset_and_effect_and_ends_soon_af
     assert page.onset_low_ms <= at("01:30") <= page.onset_high_ms
     assert page.onset_high_ms - page.onset_low_ms < 2 * MINUTE_MS
     assert page.effect.ratio > 5
+    assert 0.02 < page.effect.low < 0.2 < page.effect.high < 0.6  # the truth is 20 %
     assert at("01:50") < page.ended_at_ms < at("02:00")
     assert [incident.guardrail for incident in outcome.incidents] == ["injection"]
     assert page.offsets["log-0"][0] < page.offsets["log-0"][1]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from detectors.comparison import Comparison, Outcome, PairedComparison
+from detectors.comparison import Comparison, Outcome, PairedComparison, mean_interval
 
 
 def unpaired(rng, old, new, ticks, n=50, **rule):
@@ -73,3 +73,21 @@ def test_sides_that_make_no_sense_are_refused(old):
 
 def test_nothing_is_said_of_an_empty_side():
     assert Comparison().update(old=(100, 1), new=(0, 0)).outcome == Outcome.UNDECIDED
+
+
+def test_an_interval_of_one_mean_covers_at_all_times_together():
+    rng = np.random.default_rng(7)
+    missed = 0
+    for _ in range(100):
+        counts = rng.multinomial(20, [0.7, 0.2, 0.1], size=40).cumsum(axis=0)
+        bounds = [mean_interval(seen, [0, 0.5, 1], alpha=0.1) for seen in counts]
+        missed += not all(low <= 0.2 <= high for low, high in bounds)
+    assert missed <= 18  # 10 expected at most
+    low, high = mean_interval([700_000, 200_000, 100_000], [0, 0.5, 1], alpha=0.1)
+    assert high - low < 0.005
+
+
+@pytest.mark.parametrize(("counts", "alpha"), [([0, 0], 0.1), ([1, -1], 0.1), ([1, 2, 3], 0.1), ([1, 2], 0.0)])
+def test_intervals_of_nothing_are_refused(counts, alpha):
+    with pytest.raises(ValueError, match="alpha"):
+        mean_interval(counts, [0, 1], alpha=alpha)
