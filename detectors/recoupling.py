@@ -7,6 +7,7 @@
     r.retract(tick_ptr, ticks, row, bin, count, keep=done) takes back what was recoupled past tick `done`
     r.fresh_bag(row)   r.join(row, bag)   r.remove(row)   r.bag(row)   r.snapshot() / Recoupler.restore(snapshot)
     declared(counts)   q from a split that is kept out of the bag; seed_of(...) a row's seed from its name
+    split_of(events, bins)     how many events of a history that split should have
 
 Under exchangeability of the history with the tick, the surrogates are independent Multinomial(n, q), although
 the true law is unknown. The bag (the history's counts) grows by every tick that is recoupled; it must, for a
@@ -37,6 +38,10 @@ from detectors.counts import Ints
 from detectors.discrete import binomial_inverse, hypergeometric_pit
 
 FORMAT = 2  # of snapshots
+# Of a history, for q: whatever q misses the carried ties make good, and whatever it takes the bag misses. 250 events
+# a bin are enough; a fifth is the most that weak drifts, which need the bag, can spare.
+SPLIT_PER_BIN = 250
+SPLIT_AT_MOST = 0.2
 MAX_BAG = 1_000_000_000  # events; sums of counts stay exact and the tails accurate up to here
 NEVER = np.iinfo(np.int64).min
 # What is carried is cut to 2^-20 and filled up with fresh randomness: a last bit that differs between machines
@@ -63,6 +68,13 @@ def declared(split: ArrayLike, *, prior: float = 0.5) -> NDArray[np.float64]:
         )
     out: NDArray[np.float64] = (number + prior) / (number.sum() + prior * len(number))
     return out
+
+
+def split_of(events: int, bins: int) -> int:
+    """How many of a history's events should declare q; bins of all rows that share the split."""
+    if events < 0 or bins < 2:
+        raise ValueError(f"need events >= 0 and at least 2 bins, got {events} and {bins}")
+    return min(int(SPLIT_AT_MOST * events), SPLIT_PER_BIN * bins)
 
 
 def seed_of(*name: str | int) -> int:

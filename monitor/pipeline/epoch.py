@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.alternatives import Bank, Unavailable, material
 from detectors.level import Level, propose
-from detectors.recoupling import MAX_BAG, declared
+from detectors.recoupling import MAX_BAG, declared, split_of
 from monitor.incidents.model import Direction
 from monitor.pipeline.bets import dense_share, notice_bank
 from monitor.pipeline.loaded import observations
@@ -33,8 +33,6 @@ from monitor.pipeline.signals import (
 )
 from monitor.pipeline.units import REST, stratum_of
 
-SPLIT = 0.25
-"""Share of the baseline's events that declares q; it stays out of the bag, as recoupling demands."""
 HOMOGENEITY_SD = 5.0
 """Halves of a baseline whose means differ by more than 5 standard errors (2 in 3 million) do not agree."""
 MISSES_AT_MOST = 0.2
@@ -207,7 +205,7 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
     if table.sum() == 0 or not kind.bets:
         raise NotTested(kind.unavailable)
     running = table.sum(axis=(1, 2)).cumsum()
-    cut = int(np.searchsorted(running, SPLIT * running[-1])) + 1
+    cut = int(np.searchsorted(running, split_of(int(running[-1]), table[0].size))) + 1  # stays out of the bags
     laws = []
     for stratum in range(len(window.strata)):
         split = table[:cut, stratum].sum(axis=0)

@@ -13,10 +13,9 @@ from detectors.alternatives import Bank, boundary, crowding, growth, material, m
 from detectors.calibration import Plan, calibrate
 from detectors.dense import DenseEvidence
 from detectors.evidence import Evidence
-from detectors.recoupling import Recoupler, declared, seed_of
+from detectors.recoupling import Recoupler, declared, seed_of, split_of
 from tests.benchmarks.detection_streams import SPACING, TICK, Method, Outcome, Streams, draw
 
-SPLIT = 2000  # of the baseline's 10,000 events, kept out of the bag for q
 REPLAY = 5000  # the baseline's last events, replayed tick by tick: evidence is warm when monitoring begins
 
 
@@ -42,8 +41,9 @@ def tick_counts(codes: NDArray[np.int16], bins: int, phase: NDArray[np.int64]) -
 
 
 def factor(family: Any, *, alarms: int) -> float:
-    """What `calibrate` allows more than the bound: simulated under the law that the first run declares."""
-    q = _declared(family, draw(family, range(1), before=0, after=0).baseline[0])
+    """What `calibrate` allows more than the bound: simulated under the law of the first run's whole baseline."""
+    codes = family.codes(draw(family, range(1), before=0, after=0).baseline[0])
+    q = declared(np.bincount(codes, minlength=len(family.rule.names)))
     bank, share = bank_for(family, q)
     plan = Plan(bank, q, np.array([TICK]), TICK, share)
     return calibrate(plan, spend=TICK / SPACING, alarms=alarms).factor
@@ -60,12 +60,13 @@ def any_change(*, factor: float = 1.0, fresh: bool = False) -> Method:
         codes = streams.family.codes(streams.baseline)
         bins = len(streams.family.rule.names)
         engine, dense, recoupler = Evidence(), DenseEvidence(bins), Recoupler()
+        split = split_of(codes.shape[1], bins)
         spend = factor * TICK / SPACING
         share = 0.0
         for i, number in enumerate(streams.numbers):
-            q = _declared(streams.family, streams.baseline[i])
+            q = declared(np.bincount(codes[i, :split], minlength=bins))
             bank, share = bank_for(streams.family, q)
-            history = np.bincount(codes[i, SPLIT:-REPLAY], minlength=bins)
+            history = np.bincount(codes[i, split:-REPLAY], minlength=bins)
             engine.add([bank], spend=spend * (1 - share), n_ref=TICK, history=[int(history.sum())])
             if share:
                 dense.add(q, spend=spend * share, n_ref=TICK)
@@ -108,10 +109,6 @@ def material_change(*, margin: float) -> Method:
         return _ticked(streams, feed, engine.reset)
 
     return run
-
-
-def _declared(family: Any, baseline: NDArray[np.float64]) -> NDArray[np.float64]:
-    return declared(np.bincount(family.codes(baseline[:SPLIT]), minlength=len(family.rule.names)))
 
 
 def _ticked(streams: Streams, feed: Callable[..., set[int]], reset: Callable[[int], None]) -> Outcome:

@@ -7,10 +7,9 @@ from river import drift
 from detectors.alternatives import boundary
 from detectors.calibration import Plan, calibrate
 from detectors.evidence import Evidence
-from detectors.recoupling import Recoupler, declared, seed_of
+from detectors.recoupling import Recoupler, declared, seed_of, split_of
 from tests.benchmarks.detection_families import Binary
 from tests.benchmarks.detection_oracle import mean_delay
-from tests.benchmarks.detection_ours import SPLIT
 from tests.benchmarks.detection_streams import SPACING, TICK
 
 SHARES = np.array([0.5, 0.28, 0.2, 0.02])
@@ -22,7 +21,7 @@ def watched(rng, rates, *, name, spend, baseline=10_000):
     engine, recoupler = Evidence(), Recoupler()
     laws, bags = [], []
     for share, rate in zip(SHARES[-len(rates) :] / SHARES[-len(rates) :].sum(), rates, strict=True):
-        split = int(baseline * share) * SPLIT // 10_000
+        split = split_of(int(baseline * share), 2)
         rest = int(baseline * share) - split
         near = rng.binomial(split, rate)
         laws.append(declared([split - near, near]))

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from detectors.budget import poisson_upper_limit
+from detectors.recoupling import split_of
 from monitor.incidents.model import Kind
-from monitor.pipeline.epoch import SPLIT, Window, notice_test
+from monitor.pipeline.epoch import Window, notice_test
 from monitor.pipeline.rule import UNITS_SHARE, JudgeRule
 from monitor.pipeline.signals import OFFSETS, SIGNALS, USED_COLUMNS
 from tests.statistics.promise_streams import MONTH_MS, Judged, Normal, Stream, judge
@@ -176,7 +177,7 @@ def test_the_declared_law_of_notices_comes_from_a_split_that_is_not_in_the_bag()
     # random counts are no joins that go well, and what is counted only makes no bets
     for signal in (i for i, kind in enumerate(SIGNALS) if kind.bets and not kind.misses):
         per_tick = window.signal(SIGNALS[signal]).sum(axis=(1, 2)).cumsum()
-        cut = int(np.searchsorted(per_tick, SPLIT * per_tick[-1])) + 1
+        cut = int(np.searchsorted(per_tick, split_of(int(per_tick[-1]), 2 * len(SIGNALS[signal].bins)))) + 1
         one, two = notice_test(window, signal), notice_test(Window(window.ticks, window.strata, later), signal)
         for s in range(2):
             split = window.signal(SIGNALS[signal])[:cut, s].sum(axis=0)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.recoupling import Recoupler, _key, _uniform, declared, seed_of
+from detectors.recoupling import Recoupler, _key, _uniform, declared, seed_of, split_of
 from tests.unit.detectors.test_evidence import part
 
 LAW = np.array([0.6, 0.25, 0.1, 0.05])
@@ -165,6 +165,20 @@ def test_a_declared_law_is_positive_and_sums_to_one():
     law = declared([0, 3, 97])
     assert law.min() > 0
     assert law.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("events", "bins", "split"),
+    [(0, 2, 0), (1_600, 14, 320), (10_000, 2, 500), (10_000, 14, 2_000), (1_000_000, 14, 3_500)],
+)
+def test_a_law_is_declared_by_a_fifth_of_a_short_history_and_by_what_its_bins_need_of_a_long_one(events, bins, split):
+    assert split_of(events, bins) == split
+
+
+@pytest.mark.parametrize(("events", "bins"), [(-1, 2), (100, 1)])
+def test_a_split_of_no_history_or_of_a_single_bin_is_refused(events, bins):
+    with pytest.raises(ValueError, match="at least 2 bins"):
+        split_of(events, bins)
 
 
 @pytest.mark.parametrize("bag", [[1, 2], [1, -1, 0, 0], [0.5, 0, 0, 0], [10**9, 1, 0, 0]])
