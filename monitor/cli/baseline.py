@@ -178,10 +178,9 @@ def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None
                 "nothing within a day" if level.minimum_detectable is None else f"{level.minimum_detectable:.3g}"
             )
             click.echo(f"   {name:<36} {level.rate:.3g}, pages {sign} {level.limit:.3g}; a day would show {smallest}")
+            click.echo(f"      {level.because}")
             if level.too_small:
-                click.echo(
-                    f"{'':<40}warning: too small a baseline for this rate; its level is a guess on the safe side"
-                )
+                click.echo("      warning: too small a baseline for this rate; its level is a guess on the safe side")
 
 
 def _plain(view: BaselineView, rule: JudgeRule) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from detectors.level import LevelReason, minimum_detectable
+from detectors.level import Level, LevelReason, minimum_detectable
 from monitor.errors import NotFound, Refused
 from monitor.pipeline.epoch import MaterialTest, NotTested, Window, agrees_with_itself, material_test, window_of
 from monitor.pipeline.loaded import kept_counts, of_slices
@@ -49,6 +49,8 @@ class LevelView:
     """How much the ticks' own means scatter around the rate beyond chance, relative to it."""
     too_small: bool = False
     """The baseline has too few events, or too few of the rare ones, for this question."""
+    because: str = ""
+    """How the limit follows from the window, in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +260,22 @@ def _levels(window: Window, rule: JudgeRule, traffic: Traffic, *, streams: int) 
             margin=answer.whole.margin,
             wander=answer.whole.wander,
             too_small=answer.whole.reason is LevelReason.LEARNING,
+            because=_because(answer.whole),
         )
+
+
+def _because(level: Level) -> str:
+    """From the rate to the bound: confidence limit, margin (and why it is as wide as it is), floor."""
+    most, sign = ("most", "+") if level.direction == "rise" else ("least", "-")
+    wander = ""
+    if level.reason is LevelReason.WIDENED:
+        wander = ", as wide as the baseline itself wanders"
+    elif level.wander > 0:
+        wander = f" (the baseline wanders by {level.wander:.0%})"
+    return (
+        f"at {most} {level.level:.3g} with {level.confidence:.0%} confidence after {level.events:,} events, "
+        f"{sign} a margin of {level.margin:.0%}{wander}, {sign} a floor of {level.floor:g}"
+    )
 
 
 def _asked(window: Window, rule: JudgeRule, signal: int, question: int) -> MaterialTest | str:

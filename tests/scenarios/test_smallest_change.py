@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from monitor.cli.baseline import _print
 from monitor.pipeline.rule import JudgeRule, SignalRule
 from monitor.wiring.baselines import LevelView, views
 from tests.scenarios.service import service
@@ -39,3 +42,28 @@ def test_a_baseline_that_is_too_small_for_a_rare_rate_says_so():
         levels = shown(built.stores)
     assert levels["coverage/not_run_rise"].too_small
     assert not levels["verdict_mix/adverse_rise"].too_small
+
+
+def test_a_level_says_how_it_follows_from_the_window(capsys):
+    with service([log_of("00:00 a: rate=300/min unsafe=5% timeout=0.1%\n 00:20 end")]) as built:
+        built.run()
+        store = built.stores.judge
+        _print(list(views(store, RULE, store.baselines())), RULE, as_json=False)
+        levels = shown(built.stores)
+    rise, fall = levels["verdict_mix/adverse_rise"], levels["coverage/not_run_rise"]
+    assert rise.limit == pytest.approx(rise.level * 1.25 + 0.005)
+    assert rise.because.startswith(f"at most {rise.level:.3g} with 99% confidence after 1,6")
+    assert rise.because.endswith("events, + a margin of 25%, + a floor of 0.005")
+    out = capsys.readouterr().out
+    assert rise.because in out
+    assert fall.because in out
+    assert "warning: too small a baseline for this rate" in out
+
+
+def test_a_margin_that_the_baseline_s_own_wander_has_widened_says_so():
+    story = "\n".join(f"00:{m:02} a: rate=300/min unsafe={1 if m % 4 < 2 else 30}%" for m in range(0, 40, 2))
+    with service([log_of(story + "\n 00:40 end")]) as built:
+        built.run()
+        level = shown(built.stores)["verdict_mix/adverse_rise"]
+    assert level.margin > 0.5
+    assert "as wide as the baseline itself wanders" in level.because
