@@ -122,6 +122,9 @@ def limit(level: float, *, margin: float, floor: float, direction: Direction = "
     """The bound m that a material test defends: `level` widened by a relative margin and an absolute floor.
 
     Raises Unavailable where m would leave (0, 1): a rise that has no room, a fall that would end below zero.
+
+    >>> limit(0.04, margin=0.25, floor=0.005)
+    0.055
     """
     if not (margin >= 0 and floor >= 0):
         raise ValueError(f"margin and floor must not be negative, got {margin} and {floor}")

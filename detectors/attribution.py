@@ -52,6 +52,12 @@ def decompose(before: ArrayLike, after: ArrayLike, values: ArrayLike) -> Decompo
     before, after : (S, B) counts per stratum and bin. A stratum that one side lacks has no behaviour to
         compare: it takes its mean from the side that has it, so that its whole part counts as mix.
     values : (B,) x of each bin, in [0, 1].
+
+    Who asks has changed from half and half to 1 : 3; how either is judged has not:
+
+    >>> parts = decompose([[90, 10], [70, 30]], [[45, 5], [105, 45]], [0, 1])
+    >>> round(parts.change, 3), round(parts.mix, 3), round(parts.behaviour, 3)
+    (0.05, 0.05, 0.0)
     """
     x = unit_values(values)
     old, new = _table(before, x), _table(after, x)

@@ -8,6 +8,13 @@
 
 By the theorem in README.md the expected number of false alarms never exceeds the total of what is spent. A
 split may change at any time and must look only at the past: which tests are armed now, not what they say next.
+
+    >>> month = Budget(alarms=1, period_s=30 * 86400)
+    >>> spend = month.allot(10.0, known={"a": 3, "b": 1}, newcomers={"c": 1})
+    >>> [round(spend[name] / month.per_tick(10.0), 3) for name in "abc"]
+    [0.675, 0.225, 0.1]
+    >>> round(poisson_upper_limit(0), 2)
+    3.0
 """
 
 from __future__ import annotations

@@ -10,6 +10,12 @@ more may be spent at that spacing: the lower 99 % confidence limit of (true spac
 
 The factor holds for ticks of the sizes it was simulated with. `covers` says whether traffic still looks like
 them; where it does not, spend the bound (factor 1). Seeded: the same plan gives the same factor everywhere.
+
+    >>> from detectors.alternatives import boundary
+    >>> q = np.array([0.95, 0.05])
+    >>> plan = Plan(boundary(q, [0, 1]), q, sizes=[50], n_ref=50)
+    >>> plan.covers(50), plan.covers(5)
+    (True, False)
 """
 
 from __future__ import annotations

@@ -8,6 +8,10 @@ A bad event is whatever must not grow (attacks let through, harmful outputs, ben
 per release, with a fixed start: the chance of ever saying "regressed" or "improved" of a release whose mean is no
 worse (no better) than the old one's, at whatever time one looks or stops, is at most alpha / 2 each; the interval
 covers the true difference at all times together with probability 1 - alpha.
+
+    >>> said = Comparison(alpha=0.05).update(old=(2000, 100), new=(2000, 200))
+    >>> said.outcome.name, round(said.difference, 3), said.low > 0
+    ('REGRESSED', 0.05, True)
 """
 
 from __future__ import annotations

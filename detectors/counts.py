@@ -3,6 +3,10 @@
 `tick_ptr` (T + 1,) int64 cuts the cells into ticks: tick t owns cells `tick_ptr[t] : tick_ptr[t + 1]`.
 A cell is one number of events under integer keys, such as (test, stratum, bin). Counts add: the same key may
 come twice in a tick, and the order of cells inside a tick does not matter.
+
+    >>> ptr, key, count = cells([0, 2, 3], [7, 3, 3], [10, 20, 30])  # two ticks
+    >>> key.tolist(), count.tolist()
+    ([3, 7, 3], [20, 10, 30])
 """
 
 from __future__ import annotations

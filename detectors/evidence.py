@@ -18,6 +18,13 @@ combination M of them all, and it alarms when M >= 1. With `E[e | past, n] <= 1`
 Behind a recoupler the history grows by what is tested, and absorbs a drift at a known pace. Given the sizes of
 the bags, the engine counts on from there and moves money between alternatives as `Bank.fades` says; moved money
 is neither made nor lost, so the bound stays as it is.
+
+    >>> from detectors.alternatives import material
+    >>> engine = Evidence()
+    >>> test = engine.add([material([0, 1], level=0.05)], spend=1e-4, n_ref=50)
+    >>> done, alarmed = engine.advance([0, 2, 4], [test] * 4, [0] * 4, [0, 1, 0, 1], [48, 2, 30, 20])
+    >>> done, alarmed.tolist() == [test]  # the second tick, with 20 of 50
+    (2, True)
 """
 
 from __future__ import annotations

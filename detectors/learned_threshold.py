@@ -16,6 +16,11 @@ that side with probability alpha / 2 at most. {t: L(t) > (alpha / 2) max L} ther
 
 Where the verdict turns gradually the step is wrong, and its interval too narrow: it is widened to the zone in which
 the isotonic fit is neither settled below .1 nor above .9.
+
+    >>> scores = np.arange(1000) / 1000
+    >>> learned = learn(scores, allowed=scores < 0.7, adverse=scores >= 0.7)
+    >>> learned.value
+    0.7
 """
 
 from __future__ import annotations

@@ -6,6 +6,12 @@
 
 The promise of the material test does not rest on the proposal: whatever level is approved, false alarms are
 those raised while the true mean keeps to it. The proposal decides how probable it is that it does.
+
+    >>> level = propose([1560, 40], [0, 1], events_per_day=10_000, spend_per_day=1 / 30)
+    >>> round(level.rate, 4), round(level.level, 4), round(level.limit, 4), level.reason.name
+    (0.025, 0.0356, 0.0496, 'PROPOSED')
+    >>> round(level.minimum_detectable, 3)  # what a day would show
+    0.059
 """
 
 from __future__ import annotations

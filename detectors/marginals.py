@@ -8,6 +8,10 @@ classifier is the ratio of the bins' shares, so counts suffice. It learns that r
 others; where it does no better there than chance, the field tells nothing and is left out. Ticks, not events, are
 held out: events of one tick share whatever made that tick special. What only several fields together show is not
 seen; for that there is `explain`, which needs the events themselves.
+
+    >>> calm, changed = [[50, 50]] * 6, [[10, 90]] * 6
+    >>> {name: round(told.auc, 2) for name, told in tells({"app": (calm, changed), "turn": (calm, calm)}).items()}
+    {'app': 0.7}
 """
 
 from __future__ import annotations

@@ -11,6 +11,11 @@ What is said of a text is a function of the texts at most `reach` positions befo
 these: a memory rebuilt from that stretch answers as one that never stopped, and there are no clusters with a life of
 their own to be stored. Work is bounded, since texts are an attacker's to choose (their places in the bands are not:
 the fingerprints are keyed): at most `MOST` near-duplicates are counted, at most `LOOKS` candidates compared.
+
+    >>> prints = np.array([2**60 + 5, 2**60 + 7, 2**33 - 1], dtype=np.uint64)  # two in one bit, and a stranger
+    >>> seen = RecentPrints(reach=65_536)
+    >>> seen.look(prints, np.arange(3), np.zeros(3, dtype=np.uint64)).hits.tolist()
+    [0, 1, 0]
 """
 
 from __future__ import annotations

@@ -6,6 +6,13 @@
 
 An excursion runs from the tick after the evidence was last near zero (or from the last re-arming) to the
 alarm. A change before the excursion is not looked for: the evidence has forgotten it.
+
+    >>> found = onset([-2.1, -0.9, 2.9, 3.1, 3.0])
+    >>> found.first, found.best, found.last
+    (1, 2, 2)
+    >>> size = effect([120, 30], [0, 1], baseline=0.05, start=3)
+    >>> round(size.current, 2), round(size.low, 2), round(size.high, 2)
+    (0.2, 0.09, 0.36)
 """
 
 from __future__ import annotations

@@ -4,6 +4,11 @@ silence(expected=...) -> Verdict         a guardrail heard nothing while its sib
 expected_events(share, siblings)         what it should have judged meanwhile
 volume(count, windows) -> Verdict        this window against windows like it, over-dispersion included
 Hours().season().volume(count, hour)     the same against its hour of the week
+
+    >>> silence(seen=0, expected=expected_events(share=0.5, siblings=200), burst=5).reason.name
+    'SILENT'
+    >>> volume(400, [90, 110, 100, 95, 105, 100]).reason.name
+    'SURGE'
 """
 
 from __future__ import annotations

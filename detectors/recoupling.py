@@ -60,6 +60,9 @@ def declared(split: ArrayLike, *, prior: float = 0.5) -> NDArray[np.float64]:
     """q from the counts of a split that stays out of the bag, smoothed by a Dirichlet prior per bin.
 
     q need not be true: any declared law keeps the guarantee. It should be near the truth, for power.
+
+    >>> declared([98, 0, 1]).round(3).tolist()
+    [0.98, 0.005, 0.015]
     """
     number = np.asarray(split, dtype=np.float64)
     if number.ndim != 1 or len(number) < 2 or not (number >= 0).all() or not prior > 0:

@@ -3,6 +3,13 @@
     for entry in REGISTRY: detector = entry.build(Setting(...)); detector.update(counts) -> Reading
 
 To add one: write its file, add a line here, and `tests/unit/detectors/test_conformance.py` enrols it.
+
+Here is whatever looks at the counts of one stream tick by tick and alarms. What answers another question has another
+shape and tests of its own: `rate` (a window against windows like it, or a guardrail against its siblings), `near` and
+`repetition` (fingerprints, not counts), `comparison` and `slicewise` (two sides, one decision).
+
+    >>> entry("material").promise.name, entry("adwin").promise.name
+    ('PROVED', 'UNCALIBRATED')
 """
 
 from __future__ import annotations
@@ -16,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from river import drift
 
-from detectors.alternatives import boundary, crowding, material, sparse
+from detectors.alternatives import boundary, crowding, growth, material, mixture, sparse
 from detectors.reading import DenseWatch, Reading, RecoupledWatch, Watch
 from detectors.river_drift import RiverDetector
 
@@ -91,6 +98,19 @@ def _sparse(s: Setting) -> Detector:
     return RecoupledWatch(sparse(s.q), q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
+def _bumps(s: Setting) -> Detector:
+    return RecoupledWatch(sparse(s.q, bump=1), q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+
+
+def _growth(s: Setting) -> Detector:
+    return RecoupledWatch(growth(s.q), q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+
+
+def _mixture(s: Setting) -> Detector:
+    bank = mixture([(1.0, boundary(s.q, s.values)), (1.0, growth(s.q))])
+    return RecoupledWatch(bank, q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+
+
 def _dense(s: Setting) -> Detector:
     return DenseWatch(q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
@@ -104,6 +124,9 @@ REGISTRY = (
     Entry("boundary", Promise.PROVED, _boundary),
     Entry("crowding", Promise.PROVED, _crowding),
     Entry("sparse", Promise.PROVED, _sparse),
+    Entry("bumps", Promise.PROVED, _bumps),
+    Entry("growth", Promise.PROVED, _growth),
+    Entry("mixture", Promise.PROVED, _mixture),
     Entry("dense", Promise.PROVED, _dense),
     Entry("adwin", Promise.UNCALIBRATED, _river(drift.ADWIN)),
     Entry("page_hinkley", Promise.UNCALIBRATED, _river(drift.PageHinkley)),

@@ -13,6 +13,13 @@ cluster starts a bet of its own with `spend` alarms per event; a hit multiplies 
 other event by `1 - lam cap` (applied when the next hit comes). While each cluster's chance of the next event is at
 most the cap, expected false campaigns are at most spend x events: *proved* for the declared cap, a rule
 for what the cap should be. Within a partition only; state is bounded by the window.
+
+    >>> NearDuplicates().update(np.array([2**60 + 5, 2**60 + 7, 0, 2**33 - 1], dtype=np.uint64)).codes.tolist()
+    [0, 1, -1, 0]
+    >>> offenders = Offenders()
+    >>> offenders.update(["mallory"] * 50 + [f"user {n}" for n in range(50)])
+    >>> offenders.top(1)[0][0]
+    'mallory'
 """
 
 from __future__ import annotations

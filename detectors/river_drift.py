@@ -7,6 +7,10 @@
 River's detectors make no promise about false alarms: as they come they are *uncalibrated*. `tuned` picks, from
 settings ordered from eager to lazy, the first whose simulated spacing on stationary traffic keeps to the
 budget. That says nothing about traffic with a season, a wandering level or another size of tick.
+
+    >>> detector = RiverDetector(lambda: drift.PageHinkley(), values=[0, 1])
+    >>> [detector.update(counts).state.name for counts in ([50, 0], [50, 0], [0, 50], [0, 50])][-1]
+    'ALARMED'
 """
 
 from __future__ import annotations

@@ -14,6 +14,11 @@ one looks (Ville). Where `comparison.Comparison` keeps two intervals apart, here
 as variances do, and fewer events bring the same verdict. Over slices, `E = 1/2 product + 1/2 mean of the E_s`: a
 change of everything is seen by the product, a change of one slice by its own; and as each slice is compared with
 itself, a change of the mix alone is none.
+
+    >>> old, new = [[900, 100], [950, 50]], [[900, 100], [850, 150]]
+    >>> said = compare(old, new, [0, 1], alpha=0.01, equivalence=0.02)
+    >>> said.outcome.name, said.leading  # the second slice
+    ('REGRESSED', 1)
 """
 
 from __future__ import annotations

@@ -14,14 +14,18 @@ LAW = np.array([0.7, 0.2, 0.1])
 DRIFTED = np.array([0.1, 0.2, 0.7])
 
 
-def build(entry_, seed=1, spend=1e-4):
-    rng = np.random.default_rng(seed)
+VALUES = np.array([0.0, 0.5, 1.0])
+
+
+def build(entry_, seed=1, spend=1e-4, order=(0, 1, 2)):
+    """`order` gives the bins other places."""
+    rng, places = np.random.default_rng(seed), list(order)
     return entry_.build(
         Setting(
-            q=LAW,
-            values=np.array([0.0, 0.5, 1.0]),
+            q=LAW[places],
+            values=VALUES[places],
             level=0.25,
-            bag=rng.multinomial(5000, LAW),
+            bag=rng.multinomial(5000, LAW)[places],
             spend=spend,
             n_ref=50,
             seed=seed,
@@ -93,6 +97,53 @@ def test_what_is_not_a_count_is_refused_and_leaves_no_trace(entry_, bad):
     with pytest.raises(ValueError, match="counts"):
         detector.update(bad)
     assert detector.reading() == before
+
+
+def alarm_of(detector, table):
+    """The first tick that alarms."""
+    return next(t for t, counts in enumerate(table) if detector.update(counts).state == State.ALARMED)
+
+
+MATERIAL = entry("material")
+EVENTFUL = np.concatenate((ticks(LAW, 15), ticks([0.62, 0.2, 0.18], 300, seed=4)))
+BY_COUNTS = pytest.mark.parametrize(
+    "entry_", [e for e in REGISTRY if e.promise == Promise.PROVED], ids=lambda e: e.name
+)
+
+
+@BY_COUNTS
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 0, 2)])
+def test_what_the_bins_are_called_does_not_matter(entry_, order):
+    # to the digit where nothing is random; else the ties of the surrogates fall differently
+    places = list(order)
+    one, other = build(entry_), build(entry_, order=order)
+    if entry_ is MATERIAL:
+        for counts in EVENTFUL[:30]:
+            found, expected = other.update(counts[places]), one.update(counts)
+            assert found.evidence == pytest.approx(expected.evidence, abs=1e-9)
+    assert abs(alarm_of(one, EVENTFUL) - alarm_of(other, EVENTFUL[:, places])) <= 8
+
+
+@BY_COUNTS
+def test_when_it_happens_does_not_matter(entry_):
+    late = build(entry_)
+    for _ in range(1000):
+        late.update(np.zeros(3, dtype=int))
+    now = build(entry_)
+    if entry_ is MATERIAL:
+        assert [late.copy().update(counts) for counts in EVENTFUL] == [
+            now.copy().update(counts) for counts in EVENTFUL
+        ]
+    assert abs(alarm_of(now, EVENTFUL) - alarm_of(late, EVENTFUL)) <= 8
+
+
+@every
+def test_partitions_may_be_added_up_in_any_order(entry_):
+    # three partitions' counts of each tick; sums are integers, so whoever adds them up, the detector sees the same
+    parts = [np.concatenate((ticks(LAW, 10, seed=s, n=17), ticks(DRIFTED, 10, seed=s, n=17))) for s in (5, 6, 7)]
+    one, other = build(entry_), build(entry_)
+    for a, b, c in zip(*parts, strict=True):
+        assert one.update(a + b + c) == other.update(c + (b + a))
 
 
 @every
