@@ -73,16 +73,20 @@ def rule_for(streams: int, **more) -> JudgeRule:
 
 def kept(outcome: Judged, streams: int, months: float) -> None:
     promise = streams * months
+    assert outcome.stream_months > 0.8 * promise
+    assert outcome.notice_spend > 0.1 * promise  # the budget is in use
+    kept_within(outcome, promise)
+
+
+def kept_within(outcome: Judged, promise: float) -> None:
     pages, notices = outcome.count(Kind.page), outcome.count(Kind.notice)
     print(
-        f"{streams} streams, {outcome.stream_months:.0f} stream-months watched: {pages} false pages (upper limit "
+        f"{outcome.stream_months:.0f} stream-months watched: {pages} false pages (upper limit "
         f"{poisson_upper_limit(pages):.1f}, spent {outcome.page_spend:.1f}), {notices} false notices (limit "
         f"{poisson_upper_limit(notices):.1f}, spent {outcome.notice_spend:.1f}), promised {promise:.0f} each"
     )
-    assert outcome.stream_months > 0.8 * promise
     assert outcome.page_spend <= promise
     assert outcome.notice_spend <= promise
-    assert outcome.notice_spend > 0.1 * promise  # the budget is in use
     assert poisson_upper_limit(pages) <= promise
     assert poisson_upper_limit(notices) <= promise
 
@@ -104,18 +108,26 @@ def test_streams_that_appear_and_retire_keep_the_promise_of_the_whole_fleet():
 
     streams = [*fleet(steady, each=48), *fleet(comes_and_goes, each=144)]
     outcome = judge(streams, rule_for(len(streams)), seed=7, ticks=30 * DAY_TICKS)
-    pages, notices = outcome.count(Kind.page), outcome.count(Kind.notice)
-    print(
-        f"{len(streams)} streams come and go: {pages} false pages (upper limit {poisson_upper_limit(pages):.1f}, "
-        f"spent {outcome.page_spend:.1f}), {notices} false notices (limit {poisson_upper_limit(notices):.1f}, spent "
-        f"{outcome.notice_spend:.1f}), promised {len(streams)} each"
-    )
-    assert 0.5 * len(streams) < outcome.page_spend <= len(streams)  # who stops leaves its share to the others
-    assert 0.5 * len(streams) < outcome.notice_spend <= len(streams)
-    assert poisson_upper_limit(pages) <= len(streams)
-    assert poisson_upper_limit(notices) <= len(streams)
+    kept_within(outcome, len(streams))
+    assert outcome.page_spend > 0.5 * len(streams)  # who stops leaves its share to the others
+    assert outcome.notice_spend > 0.5 * len(streams)
     per_tick = UNITS_SHARE * len(streams) * 30 * 60 / (30 * 86400)
     assert outcome.page_spends == pytest.approx(per_tick)
+
+
+def test_a_stratum_that_nobody_has_seen_raises_no_more_than_is_promised():
+    # from the middle on a third of the traffic is in a language that no baseline holds, judged as the others are
+    def stranger(adverse, near):
+        def events(rng, ticks):
+            later = (np.arange(ticks) > ticks // 2)[:, None]
+            return rng.poisson(np.where(later, (20, 14, 16), (30, 20, 0)))
+
+        one, other = Normal(adverse, near), Normal(min(2 * adverse, 0.6), near)
+        return Stream((one, other, Normal((one.adverse * 3 + other.adverse * 2) / 5, near)), events)
+
+    streams = fleet(stranger, each=96)
+    outcome = judge(streams, rule_for(len(streams)), seed=8, ticks=30 * DAY_TICKS)
+    kept_within(outcome, len(streams))
 
 
 def test_levels_that_wander_by_a_tenth_stay_within_the_pages():

@@ -131,9 +131,8 @@ def test_when_it_happens_does_not_matter(entry_):
         late.update(np.zeros(3, dtype=int))
     now = build(entry_)
     if entry_ is MATERIAL:
-        assert [late.copy().update(counts) for counts in EVENTFUL] == [
-            now.copy().update(counts) for counts in EVENTFUL
-        ]
+        one, other = now.copy(), late.copy()
+        assert [one.update(counts) for counts in EVENTFUL] == [other.update(counts) for counts in EVENTFUL]
     assert abs(alarm_of(now, EVENTFUL) - alarm_of(late, EVENTFUL)) <= 8
 
 
