@@ -58,6 +58,7 @@ class JudgeRule:
         source_silent_ms: nor is the whole source.
         volume_window_ms: length of the windows of the volume rule.
         signals: what is judged otherwise than by default, by the signal's name, in order of names.
+        weights: share of both budgets of each stream of a guardrail, against 1 of the others, in order of names.
     """
 
     tick_ms: int = 10_000
@@ -82,6 +83,11 @@ class JudgeRule:
     source_silent_ms: int = 15 * 60_000
     volume_window_ms: int = 5 * 60_000
     signals: tuple[tuple[str, SignalRule], ...] = ()
+    weights: tuple[tuple[str, float], ...] = ()
+
+    def weight(self, guardrail: str) -> float:
+        """Share of the budgets of a stream of this guardrail, against 1 of most others."""
+        return dict(self.weights).get(guardrail, 1.0)
 
     def signal(self, name: str) -> SignalRule:
         """How this signal is judged."""

@@ -1,4 +1,4 @@
-"""Who shares the budgets: streams alike; those that appeared lately by a reserve; those that stopped, not at all.
+"""Who shares the budgets: streams by weight, those that appeared lately by a reserve, those that stopped not at all.
 
 A *stream* is guardrail x category x stage. What is its own is shared by its units (versions, thresholds, kinds of
 score), evenly, then by their signals, by weight, then by their questions. So neither a build number for a version nor
@@ -140,10 +140,12 @@ class Shares:
                 at_work.setdefault(stream_of(unit.unit), []).append(number)
         known = self._known([(unit, epoch) for _, unit, epoch in watched])
         groups: tuple[dict[int, float], dict[int, float]] = ({}, {})
+        weights = dict(self._rule.weights)
         for stream, numbers in at_work.items():
+            each = weights.get(stream[0], 1.0) / len(numbers)
             for number in numbers:
                 group = groups[0 if stream in known else 1]
-                group |= {test: weight / len(numbers) for test, weight in share[number].items()}
+                group |= {test: each * weight for test, weight in share[number].items()}
         return spends | budget.allot(self._rule.tick_ms / 1000, known=groups[0], newcomers=groups[1])
 
     def _known(self, watched: list[tuple[UnitState, Epoch]]) -> set[Stream]:

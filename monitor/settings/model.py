@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from monitor.errors import SettingsError
 from monitor.settings.alerts import Alerts, Rules
@@ -53,6 +53,13 @@ class Budget(Section):
         1, "false notices per period that are acceptable, on average", unit="notices", gt=0, le=1_000_000
     )
     notices_per: Period = setting("day", "period of notices")
+    weights: dict[str, Annotated[float, Field(gt=0, le=1_000)]] = setting(
+        {},
+        "share that each stream of a guardrail has of both budgets, against 1 of the others, by its name in the log",
+        allowed="guardrails with numbers, each more than 0, at most 1,000, such as {prompt-injection: 3}",
+        max_length=10_000,
+        example={"prompt-injection": 3},
+    )
 
     @property
     def page_period_s(self) -> float:

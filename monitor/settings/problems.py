@@ -95,6 +95,8 @@ def _sentence(detail: ErrorDetails, location: Location, known: Mapping[Location,
         return f"needs type: {' or '.join(kinds)}{_was(detail)}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return _section(given, location, known)
+    if row is None and location:
+        row = known.get(location[:-1])  # an entry under a name that the person chose
     if row is None or not row.allowed:
         return f"must be a list; found {_kind(given)}" if kind == "tuple_type" else _own_words(detail)
     return _value(detail, row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -174,7 +174,7 @@ def approve(store: JudgeStore, baseline_id: int, *, actor: str, reason: str) -> 
 
 
 def views(
-    store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline], *, streams: int | None = None
+    store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline], *, streams: float | None = None
 ) -> Iterator[BaselineView]:
     """Each baseline with its levels, read off the counts of its window (or those kept with it).
 
@@ -182,12 +182,12 @@ def views(
         store: holds the counts.
         rule: how they are judged.
         baselines: which.
-        streams: how many share the budget; None: as many as have an approved baseline. Versions of one stream count
-            once: those that are not heard any more leave their share to the newest.
+        streams: the weight of all that share the budget; None: of those that have an approved baseline. Versions of
+            one stream count once: those that are not heard any more leave their share to the newest.
     """
     slices = store.slices()
     if streams is None:
-        streams = len({stream_of(one.unit) for one in store.baselines(state=BaselineState.approved)})
+        streams = weight_of((one.unit for one in store.baselines(state=BaselineState.approved)), rule)
     present = _present(store, rule)
     for baseline in baselines:
         own = slices_counted_with(baseline.unit, slices)
@@ -196,6 +196,7 @@ def views(
         if by_tick.events == window.events:
             window = by_tick  # tick by tick shows how much the level wanders
         now = window_of(of_slices(present[0], own), own, rule)
+        weight = rule.weight(baseline.unit.guardrail)
         ticks = baseline.to_tick - baseline.from_tick
         traffic = Traffic(now, present[1]) if now.events else Traffic(window, ticks)
         yield BaselineView(
@@ -203,8 +204,13 @@ def views(
             events=window.events,
             strata=window.strata,
             homogeneous=agrees_with_itself(window),
-            levels=list(_levels(window, rule, traffic, streams=streams)),
+            levels=list(_levels(window, rule, traffic, share=weight / max(streams, weight))),
         )
+
+
+def weight_of(units: Iterable[Slice], rule: JudgeRule) -> float:
+    """What the streams of these units weigh together in the budgets."""
+    return sum(rule.weight(guardrail) for guardrail, _, _ in {stream_of(unit) for unit in units})
 
 
 def _present(store: JudgeStore, rule: JudgeRule) -> tuple[LoadedCounts, int]:
@@ -226,13 +232,13 @@ class Traffic:
         return float(self.counts.signal(SIGNALS[signal]).sum()) / max(1, self.ticks) * DAY_MS / rule.tick_ms
 
 
-def _levels(window: Window, rule: JudgeRule, traffic: Traffic, *, streams: int) -> Iterator[LevelView]:
+def _levels(window: Window, rule: JudgeRule, traffic: Traffic, *, share: float) -> Iterator[LevelView]:
     answers = {
         (s, q): _asked(window, rule, s, q) for s, kind in enumerate(SIGNALS) for q in range(len(kind.questions))
     }
     tested = [s for (s, _), answer in answers.items() if not isinstance(answer, str)]
     weights = {s: rule.signal(SIGNALS[s].name).weight for s in tested}
-    per_day = rule.pages * UNITS_SHARE * DAY_MS / rule.page_period_ms / max(1, streams)
+    per_day = rule.pages * UNITS_SHARE * DAY_MS / rule.page_period_ms * share
     for (s, q), answer in answers.items():
         question = SIGNALS[s].questions[q]
         names: dict[str, Any] = {

@@ -57,6 +57,7 @@ def judge_rule(settings: Settings) -> JudgeRule:
         volume=settings.rules.volume,
         contradictions=settings.rules.contradictions,
         contradiction_share=settings.rules.contradiction_share,
+        weights=tuple(sorted(settings.budget.weights.items())),
         signals=tuple((name, _signal_rule(name, one)) for name, one in sorted(settings.signals.items())),
         campaign=settings.rules.campaign,
     )

@@ -23,7 +23,7 @@ from monitor.pipeline.ports import JudgeStore, Slice, Tally
 from monitor.pipeline.units import family_of, is_scoreless
 from monitor.settings.model import Settings
 from monitor.wiring import translate
-from monitor.wiring.baselines import DAY_MS, BaselineView, views
+from monitor.wiring.baselines import DAY_MS, BaselineView, views, weight_of
 from monitor.wiring.learn_thresholds import LearnedLine, learned_lines
 from monitor.wiring.pictures import Picture, picture
 from monitor.wiring.proposal import Proposal, baseline_events, propose
@@ -222,7 +222,8 @@ def _views(judge: Judge, store: JudgeStore, settings: Settings) -> dict[Slice, B
     baselines = [baseline for baseline in store.baselines() if baseline.effective_tick is not None]
     watched = [] if judge.assessor is None else [u for u in judge.assessor.fleet.state.units if u.epoch is not None]
     rule = translate.judge_rule(settings)
-    return {one.baseline.unit: one for one in views(store, rule, baselines, streams=len(watched))}
+    streams = weight_of((unit.unit for unit in watched), rule)
+    return {one.baseline.unit: one for one in views(store, rule, baselines, streams=streams)}
 
 
 def _streams(

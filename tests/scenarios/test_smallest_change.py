@@ -25,6 +25,7 @@ def test_the_smallest_change_goes_by_present_traffic_and_by_the_share_of_the_bud
         built.run()
         alone, crowded = shown(built.stores), shown(built.stores, streams=500)
         heavy = shown(built.stores, replace(RULE, signals=(("verdict_mix", SignalRule(weight=500.0)),)))
+        shared = shown(built.stores, replace(RULE, weights=(("a", 4.0),)), streams=500)
         off = shown(built.stores, replace(RULE, signals=(("verdict_mix", SignalRule(enabled=False)),)))
     with service([log_of("00:00 a: rate=300/min unsafe=5%\n 01:50 end")]) as built:
         built.run()
@@ -32,6 +33,7 @@ def test_the_smallest_change_goes_by_present_traffic_and_by_the_share_of_the_bud
     rise = "verdict_mix/adverse_rise"
     beyond = [level.minimum_detectable / level.limit for level in (busy[rise], alone[rise])]
     assert 1 < beyond[0] < beyond[1]
+    assert alone[rise].minimum_detectable < shared[rise].minimum_detectable < crowded[rise].minimum_detectable
     assert heavy[rise].minimum_detectable < alone[rise].minimum_detectable < crowded[rise].minimum_detectable
     assert "switched off" in off[rise].reason
 

@@ -130,6 +130,13 @@ def test_versions_of_one_stream_share_what_is_the_streams():
     assert found["a1"] == found["a9"] == pytest.approx(WHOLE / 2 / 9)
 
 
+def test_a_guardrail_may_weigh_more_than_the_others():
+    rule = dataclasses.replace(RULE, weights=(("a", 3.0),))
+    assessor = judged(named("a", "b", "b2"), lambda *_: True, DAY, rule=rule)
+    expected = {"a1": 3 / 4, "b1": 1 / 8, "b2": 1 / 8}
+    assert spends(assessor) == {name: pytest.approx(share * WHOLE) for name, share in expected.items()}
+
+
 def test_weights_of_signals_hold_within_a_stream_and_leave_the_others_alone():
     rule = dataclasses.replace(RULE, signals=(("verdict_mix", SignalRule(weight=3.0)),))
     assessor = judged(named("a", "b"), lambda *_: True, DAY, rule=rule)
@@ -163,6 +170,20 @@ def test_what_is_spent_does_not_depend_on_how_ticks_are_grouped_nor_on_restarts(
     assert sum(spent(slow)) > 0
     state = fast.fleet.state
     assert [unit.heard for unit in state.units] == [unit.heard for unit in slow.fleet.state.units]
+
+
+def test_new_settings_of_the_budget_change_future_spend_only():
+    before = judged(EVENTFUL, eventful, 60)
+    rule = dataclasses.replace(RULE, pages=10.0, weights=(("x", 2.0),))
+    assert snapshot.fingerprint(rule) == snapshot.fingerprint(RULE)  # the snapshot holds; nothing is judged anew
+    state, panel = snapshot.load(snapshot.dump(before.fleet), rule)
+    after = Assessor(rule, lambda *_: counts_of((), range(0), eventful), state=state, panel=panel)
+    after.learn_slices(EVENTFUL)
+    after.fleet.split_budgets()
+    engines = [one.fleet.panel.evidence for one in (before, after)]
+    assert engines[1].total_spend().tolist() == engines[0].total_spend().tolist()
+    assert engines[1].log_evidence().tolist() == engines[0].log_evidence().tolist()
+    assert sum(spends(after).values()) == pytest.approx(10 * WHOLE)
 
 
 def test_no_tick_spends_more_than_the_budget_whoever_comes_and_goes():
