@@ -35,12 +35,17 @@ Direction = Literal["rise", "fall"]
 # From a drift that only a large stream can show to a rate that is 35 times its level: below the first, the
 # margin is the better tool; above the last (rates of .3 % becoming 10 %), any alternative alarms within events.
 MATERIAL_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 7.0, 12.0, 20.0, 35.0)
-BOUNDARY_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 6.0)
+# Even in the logarithm of the effect, ratio - 1: ten that lay denser above 1.3 needed 5 % more events for a rate that
+# grows by a fifth, and 2 % fewer where it doubles.
+BOUNDARY_RATIOS = (1.1, 1.17, 1.3, 1.53, 1.93, 2.6, 3.9, 6.0)
 # Odds of a bin, and how likely each growth is held to be: beyond 2 a drift is found within few ticks anyway, so
 # evidence is worth more for the growths before.
 GROWTHS = {1.25: 1.0, 1.5: 1.2, 2.0: 1.2, 3.0: 0.8, 6.0: 0.4}
 CONTAMINATIONS = (0.003, 0.01, 0.03, 0.1, 0.3)
+# For histograms of scores: a bump below 2 % in a single bin is `boundary`'s business or nobody's.
+BUMPS = (0.02, 0.06, 0.2)
 CROWDS = (0.02, 0.04, 0.08, 0.16, 0.32)
+CROWDING_WEIGHT = 2.0  # beside `boundary`: new mass at the threshold is what probing looks like
 MAX_CELLS = 4_000_000  # bins x alternatives of one bank: 32 MB
 
 

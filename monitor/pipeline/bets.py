@@ -7,24 +7,35 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.alternatives import Bank, Unavailable, boundary, crowding, growth, mixture, sparse
+from detectors.alternatives import (
+    BUMPS,
+    CROWDING_WEIGHT,
+    Bank,
+    Unavailable,
+    boundary,
+    crowding,
+    growth,
+    mixture,
+    sparse,
+)
 from monitor.incidents.model import Direction
 from monitor.pipeline.signals import Bet, Signal
 
 BUMP: Final = 1
 """Neighbours on each side that a bump reaches: score mass that moves seldom stops at a bin's edge."""
+WEIGHTS: Final = {Bet.crowding: CROWDING_WEIGHT}
 
 
 def notice_bank(signal: Signal, q: NDArray[np.float64]) -> Bank:
-    """One bank of the signal's bets but ``dense``, in even shares.
+    """One bank of the signal's bets but ``dense``, in even shares but for :data:`WEIGHTS`.
 
     Raises:
         ValueError: the signal bets on nothing that this signal has.
     """
-    parts = [bank for bank in (_bank(bet, signal, q) for bet in signal.bets) if bank is not None]
+    parts = [(WEIGHTS.get(bet, 1.0), bank) for bet in signal.bets if (bank := _bank(bet, signal, q)) is not None]
     if not parts:
         raise ValueError(f"signal {signal.name} bets on nothing but dense, or on questions that it does not ask")
-    return mixture([(1.0, bank) for bank in parts])
+    return mixture(parts)
 
 
 def dense_share(signal: Signal) -> float:
@@ -38,7 +49,7 @@ def _bank(bet: Bet, signal: Signal, q: NDArray[np.float64]) -> Bank | None:
     if bet is Bet.sparse:
         return growth(q)
     if bet is Bet.bumps:
-        return sparse(q, bump=BUMP)
+        return sparse(q, bump=BUMP, contaminations=BUMPS)
     if not signal.questions:
         return None
     asked = signal.questions[0]

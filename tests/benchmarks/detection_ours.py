@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.alternatives import Bank, boundary, crowding, growth, material, mixture, sparse
+from detectors.alternatives import BUMPS, CROWDING_WEIGHT, Bank, boundary, crowding, growth, material, mixture, sparse
 from detectors.calibration import Plan, calibrate
 from detectors.dense import DenseEvidence
 from detectors.evidence import Evidence
@@ -26,9 +26,9 @@ def bank_for(family: Any, q: NDArray[np.float64]) -> tuple[Bank, float]:
     if family.kind == "label":
         return growth(q), 1 / 3
     if family.histogram:
-        return sparse(q, bump=1, contaminations=(0.02, 0.06, 0.2)), 0.0
+        return sparse(q, bump=1, contaminations=BUMPS), 0.0
     values = family.rule.values
-    return mixture([(1, boundary(q, values)), (1, crowding(q, values))]), 0.0
+    return mixture([(1, boundary(q, values)), (CROWDING_WEIGHT, crowding(q, values))]), 0.0
 
 
 def tick_counts(codes: NDArray[np.int16], bins: int, phase: NDArray[np.int64]) -> NDArray[np.int64]:

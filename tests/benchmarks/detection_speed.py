@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from detectors.alternatives import boundary, crowding, material, mixture
+from detectors.alternatives import CROWDING_WEIGHT, boundary, crowding, material, mixture
 from detectors.bins import KernelBins
 from detectors.dense import DenseEvidence
 from detectors.evidence import Evidence
@@ -69,7 +69,7 @@ def main() -> None:
     clock("recoupling of the same", events, recouple)
 
     notices = Evidence()
-    bank = mixture([(1, boundary(LAW, RULE.values)), (1, crowding(LAW, RULE.values))])
+    bank = mixture([(1, boundary(LAW, RULE.values)), (CROWDING_WEIGHT, crowding(LAW, RULE.values))])
     for _ in range(rows):
         notices.add([bank], spend=1e-12, n_ref=EVENTS)
 
