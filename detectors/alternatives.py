@@ -141,7 +141,12 @@ def limit(level: float, *, margin: float, floor: float, direction: Direction = "
 
 
 def material(
-    values: ArrayLike, *, level: float, direction: Direction = "rise", ratios: Sequence[float] = MATERIAL_RATIOS
+    values: ArrayLike,
+    *,
+    level: float,
+    direction: Direction = "rise",
+    ratios: Sequence[float] = MATERIAL_RATIOS,
+    bursts: float = 1.0,
 ) -> Bank:
     """Bets that the mean of x has left the level, `e = 1 + lam * (x - m)` (rise) or `1 - lam * (x - m)` (fall).
 
@@ -151,15 +156,20 @@ def material(
     level : m, margin included (see `limit`), in (0, 1).
     ratios : factors > 1 on the *odds* of m that the bets are tuned to. On odds rather than on the rate, so no
         bet can cross m or reach 1: each e-value stays positive, and a test for falls never profits from a rise.
+    bursts : events that come together, >= 1: each e-value is raised to 1 / bursts. Of up to so many events the
+        product then has a mean of at most 1 however they depend on each other (Hoelder's inequality), if each has a
+        mean of at most m given the bursts before.
 
     The e-value's mean is exactly 1 when the mean of x is m and below 1 on the approved side, whatever else
     the law of x is. Raises Unavailable. Source: betting on bounded means, Waudby-Smith and Ramdas 2024.
     """
     x = unit_values(values)
+    if not 1 <= bursts < np.inf:
+        raise ValueError(f"bursts must be a number of events >= 1, got {bursts}")
     if not 0 < level < 1:
         raise Unavailable(Reason.LEVEL_OUT_OF_RANGE, f"m = {level:.6g}")
     if direction == "fall":
-        mirrored = material(1 - x, level=1 - level, direction="rise", ratios=ratios)
+        mirrored = material(1 - x, level=1 - level, direction="rise", ratios=ratios, bursts=bursts)
         names = tuple(name.replace("up", "down") for name in mirrored.names)
         return Bank(mirrored.log_e, mirrored.log_prior, names)
     if x.max() <= level:
@@ -168,7 +178,7 @@ def material(
     odds = factor * level / (1 - level)
     target = odds / (1 + odds)
     lam = (target - level) / (level * (1 - level))
-    return _uniform(np.log1p(lam * (x[:, None] - level)), tuple(f"odds up {r:g}x" for r in factor))
+    return _uniform(np.log1p(lam * (x[:, None] - level)) / bursts, tuple(f"odds up {r:g}x" for r in factor))
 
 
 def boundary(q: ArrayLike, values: ArrayLike, *, ratios: Sequence[float] = BOUNDARY_RATIOS) -> Bank:

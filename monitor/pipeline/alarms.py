@@ -162,7 +162,10 @@ class Alarms:
         level = min(max(describe.end_level(found, limit), 1e-6), 1 - 1e-6)
         try:
             bank = material(
-                question.values, level=level, direction="rise" if question.direction is Direction.fall else "fall"
+                question.values,
+                level=level,
+                direction="rise" if question.direction is Direction.fall else "fall",
+                bursts=watch.bursts,
             )
         except Unavailable:
             return  # the drifted level leaves no room for a test; a person ends it with a new baseline

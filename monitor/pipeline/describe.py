@@ -62,7 +62,7 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
     question = signal.questions[watch.question]
     values = np.asarray(question.values)
     way: Literal["rise", "fall"] = "fall" if question.direction is Direction.fall else "rise"
-    banks = [_material(question.values, m, way) for m in watch.limits]
+    banks = [_material(question.values, m, way, watch.bursts) for m in watch.limits]
     chosen = alarm.chosen
     table, baseline = alarm.excursion.signal(signal), np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
     start = _onset(table, banks, chosen)
@@ -162,9 +162,9 @@ def _leading_stratum(alarm: Alarm) -> str:
     return alarm.epoch.strata[alarm.chosen[0]] if len(alarm.chosen) == 1 < len(alarm.epoch.strata) else ""
 
 
-def _material(values: tuple[float, ...], limit: float, way: Literal["rise", "fall"]) -> Bank | None:
+def _material(values: tuple[float, ...], limit: float, way: Literal["rise", "fall"], bursts: float) -> Bank | None:
     try:
-        return material(values, level=limit, direction=way)
+        return material(values, level=limit, direction=way, bursts=bursts)
     except Unavailable:
         return None
 

@@ -173,7 +173,7 @@ def material_test(window: Window, signal: int, question: int) -> MaterialTest:
             rest = stratum == len(window.strata) - 1
             bound = _stratum_limit(table[:, stratum], asked, limit=limit, rest=rest)
         try:
-            bank = material(asked.values, level=bound, direction=_way(asked))
+            bank = material(asked.values, level=bound, direction=_way(asked), bursts=whole.bursts)
         except Unavailable:
             bank, bound = None, float("nan")
         banks.append(bank)

@@ -298,6 +298,7 @@ class Fleet:
                 level=test.whole.level,
                 limit=test.limit,
                 n_ref=test.n_ref,
+                bursts=test.whole.bursts,
                 armed_tick=epoch.effective_tick,
             )
         )

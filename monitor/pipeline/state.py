@@ -35,6 +35,8 @@ class Watch(msgspec.Struct, kw_only=True):
     """Bound m, all strata: what a person is told."""
     n_ref: float
     """Events of a full tick."""
+    bursts: float = 1.0
+    """How many events come together; e-values are discounted by it."""
     end_test: int = -1
     end_stratum: int = -1
     """Stratum that the end is looked for in; -1 for all of them."""

@@ -47,6 +47,8 @@ class LevelView:
     wider than the usual one."""
     wander: float | None = None
     """How much the ticks' own means scatter around the rate beyond chance, relative to it."""
+    bursts: float | None = None
+    """How many events come together: conversations judged alike, batches. Evidence counts only one of so many."""
     too_small: bool = False
     """The baseline has too few events, or too few of the rare ones, for this question."""
     because: str = ""
@@ -249,7 +251,7 @@ def _levels(window: Window, rule: JudgeRule, traffic: Traffic, *, share: float) 
         if isinstance(answer, str):
             yield LevelView(**names, rate=None, level=None, limit=None, minimum_detectable=None, reason=answer)
             continue
-        events = traffic.per_day(s, rule)
+        events = traffic.per_day(s, rule) / answer.whole.bursts
         spend = per_day * weights[s] / sum(weights.values()) / tested.count(s)
         smallest = math.nan
         if events > 0:
@@ -265,6 +267,7 @@ def _levels(window: Window, rule: JudgeRule, traffic: Traffic, *, share: float) 
             reason=answer.whole.reason.value,
             margin=answer.whole.margin,
             wander=answer.whole.wander,
+            bursts=answer.whole.bursts,
             too_small=answer.whole.reason is LevelReason.LEARNING,
             because=_because(answer.whole),
         )
@@ -278,9 +281,10 @@ def _because(level: Level) -> str:
         wander = ", as wide as the baseline itself wanders"
     elif level.wander > 0:
         wander = f" (the baseline wanders by {level.wander:.0%})"
+    together = f"; {level.bursts:.2g} events come together and count as one" if level.bursts > 1 else ""
     return (
         f"at {most} {level.level:.3g} with {level.confidence:.0%} confidence after {level.events:,} events, "
-        f"{sign} a margin of {level.margin:.0%}{wander}, {sign} a floor of {level.floor:g}"
+        f"{sign} a margin of {level.margin:.0%}{wander}, {sign} a floor of {level.floor:g}{together}"
     )
 
 

@@ -81,6 +81,26 @@ def test_on_a_daily_season_and_a_jump_of_the_mix(rates):
     assert within_promise(engine_for(rng, rates), two_bins(n, rng.binomial(n, rates)))
 
 
+@pytest.mark.parametrize("rate", [0.011, 0.05, 0.3])
+def test_on_conversations_of_five_turns_that_are_judged_alike(rate):
+    # each event has the rate as its chance, but not given the turns before: bets on single events lose the promise
+    def draw(rng, shape):
+        return two_bins(np.full(shape, FULL), 5 * rng.binomial(FULL // 5, rate, shape))
+
+    raised = {}
+    for discounted in (True, False):
+        rng, engine = np.random.default_rng(8), Evidence()
+        for _ in range(STREAMS):
+            level = propose(draw(rng, 200), X)
+            engine.add(
+                [material(X, level=level.limit, bursts=level.bursts if discounted else 1.0)], spend=SPEND, n_ref=FULL
+            )
+        raised[discounted] = len(alarms_of(engine, cells_of(draw(rng, (TICKS, STREAMS))[:, :, None])))
+    print(raised)
+    assert poisson_upper_limit(raised[True]) <= PROMISE
+    assert raised[False] > PROMISE
+
+
 def test_on_silent_streams_nothing_is_spent_and_nothing_pages():
     rng = np.random.default_rng(6)
     engine = engine_for(rng, [0.05])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.alternatives import boundary, material, mixture, sparse
+from detectors.alternatives import boundary, growth, material, mixture, sparse
 from detectors.bins import KernelBins
 from detectors.budget import poisson_lower_limit, poisson_upper_limit
 from detectors.evidence import Evidence
@@ -93,3 +93,23 @@ def test_the_limit_of_a_graded_mean_covers_as_it_says(true):
     mean = min(4 * true, 0.9) / 2
     covered = [mean_limit(s, 400, confidence=0.95, upper=True) >= mean for s in graded.sum(axis=1)]
     assert np.mean(covered) > 0.95 - 3 * np.sqrt(0.05 * 0.95 / 3000)
+
+
+@pytest.mark.parametrize(("turns", "kept"), [(1, True), (2, False)])
+def test_notices_lose_their_budget_where_conversations_are_judged_alike_as_the_readme_admits(turns, kept):
+    rng = np.random.default_rng(turns)
+    streams, ticks, promise = 100, 400, 40.0
+
+    def draw(*shape):
+        bad = rng.binomial(50 // turns, 0.05, shape) * turns
+        return np.stack((50 - bad, bad), axis=-1)
+
+    engine, recoupler = Evidence(), Recoupler()
+    for i in range(streams):
+        law, bag = declared(draw(20).sum(axis=0)), draw(60).sum(axis=0)
+        bank = mixture([(0.5, boundary(law, [0, 1])), (0.5, growth(law))])
+        engine.add([bank], spend=promise / streams / ticks, n_ref=50, history=[float(bag.sum())])
+        recoupler.add(law, seed=seed_of("alike", turns, i), bag=bag)
+    alarms = recoupled_alarms(engine, recoupler, cells_of(draw(ticks, streams)))
+    print(len(alarms))
+    assert (poisson_upper_limit(len(alarms)) <= promise) == kept

@@ -131,3 +131,22 @@ def test_crowding_has_mean_one_and_gains_where_x_is_large(law):
     assert np.allclose(law @ np.exp(bank.log_e), 1, atol=1e-9)
     assert (bank.log_e[0] < 0).all()
     assert len(bank.names) == len(bank.log_prior)
+
+
+@pytest.mark.parametrize("turns", [2, 5])
+@pytest.mark.parametrize("direction", ["rise", "fall"])
+def test_discounted_bets_are_fair_for_bursts_however_their_events_hang_together(turns, direction):
+    # all alike is the worst: a fair coin decides over the whole burst
+    bank = material([0, 1], level=0.3, direction=direction, bursts=turns)
+    alike = 0.7 * np.exp(turns * bank.log_e[0]) + 0.3 * np.exp(turns * bank.log_e[1])
+    assert alike == pytest.approx(1, abs=1e-12)
+    alone = (0.7 * np.exp(bank.log_e[0]) + 0.3 * np.exp(bank.log_e[1])) ** turns
+    assert (alone <= 1 + 1e-12).all()
+    plain = material([0, 1], level=0.3, direction=direction)
+    assert (0.7 * np.exp(turns * plain.log_e[0]) + 0.3 * np.exp(turns * plain.log_e[1]) > 1.001).all()
+
+
+@pytest.mark.parametrize("bad", [0.5, 0, np.nan, np.inf])
+def test_less_than_one_event_is_no_burst(bad):
+    with pytest.raises(ValueError, match="bursts"):
+        material([0, 1], level=0.3, bursts=bad)

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from detectors.alternatives import Unavailable
-from detectors.level import LevelReason, dispersion, mean_limit, minimum_detectable, propose
+from detectors.level import LevelReason, bursts, dispersion, mean_limit, minimum_detectable, propose
 
 
 def test_the_limit_of_a_share_is_clopper_pearsons():
@@ -85,3 +85,37 @@ def test_detectable_falls_mirror_rises():
 def test_counts_that_make_no_sense_are_refused(counts):
     with pytest.raises(ValueError, match="counts"):
         propose(counts, [0, 1])
+
+
+def conversations(rng, ticks, rate, turns):
+    """60 events a tick, in conversations all of whose turns are judged alike."""
+    bad = rng.binomial(60 // turns, rate, ticks) * turns
+    return np.stack((60 - bad, bad), axis=1).astype(float)
+
+
+@pytest.mark.parametrize("turns", [2, 5, 10])
+def test_conversations_that_are_judged_alike_are_as_many_events_as_they_have_turns(turns):
+    rng = np.random.default_rng(turns)
+    found = [bursts(conversations(rng, 400, 0.05, turns), np.array([0.0, 1.0])) for _ in range(50)]
+    assert np.median(found) == pytest.approx(turns, rel=0.1)
+
+
+def test_independent_events_come_alone_and_a_season_is_no_burst():
+    rng = np.random.default_rng(3)
+    x = np.array([0.0, 1.0])
+    alone = [bursts(conversations(rng, 60, 0.05, 1), x) for _ in range(200)]
+    assert np.mean(np.array(alone) > 1) <= 0.04
+    rate = 0.2 * (1 + 0.8 * np.sin(np.arange(400) / 30))
+    seasonal = [bursts(np.stack((200 - s, s), axis=1).astype(float), x) for s in rng.binomial(200, rate, (50, 400))]
+    assert np.mean(seasonal) < 1.1
+    assert bursts(conversations(rng, 10, 0.05, 10), x) == 1.0  # too few ticks to tell
+
+
+def test_what_comes_in_bursts_shows_less_within_a_day():
+    rng = np.random.default_rng(4)
+    alike, alone = (
+        propose(conversations(rng, 400, 0.05, turns), [0, 1], events_per_day=5000, spend_per_day=1 / 30)
+        for turns in (5, 1)
+    )
+    assert alone.bursts < 1.5 < alike.bursts
+    assert alone.minimum_detectable / alone.limit < alike.minimum_detectable / alike.limit
