@@ -183,12 +183,12 @@ def dispersion(table: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[floa
     return max(1.0, design), float(np.sqrt(between) / rate)
 
 
-def bursts(table: NDArray[np.float64], x: NDArray[np.float64]) -> float:
+def bursts(table: NDArray[np.float64], x: NDArray[np.float64], *, sd: float = BURST_SD) -> float:
     """How many events come together: the variance of neighbouring ticks' difference over that of independent events.
 
     Of conversations of k turns that are judged alike it is k, of mixed lengths the mean length that an event sees.
-    Slow wander, a season among it, cancels in the difference (von Neumann 1941). 1 where chance alone would show as
-    much in one baseline of a hundred, and below 20 stretches of ticks.
+    Slow wander, a season among it, cancels in the difference (von Neumann 1941). 1 where it is within `sd` standard
+    deviations of chance (by default, chance shows as much in one baseline of a hundred), and below 20 stretches.
     """
     table = _pooled(np.asarray(table, dtype=np.float64), x)
     if len(table) < 20:
@@ -198,7 +198,7 @@ def bursts(table: NDArray[np.float64], x: NDArray[np.float64]) -> float:
     if within <= 0:
         return 1.0
     ratio = float((np.diff(sums / n) ** 2 / (within * (1 / n[1:] + 1 / n[:-1]))).mean())
-    return ratio if ratio > 1 + BURST_SD * np.sqrt(3 / (len(n) - 1)) else 1.0
+    return ratio if ratio > 1 + sd * np.sqrt(3 / (len(n) - 1)) else 1.0
 
 
 def _pooled(table: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -129,7 +129,9 @@ def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
         stratum=_leading_stratum(alarm),
         kind=Kind.notice,
         direction=Direction.change,
-        promise=promise_of(signal.name, ANY_CHANGE) if alarm.detector == OURS else Promise.uncalibrated,
+        promise=promise_of(signal.name, ANY_CHANGE, bursts=watch.bursts)
+        if alarm.detector == OURS
+        else Promise.uncalibrated,
         onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alternatives import Bank, Unavailable, material
-from detectors.level import Level, propose
+from detectors.level import Level, bursts, propose
 from detectors.recoupling import MAX_BAG, declared, split_of
 from monitor.incidents.model import Direction
 from monitor.pipeline.bets import dense_share, notice_bank
@@ -35,6 +35,8 @@ from monitor.pipeline.units import REST, stratum_of
 
 HOMOGENEITY_SD = 5.0
 """Halves of a baseline whose means differ by more than 5 standard errors (2 in 3 million) do not agree."""
+BURSTS_SD = 4.0
+"""Beyond chance before a bin's events are said to come in bursts: a signal has up to 20 bins, and each may."""
 MISSES_AT_MOST = 0.2
 """Share of outputs of which a signal may learn nothing. Were all that is missed clean, the mean over everything would
 be .8 of the mean of what is found: as far off as the margin of 1.25 of the proposed level allows for."""
@@ -144,6 +146,8 @@ class NoticeTest:
     laws: Sequence[NDArray[np.float64]]
     bags: Sequence[NDArray[np.int64]]
     n_ref: float
+    bursts: float
+    """How many events of the baseline come together, in the bin that shows most of it; 1 where they come alone."""
     dense_n_ref: Sequence[float]
     """Events of a full tick of each stratum, whose dense bet goes by them alone; empty without dense bets."""
 
@@ -216,10 +220,16 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
         laws=laws,
         bags=[_bag(table[cut:, stratum].sum(axis=0)) for stratum in range(len(window.strata))],
         n_ref=max(1.0, float(table.sum()) / _span(window)),
+        bursts=_bursts(table.sum(axis=1).astype(np.float64)),
         dense_n_ref=[max(1.0, float(events) / _span(window)) for events in table.sum(axis=(0, 2))]
         if dense_share(kind)
         else [],
     )
+
+
+def _bursts(table: NDArray[np.float64]) -> float:
+    each = np.eye(table.shape[1])[table.any(axis=0)]
+    return max((bursts(table, one, sd=BURSTS_SD) for one in each), default=1.0)
 
 
 def missed_of(signal: Signal) -> NDArray[np.bool_]:

@@ -61,6 +61,7 @@ class Notices:
                 self._panel.diffuse.add(law, spend=0.0, n_ref=n_ref)
                 for law, n_ref in zip(test.laws, test.dense_n_ref, strict=bool(test.dense_n_ref))
             ],
+            bursts=test.bursts,
             armed_tick=tick,
         )
 

@@ -76,13 +76,17 @@ def stated() -> tuple[Stated, ...]:
     return (*of_signals, *OTHERS)
 
 
-def promise_of(signal: str, question: str) -> Promise:
+def promise_of(signal: str, question: str, *, bursts: float = 1.0) -> Promise:
     """What backs a finding of this question.
+
+    Args:
+        signal, question: what was asked.
+        bursts: how many events of the baseline come together: such traffic is not exchangeable, whatever it does.
 
     Raises:
         LookupError: nobody has stated it.
     """
     for one in stated():
         if (one.signal, one.question) == (signal, question):
-            return one.promise
+            return Promise.rule if bursts > 1 and one.null is Null.exchangeable else one.promise
     raise LookupError(f"no promise is stated for {signal}/{question}")

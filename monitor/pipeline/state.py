@@ -57,6 +57,8 @@ class NoticeWatch(msgspec.Struct, kw_only=True):
     """Per stratum the row of the recoupler."""
     dense: list[int] = []
     """Per stratum the dense bet beside the test; empty where the signal makes none."""
+    bursts: float = 1.0
+    """How many events come together in the baseline; then they are not exchangeable, and nothing is promised."""
     finding: Finding | None = None
     """The last notice; a page soon after upgrades it in place."""
     aside: list[list[int]] = []

@@ -44,3 +44,6 @@ def test_a_question_that_nobody_states_has_no_promise_and_bursts_are_promised_no
     with pytest.raises(LookupError, match="boundary_proximity/nonsense"):
         promise_of("boundary_proximity", "nonsense")
     assert promise_of("repetition", ANY_CHANGE) is Promise.rule
+    assert promise_of("verdict_mix", ANY_CHANGE) is Promise.proved
+    assert promise_of("verdict_mix", ANY_CHANGE, bursts=3.0) is Promise.rule
+    assert promise_of("verdict_mix", "adverse_rise", bursts=3.0) is Promise.proved  # a burst counts as one event
