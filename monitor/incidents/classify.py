@@ -190,6 +190,16 @@ RULES: Final[tuple[Rule, ...]] = (
         weighed=("input_rules/*",),
     ),
     Rule(
+        name="variants_nearer_the_edge",
+        trouble=Trouble.probing,
+        sentence="many near-duplicates come back, and scores lie nearer the threshold than they used to",
+        any_of=("boundary_proximity/any_change",),
+        also_any_of=VARIANTS,
+        none_of=("input_rules/*",),
+        weighed=("input_rules/*",),
+        stages=ENTRY_STAGES,  # answers move for the model's reasons
+    ),
+    Rule(
         name="crowding_outgrows_denials",
         trouble=Trouble.probing,
         sentence="scores crowd the threshold more than denials have grown: somebody feels for the edge",

@@ -78,6 +78,12 @@ TABLE = [
     # ... of another kind must be at least as many as what they are to explain
     ("layer_bypass/bypass_rise:@output:x9 ~input_script:x3", "output_shift", "worse_answers"),
     ("boundary_proximity/near_threshold:x30 ~campaign ~input_rules:x3", "probing", "variants_at_the_edge"),
+    (
+        "~boundary_proximity repetition/near_duplicate_rise verdict_mix/adverse_rise",
+        "probing",
+        "variants_nearer_the_edge",
+    ),
+    ("~boundary_proximity:@output repetition/near_duplicate_rise", "probing", "variants"),
     # ... known attacks crowd the threshold as well, and viral ones repeat themselves
     (
         "verdict_mix/adverse_rise:x9 boundary_proximity/near_threshold:x30 ~campaign ~input_rules:x40",
