@@ -34,6 +34,7 @@ FLOOR = 0.005
 LEARNING_EVENTS = 1600
 EXPECTED = 1.0  # Cochran (1954): a chi-square of expected counts from 1 on keeps its level well enough
 BURST_SD = 2.33  # of the ratio under independence, whose variance is 3 / ticks: one in a hundred
+FEWEST = 20  # stretches of ticks, each with an x to be expected, that say how ticks scatter
 LEARNING_MASS = 15.0  # of x summed over the baseline: rare events seen
 
 
@@ -166,7 +167,7 @@ def dispersion(table: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[floa
     """
     table = _pooled(table, x)
     t = len(table)
-    if t < 20:
+    if t < FEWEST:
         return 1.0, 0.0
     n, sums = table.sum(axis=1), table @ x
     rate = sums.sum() / n.sum()
@@ -191,7 +192,7 @@ def bursts(table: NDArray[np.float64], x: NDArray[np.float64], *, sd: float = BU
     deviations of chance (by default, chance shows as much in one baseline of a hundred), and below 20 stretches.
     """
     table = _pooled(np.asarray(table, dtype=np.float64), x)
-    if len(table) < 20:
+    if len(table) < FEWEST:
         return 1.0
     n, sums = table.sum(axis=1), table @ x
     within = float(table.sum(axis=0) @ (x - sums.sum() / n.sum()) ** 2) / n.sum()

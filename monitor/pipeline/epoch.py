@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alternatives import Bank, Unavailable, material
-from detectors.level import Level, bursts, propose
+from detectors.level import FEWEST, Level, bursts, propose
 from detectors.recoupling import MAX_BAG, declared, split_of
 from monitor.incidents.model import Direction
 from monitor.pipeline.bets import dense_share, notice_bank
@@ -228,7 +228,8 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
 
 
 def _bursts(table: NDArray[np.float64]) -> float:
-    each = np.eye(table.shape[1])[table.any(axis=0)]
+    mass = table.sum(axis=0)
+    each = np.eye(table.shape[1])[np.minimum(mass, mass.sum() - mass) >= FEWEST]  # fewer make too few stretches
     return max((bursts(table, one, sd=BURSTS_SD) for one in each), default=1.0)
 
 
