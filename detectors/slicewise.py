@@ -11,9 +11,14 @@ mean p,
 where W is the mixed wealth of bets on a bounded mean (`comparison`). At the true p the product is a supermartingale
 that starts at 1, and the minimum is never above it: E_s >= 1 / alpha has a chance of at most alpha, at whatever time
 one looks (Ville). Where `comparison.Comparison` keeps two intervals apart, here both sides share p, so the errors add
-as variances do, and fewer events bring the same verdict. Over slices, `E = 1/2 product + 1/2 mean of the E_s`: a
-change of everything is seen by the product, a change of one slice by its own; and as each slice is compared with
-itself, a change of the mix alone is none.
+as variances do, and fewer events bring the same verdict. Over slices
+
+    E = 1/2 shared + 1/4 product of the E_s + 1/4 mean of the E_s
+
+where `shared` is the mean over pairs of stakes, one for each side, of the product over slices with these stakes in
+every slice: a change of everything is seen by it without each slice's finding out for itself how large it is (at 800
+answers in eight slices, refusals from 6.5 to 1.2 %: 10 nats instead of 5), changes of several sizes by the product, a
+change of one slice by its own. As each slice is compared with itself, a change of the mix alone is none.
 
     >>> old, new = [[900, 100], [950, 50]], [[900, 100], [850, 150]]
     >>> said = compare(old, new, [0, 1], alpha=0.01, equivalence=0.02)
@@ -33,6 +38,10 @@ from detectors.bins import unit_values
 from detectors.comparison import FRACTIONS, Outcome
 
 GRID = 24  # points per pass of the search for p; two passes leave 1/276 of the range, .001 of log E at log E = 100
+STAKES = FRACTIONS[4:]  # for all slices alike, from .5 % on: less pays after tens of thousands of events only
+LOGITS = np.linspace(-14, 14, GRID)  # of p, in the first pass; from one in a million on
+PASSES = 4  # each leaves a twelfth: the last .0007 in the logit, .0006 of log E for 10,000 events
+EDGE = 1e-9  # how near p may come to 0 and 1
 NEGLIGIBLE = 0.1  # a slice with less of the new traffic need not be shown equivalent by itself
 LEADS = 0.8  # of the evidence: then it is that slice's change
 SCREEN = 0.5  # of the log evidence that a normal law would give: below, the exact search cannot reach 1 / alpha
@@ -116,8 +125,7 @@ def compare(
 def log_e(old: NDArray[np.float64], new: NDArray[np.float64], x: NDArray[np.float64], *, shift: float = 0.0) -> float:
     """log E against "the mean of the new side is at most that of the old one plus `shift`"; both (B,) counts."""
     r0, r1 = float(old @ x / old.sum()), float(new @ x / new.sum())
-    edge = 1e-9
-    inside = max(edge, edge - shift), min(1 - edge, 1 - edge - shift)
+    inside = max(EDGE, EDGE - shift), min(1 - EDGE, 1 - EDGE - shift)
     low, high = (min(max(end, inside[0]), inside[1]) for end in (min(r0, r1 - shift), max(r0, r1 - shift)))
     best = np.inf
     for _ in range(2):
@@ -138,9 +146,32 @@ def _evidence(
     each = np.array([log_e(a, b, x) for a, b in zip(old, new, strict=True)])
     if len(each) == 1:
         return float(each[0]), -1
-    product, slices = float(each.sum()), float(np.logaddexp.reduce(each) - np.log(len(each)))
+    slices = float(np.logaddexp.reduce(each) - np.log(len(each)))
     leading = int(each.argmax()) if each.max() >= LEADS * np.maximum(each, 0).sum() else -1
-    return round(float(np.logaddexp(product, slices) - np.log(2)), 9), leading
+    parts = [_shared(old, new, x) - np.log(2), float(each.sum()) - np.log(4), slices - np.log(4)]
+    return round(float(np.logaddexp.reduce(parts)), 9), leading
+
+
+def _shared(old: NDArray[np.float64], new: NDArray[np.float64], x: NDArray[np.float64]) -> float:
+    """log E of one pair of stakes for all slices, on average over the pairs."""
+    pairs = np.sum([_least(a, b, x) for a, b in zip(old, new, strict=True)], axis=0)
+    return float(np.logaddexp.reduce(pairs.ravel()) - np.log(pairs.size))
+
+
+def _least(old: NDArray[np.float64], new: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(F, F) the least that each pair of stakes can have won over all common means p; convex in p."""
+    logit = np.broadcast_to(LOGITS[:, None, None], (len(LOGITS), len(STAKES), len(STAKES)))
+    for step in range(PASSES):
+        p = 1 / (1 + np.exp(-logit))
+        won = _won(p, STAKES[:, None], x, old, above=False) + _won(p, STAKES[None, :], x, new, above=True)
+        if step == PASSES - 1:
+            break
+        at = won.argmin(axis=0)[None]
+        low = np.take_along_axis(logit, np.maximum(at - 1, 0), axis=0)
+        high = np.take_along_axis(logit, np.minimum(at + 1, len(logit) - 1), axis=0)
+        logit = low + (high - low) * np.linspace(0, 1, GRID)[:, None, None]
+    out: NDArray[np.float64] = won.min(axis=0)
+    return out
 
 
 def _worth_it(old: NDArray[np.float64], new: NDArray[np.float64], x: NDArray[np.float64], *, enough: float) -> bool:
@@ -181,11 +212,24 @@ def _log_wealth(
     mean: NDArray[np.float64], x: NDArray[np.float64], counts: NDArray[np.float64], *, above: bool
 ) -> NDArray[np.float64]:
     """log wealth (P,) of bets that the mean of x is above (below) each of `mean` (P,)."""
-    room = mean if above else 1 - mean
-    stake = FRACTIONS / np.maximum(room, 1e-12)[:, None] * (1 if above else -1)
-    used = np.flatnonzero(counts)
-    growth = np.log1p(stake[:, :, None] * (x[used] - mean[:, None, None])) @ counts[used]
+    growth = _won(mean[:, None], FRACTIONS, x, counts, above=above)
     out: NDArray[np.float64] = np.logaddexp.reduce(growth, axis=1) - np.log(len(FRACTIONS))
+    return out
+
+
+def _won(
+    mean: NDArray[np.float64],
+    stakes: NDArray[np.float64],
+    x: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    *,
+    above: bool,
+) -> NDArray[np.float64]:
+    """log wealth of single stakes, shares of what a bet on `mean` may cost; the two are broadcast."""
+    stake = stakes / np.maximum(mean if above else 1 - mean, 1e-12) * (1 if above else -1)
+    out = np.zeros(np.broadcast_shapes(mean.shape, stakes.shape))
+    for b in np.flatnonzero(counts):
+        out += counts[b] * np.log1p(stake * (x[b] - mean))
     return out
 
 

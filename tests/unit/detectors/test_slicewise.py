@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
+from detectors import slicewise
 from detectors.comparison import Comparison, Outcome
 from detectors.slicewise import compare, log_e
 
-OLD = (1000, 1000)
+OLD = (1000,) * 8
 
 
 def run(rng, old, new, *, looks=60, step=50, alpha=0.05, equivalence=0.02, mix=None, direction="rise"):
@@ -56,14 +57,38 @@ def test_a_slice_that_regresses_is_named_while_the_others_stay():
     assert judged.leading == 1
 
 
-@pytest.mark.parametrize("rates", [[0.02, 0.2], [0.5]])
+@pytest.mark.parametrize("rates", [[0.02, 0.2], [0.5], [0.03, 0.1, 0.06, 0.02, 0.3]])
 def test_looking_after_every_step_errs_no_more_often_than_alpha(rates):
     rng = np.random.default_rng(4)
     wrong = 0
-    for _ in range(150):
-        outcomes, _ = run(rng, rates, rates, looks=40, alpha=0.2, equivalence=1e-6)
+    for _ in range(100):
+        outcomes, _ = run(rng, rates, rates, looks=20, step=100, alpha=0.2, equivalence=1e-6)
         wrong += Outcome.REGRESSED in outcomes
-    assert wrong / 150 < 0.2
+    assert wrong / 100 < 0.2
+
+
+def test_what_happens_to_all_of_many_slices_takes_few_events_of_each():
+    rng = np.random.default_rng(7)
+    rates = np.full(8, 0.065)
+    found = 0
+    for _ in range(20):
+        old, new = _table(np.full(8, 100), rng, rates), _table(np.full(8, 100), rng, rates / 5)
+        found += (
+            compare(old, new, [0, 1], alpha=1e-3, equivalence=0.02, direction="fall").outcome == Outcome.REGRESSED
+        )
+    assert found >= 10  # by each slice for itself: none of twenty
+
+
+def test_the_least_of_a_pair_of_stakes_is_no_more_than_it_has_won_at_any_common_mean():
+    rng = np.random.default_rng(8)
+    for _ in range(200):
+        x = np.sort(rng.random(4))
+        old, new = rng.integers(0, 60, (2, 4)).astype(float) + 1
+        least = slicewise._least(old, new, x)
+        for p in (rng.random(3) ** 3 * 0.98 + 0.001)[:, None, None]:
+            won = slicewise._won(p, slicewise.STAKES[:, None], x, old, above=False)
+            won = won + slicewise._won(p, slicewise.STAKES[None, :], x, new, above=True)
+            assert (least <= won + 1e-4).all()
 
 
 def test_graded_values_are_compared_by_their_means():
