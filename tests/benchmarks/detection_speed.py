@@ -1,6 +1,9 @@
-"""Cost of judging and counting: ns of process time per event, at the size of a large deployment.
+"""Cost of judging and counting at the size of a large deployment: time per tick, memory, and against river's ADWIN.
 
 python -m tests.benchmarks.detection_speed
+
+ADWIN gets the same events in the same run, one detector for each signal of a stream, for a part of the streams. Each
+repetition times first one, then the other: the ratio is told with its spread.
 """
 
 from __future__ import annotations
@@ -9,16 +12,21 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import psutil
+from numpy.typing import NDArray
+from river import drift
 
 from detectors.alternatives import CROWDING_WEIGHT, boundary, crowding, material, mixture
 from detectors.bins import KernelBins
 from detectors.dense import DenseEvidence
 from detectors.evidence import Evidence
-from detectors.recoupling import Recoupler, seed_of
+from detectors.recoupling import Recoupler, declared, seed_of
 from detectors.repetition import NearDuplicates
 
 STREAMS, SIGNALS, EVENTS = 10_000, 3, 50
+ADWIN_ROWS, REPEATS = 3000, 15
 RULE = KernelBins(bandwidth=0.1, levels=6)
+Cells = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 LAW = np.array([0.5, *[0.01] * 12, 0.38])
 
 
@@ -32,7 +40,91 @@ def clock(what: str, events: int, work: Callable[[], object], *, repeat: int = 3
     print(f"{what:52s} {best / events * 1e9:8.1f} ns/event  {events / best / 1e6:8.1f} M events/s", flush=True)
 
 
+class Deployment:
+    """Notices and pages on every signal of every stream."""
+
+    def __init__(self, law: NDArray[np.float64], bag: NDArray[np.int64]) -> None:
+        self.pages, self.notices, self.recoupler = Evidence(), Evidence(), Recoupler()
+        page = material(RULE.values, level=float(law @ RULE.values) * 1.25 + 0.005)
+        notice = mixture([(1, boundary(law, RULE.values)), (1, crowding(law, RULE.values))])
+        for row in range(STREAMS * SIGNALS):
+            self.pages.add([page], spend=1e-12, n_ref=EVENTS)
+            self.notices.add([notice], spend=1e-12, n_ref=EVENTS, history=[int(bag.sum())])
+            self.recoupler.add(law, seed=seed_of("speed", row), bag=bag)
+        self.tick = 0
+
+    def count(self, scores: NDArray[np.float64]) -> Cells:
+        """(rows, events) scores to cells."""
+        bins = len(RULE.values)
+        flat = (np.arange(len(scores)) * bins)[:, None] + RULE.codes(scores.ravel()).reshape(scores.shape)
+        counts = np.bincount(flat.ravel(), minlength=len(scores) * bins)
+        at = np.flatnonzero(counts)
+        return at // bins, at % bins, counts[at]
+
+    def judge(self, cells: Cells) -> None:
+        """One tick of all."""
+        row, bin_, count = cells
+        self.pages.advance([0, len(row)], row, np.zeros_like(row), bin_, count)
+        ptr, row, bin_, count = self.recoupler.recouple([0, len(row)], [self.tick], row, bin_, count)
+        self.notices.advance(ptr, row, np.zeros_like(row), bin_, count)
+        self.tick += 1
+
+
+def deployment() -> None:
+    """Prints time per tick, memory, and the ratio to ADWIN."""
+    rng = np.random.default_rng(1)
+    rows, judged, theirs = STREAMS * SIGNALS, STREAMS * EVENTS, ADWIN_ROWS * EVENTS // SIGNALS
+    history = np.bincount(RULE.codes(rng.normal(0, 0.2, 1_000_000)), minlength=len(RULE.values))
+    before = resident()
+    ours = Deployment(declared(history // 500), history // 125)
+    mine = resident() - before
+    before = resident()
+    adwins = [drift.ADWIN() for _ in range(ADWIN_ROWS)]
+    for detector, values in zip(adwins, rng.normal(0, 0.2, (ADWIN_ROWS, 2000)), strict=True):
+        for value in values.tolist():
+            detector.update(value)
+    other = resident() - before
+    counting, judging, adwin, alarms = [], [], [], 0
+    for repeat in range(REPEATS + 2):
+        scores = rng.normal(0, 0.2, (rows, EVENTS))
+        lists = scores[:ADWIN_ROWS].tolist()
+        start = time.process_time()
+        cells = ours.count(scores)
+        counted = time.process_time()
+        ours.judge(cells)
+        judged_at = time.process_time()
+        for detector, values in zip(adwins, lists, strict=True):
+            for value in values:
+                detector.update(value)
+                alarms += detector.drift_detected
+        if repeat >= 2:  # the first two compile, and fill the caches
+            counting.append(counted - start)
+            judging.append(judged_at - counted)
+            adwin.append(time.process_time() - judged_at)
+    both = np.array(counting) + judging
+    per_event, adwin_per_event = both / judged * 1e9, np.array(adwin) / theirs * 1e9
+    print(f"{STREAMS} streams x {SIGNALS} signals x {len(RULE.values)} bins, {EVENTS} events a stream and tick:")
+    print(f"  binning and counting   {spread(np.array(counting) * 1e3)} ms a tick")
+    print(f"  judging                {spread(np.array(judging) * 1e3)} ms a tick")
+    print(f"  both                   {spread(per_event)} ns an event, {spread(1e3 / per_event)} M events/s")
+    print(f"  river's ADWIN          {spread(adwin_per_event)} ns an event, {ADWIN_ROWS} detectors, {alarms} alarms")
+    print(f"  ADWIN over ours        {spread(adwin_per_event / per_event)} times the time an event")
+    print(f"  memory                 {mine / 2**20:.0f} MiB, {mine / rows / 1024:.2f} KiB a signal")
+    print(f"  memory of ADWIN        {other / ADWIN_ROWS / 1024:.2f} KiB a signal, after 2,000 events", flush=True)
+
+
+def spread(values: NDArray[np.float64]) -> str:
+    """Median, least and most."""
+    return f"{np.median(values):.4g} ({values.min():.4g} to {values.max():.4g})"
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def main() -> None:
+    deployment()
     rng = np.random.default_rng(0)
     rows = STREAMS * SIGNALS
     scores = rng.normal(0, 0.2, 1_000_000)
