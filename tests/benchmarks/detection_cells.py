@@ -10,18 +10,20 @@ from numpy.typing import NDArray
 
 from detectors.budget import poisson_lower_limit, poisson_upper_limit
 from tests.benchmarks.detection_store import Record
-from tests.benchmarks.detection_streams import AFTER
+from tests.benchmarks.detection_streams import AFTER, TICK
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One method on one family. Delays in events; `error`: standard error of the ratio, without the oracle's own."""
+    """One method on one family. Delays in events; `error`: of the ratio, one standard error."""
 
     family: str
     method: str
+    table: str
     value: float  # what it was set to
-    ratio: float  # mean delay over the oracle's
+    ratio: float  # mean delay over the unit's
     error: float
+    extra: float  # mean delay beyond the unit's, in ticks
     mean: float
     p95: float
     found: float
@@ -38,17 +40,25 @@ def delays(records: Sequence[Record]) -> NDArray[np.int64]:
     return np.where(delay > 0, delay, AFTER)
 
 
-def cell(family: str, method: str, records: Sequence[Record], best: float) -> Cell:
-    """Sums the portions of a cell up; `best` is the oracle's mean delay."""
-    delay = delays(records)
+def cell(
+    family: str, method: str, table: str, records: Sequence[Record], unit: Sequence[Record], *, paired: bool = False
+) -> Cell:
+    """Sums up the portions of a cell; `unit`: of the row whose mean delay is 1; `paired`: on the same streams."""
+    delay, told = delays(records), delays(unit)
+    if paired:
+        delay, told = delay[: len(told)], told[: len(delay)]
+    best = told.mean()
+    differs = delay - told if paired else delay - best
     found = np.concatenate([np.array(r["delay"]) for r in records]) > 0
     false, exposure = (sum(r[key] for r in records) for key in ("false", "exposure"))
     return Cell(
         family=family,
         method=method,
+        table=table,
         value=float(records[0]["value"]),
         ratio=float(delay.mean() / best),
-        error=float(delay.std(ddof=1) / np.sqrt(len(delay)) / best),
+        error=float(differs.std(ddof=1) / np.sqrt(len(delay)) / best),
+        extra=float((delay.mean() - best) / TICK),
         mean=float(delay.mean()),
         p95=float(np.quantile(delay, 0.95)),
         found=float(found.mean()),

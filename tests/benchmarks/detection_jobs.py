@@ -38,10 +38,11 @@ def do(job: Job) -> Record:
             raise ValueError(f"{job.row} has no setting")
         record |= {"effort": job.effort, "value": row.tuned(family, job.effort)}
     else:
-        drifted, quiet = plan.outcome(row, family, job.portion, job.value)
+        drifted, quiet = row.measure(family, job.portion, job.value)
         record |= {
             "value": job.value,
             "portion": job.portion,
+            "size": row.effort.size,
             "delay": drifted.delay.tolist(),
             "false": drifted.false + quiet.false,
             "exposure": drifted.exposure + quiet.exposure,
@@ -53,7 +54,7 @@ def do(job: Job) -> Record:
 
 def setting_of(store: Store, family: Any, row: plan.Row, effort: int) -> Record | None:
     """A row's setting on a family: found once for all families that look the same before they drift."""
-    return store.setting(_source(family, row).name, row.name, row.module, effort)
+    return store.setting(plan.source(family, row).name, row.like or row.name, row.module, effort)
 
 
 def missing_settings(store: Store, cells: Iterable[tuple[Any, plan.Row]], *, full: bool) -> list[Job]:
@@ -62,8 +63,9 @@ def missing_settings(store: Store, cells: Iterable[tuple[Any, plan.Row]], *, ful
     for family, row in cells:
         effort = row.effort.tune_full if full else row.effort.tune_quick
         if row.tuned is not None and setting_of(store, family, row, effort) is None:
-            source = _source(family, row)
-            jobs[source.name, row.name] = Job(source.name, row.name, effort=effort, weight=4 * row.weight)
+            source = plan.source(family, row)
+            name = row.like or row.name
+            jobs[source.name, name] = Job(source.name, name, effort=effort, weight=4 * row.weight)
     return list(jobs.values())
 
 
@@ -74,7 +76,7 @@ def missing_portions(store: Store, cells: Iterable[tuple[Any, plan.Row]], *, ful
         value = value_of(store, family, row, full=full)
         if value is None:
             continue
-        done = store.portions(family.name, row.name, row.module, value)
+        done = store.portions(family.name, row.name, row.module, value, row.effort.size)
         jobs += [
             Job(family.name, row.name, portion=number, value=value, weight=row.weight)
             for number in range(row.effort.full if full else row.effort.quick)
@@ -95,11 +97,15 @@ def value_of(store: Store, family: Any, row: plan.Row, *, full: bool) -> float |
 
 
 def run(jobs: Sequence[Job], store: Store, *, processes: int, what: str, done: Callable[[Job], None]) -> None:
-    """Does the jobs, the heavy ones first, and stores each as soon as it is done; `done` is told."""
+    """Does the jobs and stores each as soon as it is done; `done` is told.
+
+    Several processes do the heavy ones first, to end together; a single one the light ones, to have much soon.
+    """
     total = sum(job.weight for job in jobs)
     left, started, said = total, time.monotonic(), time.monotonic()
+    ordered = sorted(jobs, key=lambda job: job.weight, reverse=processes > 1)
     with ProcessPoolExecutor(processes, initializer=_end_with, initargs=(os.getpid(),)) as pool:
-        futures = {pool.submit(do, job): job for job in sorted(jobs, key=lambda j: -j.weight)}
+        futures = {pool.submit(do, job): job for job in ordered}
         for count, future in enumerate(as_completed(futures), start=1):
             job = futures[future]
             store.add(future.result())
@@ -121,7 +127,3 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _source(family: Any, row: plan.Row) -> Any:
-    return family if row.name == plan.YARDSTICK else plan.like(family)

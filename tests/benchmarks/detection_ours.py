@@ -40,16 +40,16 @@ def tick_counts(codes: NDArray[np.int16], bins: int, phase: NDArray[np.int64]) -
     return np.bincount(flat.ravel(), minlength=ticks * runs * bins).reshape(ticks, runs, bins)
 
 
-def factor(family: Any, *, alarms: int) -> float:
+def factor(family: Any, *, alarms: int, spacing: float = SPACING) -> float:
     """What `calibrate` allows more than the bound: simulated under the law of the first run's whole baseline."""
     codes = family.codes(draw(family, range(1), before=0, after=0).baseline[0])
     q = declared(np.bincount(codes, minlength=len(family.rule.names)))
     bank, share = bank_for(family, q)
     plan = Plan(bank, q, np.array([TICK]), TICK, share)
-    return calibrate(plan, spend=TICK / SPACING, alarms=alarms).factor
+    return calibrate(plan, spend=TICK / spacing, alarms=alarms).factor
 
 
-def any_change(*, factor: float = 1.0, fresh: bool = False) -> Method:
+def any_change(*, factor: float = 1.0, fresh: bool = False, spacing: float = SPACING) -> Method:
     """Our notice: recoupled against the stream's own history.
 
     `factor`: of `factor`; 1 keeps the bound. `fresh` starts a fresh bag after each false alarm, as after a true one;
@@ -61,7 +61,7 @@ def any_change(*, factor: float = 1.0, fresh: bool = False) -> Method:
         bins = len(streams.family.rule.names)
         engine, dense, recoupler = Evidence(), DenseEvidence(bins), Recoupler()
         split = split_of(codes.shape[1], bins)
-        spend = factor * TICK / SPACING
+        spend = factor * TICK / spacing
         share = 0.0
         for i, number in enumerate(streams.numbers):
             q = declared(np.bincount(codes[i, :split], minlength=bins))

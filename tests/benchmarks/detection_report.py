@@ -1,57 +1,62 @@
-"""Cells of the detection benchmark as a table in detectors/README.md and as a plot beside it."""
+"""Cells of the detection benchmark as tables in detectors/README.md and as a plot beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
 
-BEGIN, END = "<!-- detection table: begin -->", "<!-- detection table: end -->"
-SPACING = 50_000
+from tests.benchmarks.detection_cells import Cell
+from tests.benchmarks.detection_streams import SPACING
+
 INK, SOFT, OURS, THEIRS = "#1b2733", "#8a97a3", "#1f6f8b", "#c9a66b"
+TICKWISE, UNIT = "told both laws, counts of ticks", "oracle"
 
 
-def write(cells: Sequence[Any], date: str, room: Path) -> None:
+def write(cells: Sequence[Cell], date: str, room: Path) -> None:
     """Replaces what stands between the markers of room/README.md, and writes room/delays.svg."""
     readme = room / "README.md"
     text = readme.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    _, tail = rest.split(END)
-    body = f"{BEGIN}\n{table(cells, date)}\n{END}"
-    readme.write_text(head + body + tail, encoding="utf-8")
-    (room / "delays.svg").write_text(plot(cells), encoding="utf-8")
+    for name in ("detection", "floors", "long"):
+        own = [c for c in cells if c.table == name]
+        begin, end = f"<!-- {name} table: begin -->", f"<!-- {name} table: end -->"
+        head, rest = text.split(begin)
+        tail = rest.split(end)[1]
+        text = f"{head}{begin}\n{tables(own, date, full=name == 'detection', spaced=name != 'long')}\n{end}{tail}"
+    readme.write_text(text, encoding="utf-8")
+    (room / "delays.svg").write_text(plot([c for c in cells if c.table == "detection"]), encoding="utf-8")
 
 
-def table(cells: Sequence[Any], date: str) -> str:
-    """Markdown: one row per method, one column per family, grouped by what the families share."""
-    lines = [
-        f"Measured {date}; the last column counts the runs of a cell. Delay as a multiple of the oracle's mean,",
-        "then its 95 % point in events; in brackets the share found within 40,000 events, where not all were.",
-        "Spacing of false alarms in thousands of events with 95 % Poisson limits; 50 is what is allowed.",
-    ]
+def tables(cells: Sequence[Cell], date: str, *, full: bool = False, spaced: bool = False) -> str:
+    """Markdown: one row per method, one column per family, grouped by what the families share.
+
+    `spaced`: with the spacing of false alarms; `full`: with the cost and the settings.
+    """
+    lines = [f"Measured {date}."]
+    columns: list[tuple[str, Callable[[list[Cell]], str]]] = [("runs", lambda row: _range([c.runs for c in row]))]
+    if spaced:
+        columns[:0] = [("spacing", _spacing)]
+    if full:
+        columns[1:1] = [("ns/event", lambda row: f"{np.median([c.ns for c in row]):.0f}")]
+        columns.append(("set to", _values))
     for families in _groups(cells):
         methods = list(dict.fromkeys(c.method for c in cells if c.family in families))
         lines += [
             "",
-            "| | " + " | ".join(families) + " | spacing | ns/event | runs |",
-            "| --- " * (len(families) + 4) + "|",
+            "| | " + " | ".join([*families, *(name for name, _ in columns)]) + " |",
+            "| --- " * (len(families) + len(columns) + 1) + "|",
         ]
         for method in methods:
             row = [next((c for c in cells if c.method == method and c.family == f), None) for f in families]
             known = [c for c in row if c is not None]
-            lines.append(
-                f"| {method} | "
-                + " | ".join(_delay(c) if c is not None else "" for c in row)
-                + f" | {_spacing(known)} | {np.median([c.ns for c in known]):.0f} |"
-                + f" {_range([c.runs for c in known])} |"
-            )
+            texts = [_delay(c) if c is not None else "" for c in row]
+            lines.append("| " + " | ".join([method, *texts, *(text(known) for _, text in columns)]) + " |")
     return "\n".join(lines)
 
 
-def _groups(cells: Sequence[Any]) -> list[list[str]]:
+def _groups(cells: Sequence[Cell]) -> list[list[str]]:
     names = list(dict.fromkeys(c.family for c in cells))
     groups = [[n for n in names if n.startswith(kind)] for kind in ("rate", "scores", "labels")]
     return [g for g in groups if g]
@@ -62,26 +67,33 @@ def _range(numbers: list[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _delay(cell: Any) -> str:
+def _delay(cell: Cell) -> str:
     if cell.found < 0.5:
         return f"found {cell.found:.0%}"
-    if cell.method.startswith("oracle"):
+    if cell.method.startswith(UNIT):
         return f"{cell.mean:.0f} events, {cell.p95:.0f}"
-    bracket = "" if cell.found > 0.999 else f" ({cell.found:.0%})"
-    return f"{cell.ratio:.2f}, {cell.p95:.0f}{bracket}"
+    text = f"{cell.ratio:.2f} ± {cell.error:.2f}"
+    if cell.method == TICKWISE:
+        return f"{text}; {cell.extra:.2f} ticks more"
+    return f"{text}, {cell.p95:.0f}" + ("" if cell.found > 0.999 else f" ({cell.found:.0%})")
 
 
-def _spacing(cells: Sequence[Any]) -> str:
+def _values(cells: Sequence[Cell]) -> str:
+    """What a tuned row was set to, and the heights and factors of ours; blank where nothing is set."""
+    return ", ".join(dict.fromkeys(f"{c.value:.3g}" for c in cells if c.value))
+
+
+def _spacing(cells: Sequence[Cell]) -> str:
     low, high = min(c.spacing_low for c in cells), max(c.spacing_high for c in cells)
     middle = np.median([c.spacing for c in cells])
     top = "∞" if np.isinf(high) else f"{high / 1000:.3g}"
     return f"{middle / 1000:.3g} ({low / 1000:.3g} to {top})"
 
 
-def plot(cells: Sequence[Any]) -> str:
+def plot(cells: Sequence[Cell]) -> str:
     """Bars: mean delay over the oracle's, per family; methods that alarm 1.5 times too often are hollow."""
     families = list(dict.fromkeys(c.family for c in cells))
-    rows: list[tuple[str, Any]] = []
+    rows: list[tuple[str, Cell | None]] = []
     for family in families:
         rows.append((family, None))
         rows += [

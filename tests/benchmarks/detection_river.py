@@ -16,6 +16,7 @@ from river import drift
 from river.drift import kswin
 from scipy import stats
 
+from tests.benchmarks.detection_river_loops import LOOPS
 from tests.benchmarks.detection_streams import NULL, SPACING, Method, Outcome, Streams, undrifted
 
 # name: form of the events, from a setting to a detector, river's own setting, settings from eager to lazy
@@ -67,26 +68,42 @@ def by_event(name: str, setting: float | None = None) -> Method:
 
     def run(streams: Streams) -> Outcome:
         delay = np.full(len(streams.events), -1, dtype=np.int64)
-        false, fed, start = 0, 0, time.process_time()
+        false, fed, spent = 0, 0, 0.0
         warm = min(WARM_UP.get(name, streams.baseline.shape[1]), streams.baseline.shape[1])
-        with looked_up():
-            for i, (base, events) in enumerate(zip(streams.baseline, streams.events, strict=True)):
-                x = np.concatenate((base[len(base) - warm :], events))
-                alarms, seen = _alarms(x, lambda: make(used), form, stop_after=warm + streams.change)
-                fed += seen
-                for at in alarms:
-                    if at >= warm + streams.change:
-                        delay[i] = at - warm - streams.change + 1
-                    elif at >= warm:
-                        false += 1
-        spent = time.process_time() - start
+        for i, (base, events) in enumerate(zip(streams.baseline, streams.events, strict=True)):
+            x = np.concatenate((base[len(base) - warm :], events))
+            stop = warm + streams.change
+            start = time.process_time()
+            if name in LOOPS and i > 0:
+                alarms = _looped(name, used, x, stop)
+            elif name == "KSWIN":
+                with looked_up():
+                    alarms, _ = _alarms(x, lambda: make(used), form, stop_after=stop)
+            else:
+                alarms, seen = _alarms(x, lambda: make(used), form, stop_after=stop)
+                fed, spent = fed + seen, spent + time.process_time() - start
+                if name in LOOPS and alarms != _looped(name, used, x, stop):
+                    raise AssertionError(f"the loop of {name} does not alarm where river does")
+            delay[i] = next((at - stop + 1 for at in alarms if at >= stop), -1)
+            false += sum(warm <= at < stop for at in alarms)
         if name == "KSWIN":  # what it costs as it comes
-            fed, start = 2000, time.process_time()
+            fed, start = 1000, time.process_time()
             _alarms(streams.baseline[0][:fed], lambda: make(used), form, stop_after=fed)
             spent = time.process_time() - start
         return Outcome(delay, false, len(streams.events) * streams.change, spent, fed)
 
     return run
+
+
+def _looped(name: str, setting: float, x: NDArray[np.float64], stop_after: int) -> list[int]:
+    """As `_alarms`, by the compiled loop."""
+    alarms, start = [], 0
+    while (at := LOOPS[name](x, start, setting)) >= 0:
+        alarms.append(at)
+        if at >= stop_after:
+            break
+        start = at + 1
+    return alarms
 
 
 def _alarms(x: NDArray[np.float64], make: Callable[[], Any], form: str, *, stop_after: int) -> tuple[list[int], int]:
@@ -125,9 +142,10 @@ def tune(name: str, family: Any, *, streams: int) -> float | None:
 
 
 def _keeps(name: str, setting: float, family: Any, streams: int) -> bool:
-    false, allowed = 0, streams * NULL / SPACING
-    for number in range(streams):
-        false += by_event(name, setting)(undrifted(family, range(number, number + 1), seed=2028)).false
+    method, false, allowed = by_event(name, setting), 0, streams * NULL / SPACING
+    for first in range(0, streams, 5):
+        numbers = range(first, min(first + 5, streams))
+        false += method(undrifted(family, numbers, seed=2028)).false
         if false > allowed:
             return False
     return True

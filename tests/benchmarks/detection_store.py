@@ -29,7 +29,7 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._settings: dict[tuple[str, str, str], Record] = {}
-        self._portions: dict[tuple[str, str, str, float], dict[int, Record]] = {}
+        self._portions: dict[tuple[str, str, str, float, str], dict[int, Record]] = {}
         if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
@@ -53,9 +53,9 @@ class Store:
         found = self._settings.get((family, row, fingerprint(module)))
         return found if found is not None and found["effort"] >= effort else None
 
-    def portions(self, family: str, row: str, module: str, value: float) -> dict[int, Record]:
-        """Number to record."""
-        return self._portions.get((family, row, fingerprint(module), value), {})
+    def portions(self, family: str, row: str, module: str, value: float, size: str) -> dict[int, Record]:
+        """Number to record, of portions of this size."""
+        return self._portions.get((family, row, fingerprint(module), value, size), {})
 
     def _keep(self, record: Record) -> None:
         place = (record["family"], record["row"], record["code"])
@@ -63,7 +63,7 @@ class Store:
             if place not in self._settings or self._settings[place]["effort"] < record["effort"]:
                 self._settings[place] = record
         else:
-            self._portions.setdefault((*place, record["value"]), {})[record["portion"]] = record
+            self._portions.setdefault((*place, record["value"], record["size"]), {})[record["portion"]] = record
 
 
 @lru_cache(maxsize=64)
