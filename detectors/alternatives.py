@@ -5,6 +5,7 @@
     boundary(q, values)                            bets on a larger mean of x under a declared law q of the bins
     crowding(q, values)                            bets on new mass where x is large
     growth(q)                                      bets on the odds of any single bin growing
+    swings(q)                                      bets on the odds of any single bin growing or shrinking
     sparse(q, bump=0)                              bets on mass moving into any single bin (or narrow bump)
     mixture([(weight, bank), ...])                 one bank of them all
     limit(level, margin=, floor=, direction=)      the m of `material`; raises Unavailable where there is none
@@ -41,6 +42,8 @@ BOUNDARY_RATIOS = (1.1, 1.17, 1.3, 1.53, 1.93, 2.6, 3.9, 6.0)
 # Odds of a bin, and how likely each growth is held to be: beyond 2 a drift is found within few ticks anyway, so
 # evidence is worth more for the growths before.
 GROWTHS = {1.25: 1.0, 1.5: 1.2, 2.0: 1.2, 3.0: 0.8, 6.0: 0.4}
+# Factors of a bin's odds, either way: without the two near 1 a share of .7 that falls to .63 took twice the events.
+SWINGS = (0.25, 0.5, 0.7, 1.4, 2.0, 4.0)
 CONTAMINATIONS = (0.003, 0.01, 0.03, 0.1, 0.3)
 # For histograms of scores: a bump below 2 % in a single bin is `boundary`'s business or nobody's.
 BUMPS = (0.02, 0.06, 0.2)
@@ -234,15 +237,33 @@ def growth(q: ArrayLike, *, growths: Mapping[float, float] = GROWTHS) -> Bank:
     """
     law = probabilities(q)
     factor = _ratios(tuple(growths))
-    bins, k = len(law), len(factor)
-    log_e = np.zeros((bins, bins, k)) - np.log1p(law[:, None] * (factor - 1))
-    log_e[np.arange(bins), np.arange(bins)] += np.log(factor)
+    bins = len(law)
     weight = np.tile([growths[float(r)] for r in factor], bins)
     if not (np.isfinite(weight) & (weight > 0)).all():
         raise ValueError(f"weights of growths must be positive, got {list(growths.values())}")
     names = tuple(f"bin {b} {r:g}x" for b in range(bins) for r in factor)
-    bank = _uniform(log_e.reshape(bins, bins * k), names, effects=factor - 1)
+    bank = _uniform(_odds(law, factor), names, effects=factor - 1)
     return Bank(bank.log_e, np.log(weight / weight.sum()), names, bank.fades)
+
+
+def swings(q: ArrayLike, *, factors: Sequence[float] = SWINGS) -> Bank:
+    """Bets that the odds of any one bin grow or shrink, the other bins keeping their proportions.
+
+    Where several bins grow at once, the large one that they all take from shrinks by more than any of them has grown
+    by: one bet on it catches them, however many they are. A bin weighs as much as the root of its share: a change of
+    the whole moves the large bins, and most often few events fall into the others.
+
+    Parameters
+    ----------
+    q : (B,) declared law of the bins, positive. factors : of the odds, positive, none of them 1.
+    """
+    law = probabilities(q)
+    factor = np.unique(np.asarray(factors, dtype=np.float64))
+    if not (factor.size and np.isfinite(factor).all() and factor.min() > 0 and (factor != 1).all()):
+        raise ValueError(f"factors must be positive and not 1, got {list(factors)}")
+    weight = np.repeat(np.sqrt(law), len(factor))
+    names = tuple(f"bin {b} {r:g}x" for b in range(len(law)) for r in factor)
+    return Bank(_odds(law, factor), np.log(weight / weight.sum()), names)
 
 
 def sparse(q: ArrayLike, *, contaminations: Sequence[float] = CONTAMINATIONS, bump: int = 0) -> Bank:
@@ -304,6 +325,14 @@ def probabilities(q: ArrayLike) -> NDArray[np.float64]:
         raise ValueError("q must be positive and sum to 1 (smooth counts with recoupling.declared first)")
     law /= law.sum()
     return law
+
+
+def _odds(law: NDArray[np.float64], factor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(B, B * K) log e-values: the odds of one bin times each factor, bin by bin."""
+    bins, k = len(law), len(factor)
+    log_e = np.zeros((bins, bins, k)) - np.log1p(law[:, None] * (factor - 1))
+    log_e[np.arange(bins), np.arange(bins)] += np.log(factor)
+    return log_e.reshape(bins, bins * k)
 
 
 def _ratios(ratios: Sequence[float]) -> NDArray[np.float64]:

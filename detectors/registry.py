@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from river import drift
 
-from detectors.alternatives import boundary, crowding, growth, material, mixture, sparse
+from detectors.alternatives import boundary, crowding, growth, material, mixture, sparse, swings
 from detectors.reading import DenseWatch, Reading, RecoupledWatch, Watch
 from detectors.river_drift import RiverDetector
 
@@ -106,6 +106,10 @@ def _growth(s: Setting) -> Detector:
     return RecoupledWatch(growth(s.q), q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
+def _swings(s: Setting) -> Detector:
+    return RecoupledWatch(swings(s.q), q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+
+
 def _mixture(s: Setting) -> Detector:
     bank = mixture([(1.0, boundary(s.q, s.values)), (1.0, growth(s.q))])
     return RecoupledWatch(bank, q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
@@ -126,6 +130,7 @@ REGISTRY = (
     Entry("sparse", Promise.PROVED, _sparse),
     Entry("bumps", Promise.PROVED, _bumps),
     Entry("growth", Promise.PROVED, _growth),
+    Entry("swings", Promise.PROVED, _swings),
     Entry("mixture", Promise.PROVED, _mixture),
     Entry("dense", Promise.PROVED, _dense),
     Entry("adwin", Promise.UNCALIBRATED, _river(drift.ADWIN)),

@@ -36,6 +36,23 @@ def test_a_language_that_grows_before_three_guardrails_is_one_notice_that_names_
     assert outcome.pages() == []
 
 
+def test_seven_languages_that_grow_at_once_are_told_within_minutes_and_since_when():
+    # By the growth of single languages it took 10 minutes, and was dated 18 minutes before it began.
+    others = ("es", "pt", "it", "nl", "de", "fr", "pl")
+    before, now = (",".join(f"{name}:{share}" for name in others) for share in (4, 7))
+    outcome = told(
+        log_of(
+            f"00:00 injection: rate=120/min languages=en:72,{before}\n"
+            f"01:00 injection: languages=en:51,{now}\n 01:30 end"
+        )
+    )
+    (notice,) = traffic(outcome.findings)
+    assert notice.question == "mix_change"
+    assert at("00:58") <= notice.onset_low_ms <= notice.onset_high_ms <= at("01:02")
+    assert at("01:00") < notice.detected_at_ms <= at("01:05")
+    assert abs(notice.effect.baseline - 0.72) < 0.03
+
+
 def test_a_mix_that_wanders_slowly_informs_and_pages_nobody():
     steps = "".join(
         everywhere(f"languages=en:{70 - 4 * k},de:{30 + 4 * k}", f"0{1 + k // 6}:{k % 6}5") for k in range(12)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.alternatives import Bank, Unavailable, material, sparse
+from detectors.alternatives import Bank, Unavailable, material, swings
 from detectors.budget import Budget
 from detectors.level import propose
 from detectors.recoupling import declared, seed_of
@@ -27,6 +27,8 @@ KNOWN: Final = 4_096
 NEW_LIMIT: Final = 0.03
 """Share of requests that never-seen slices may have, where the baseline itself does not show more: small enough that
 10 % is found within some 300 requests of a monthly budget, large enough for a language that nobody expected."""
+DENSE_SHARE: Final = 0.5
+"""Of the any-change test's spend: where several slices grow at once, no bet on a single one sees most of it."""
 SURGE_VALUES: Final = (0.0, 1.0)
 FIRST_TURNS: Final = OFFSETS["input_turn"]
 """The column of prompts that begin a conversation."""
@@ -55,6 +57,7 @@ def learn(
     engine, baseline = fleet.panel.evidence, np.sum(mixed, axis=0)
     limit, expected = new_limit(first={**parts[0], **parts[1]}, second=parts[2])
     pages, notices = spends(fleet.rule)
+    mix_ref = max(1.0, float(baseline.sum()) / max(1, end - start))
     fleet.state.traffic.mix = MixState(
         effective_tick=tick,
         window=window,
@@ -67,7 +70,8 @@ def learn(
         told=[(baseline / max(1, baseline.sum())).tolist()],
         told_by=[int(baseline.sum())],
         row=fleet.panel.recoupler.add(law, seed=seed_of("traffic_mix", tick), bag=sum(rest)),
-        test=engine.add([sparse(law)], spend=notices, n_ref=max(1.0, float(baseline.sum()) / max(1, end - start))),
+        test=engine.add([swings(law)], spend=notices * (1 - DENSE_SHARE), n_ref=mix_ref),
+        diffuse=fleet.panel.diffuse.add(law, spend=notices * DENSE_SHARE, n_ref=mix_ref),
         armed_tick=tick,
         n_ref=n_ref,
         surge=Surge(
@@ -84,6 +88,7 @@ def forget(fleet: Fleet, mix: MixState) -> None:
     for test in (mix.test, mix.surge.test, mix.surge.end_test):
         if test >= 0:
             fleet.panel.evidence.remove(test)
+    fleet.panel.diffuse.remove(mix.diffuse)
     fleet.panel.recoupler.remove(mix.row)
     traffic = fleet.state.traffic
     traffic.mix, traffic.learning_from, traffic.ticks, traffic.votes = None, None, 0, {}

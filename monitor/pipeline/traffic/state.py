@@ -64,6 +64,8 @@ class MixState(msgspec.Struct, kw_only=True):
     """Of the recoupler."""
     test: int
     """The any-change test."""
+    diffuse: int
+    """Its dense bets, in the panel's."""
     armed_tick: int
     n_ref: float
     surge: Surge

@@ -20,15 +20,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.alternatives import Unavailable, material, sparse
-from detectors.recoupling import declared
+from detectors.alternatives import Unavailable, material
 from monitor.incidents.model import Finding
 from monitor.pipeline.describe import end_level
 from monitor.pipeline.fleet import Fleet
 from monitor.pipeline.loaded import column_only, events_only
 from monitor.pipeline.ports import LoadedCounts, Slice
 from monitor.pipeline.traffic import found
-from monitor.pipeline.traffic.mix import FIRST_TURNS, SURGE_VALUES, forget, learn, spends, surge_bank
+from monitor.pipeline.traffic.mix import DENSE_SHARE, FIRST_TURNS, SURGE_VALUES, forget, learn, spends, surge_bank
 from monitor.pipeline.traffic.requests import MOST_APPS, Requests, elected
 from monitor.pipeline.traffic.state import MixState, Recent, TrafficState
 
@@ -60,7 +59,8 @@ class Traffic:
         mix = self._state.mix
         if mix is not None:  # the budget may be another than when the state was written
             pages, notices = spends(self._rule)
-            fleet.panel.evidence.set_spend(mix.test, notices)
+            fleet.panel.evidence.set_spend(mix.test, notices * (1 - DENSE_SHARE))
+            fleet.panel.diffuse.set_spend(mix.diffuse, notices * DENSE_SHARE)
             fleet.panel.evidence.set_spend(mix.surge.test, pages)
 
     @property
@@ -194,16 +194,20 @@ class Traffic:
         return out
 
     def _advance(self, mix: MixState, ticks: list[Recent], out: list[Finding]) -> int:
-        """Feed both tests until one alarms; returns how many ticks were consumed."""
+        """Feed all tests until one alarms; returns how many ticks were consumed."""
         panel, surge = self._fleet.panel, mix.surge
         numbers = np.array([one.tick for one in ticks], np.int64)
         at, bins, count = _cells(np.array([one.mixed for one in ticks], np.int64))
         given = None
         parts = []
+        reach, diffuse = len(ticks), list[int]()
         if surge.finding is None:
             given = (np.searchsorted(at, np.arange(len(ticks) + 1)), numbers, np.full(len(at), mix.row), bins, count)
             ptr, _, surrogate, number = panel.recoupler.recouple(*given)
-            parts.append((np.repeat(np.arange(len(ticks)), np.diff(ptr)), mix.test, surrogate, number))
+            recoupled = np.repeat(np.arange(len(ticks)), np.diff(ptr))
+            parts.append((recoupled, mix.test, surrogate, number))
+            dense = np.full(len(recoupled), mix.diffuse)
+            reach, diffuse = panel.diffuse.advance(recoupled, dense, surrogate, number, ticks=reach)
         unseen = np.array([[sum(one.named) - one.unseen, one.unseen] for one in ticks], np.int64)
         at, bins, count = _cells(unseen)
         parts += [(at, test, bins, count) for test in (surge.test, surge.end_test) if test >= 0]
@@ -211,13 +215,17 @@ class Traffic:
         order = np.argsort(at, kind="stable")
         tests = np.concatenate([np.full(len(part[0]), part[1], np.int64) for part in parts])[order]
         bins, count = (np.concatenate([part[i] for part in parts])[order] for i in (2, 3))
-        ptr = np.searchsorted(at[order], np.arange(len(ticks) + 1))
-        done, alarmed = panel.evidence.advance(ptr, tests, np.zeros(len(tests), np.int64), bins, count)
-        if len(alarmed) and given is not None:
-            panel.recoupler.retract(*given, keep=done)
+        ptr = np.searchsorted(at[order], np.arange(reach + 1))
+        tests, bins, count = (column[: ptr[-1]] for column in (tests, bins, count))
+        done, found_ = panel.evidence.advance(ptr, tests, np.zeros(len(tests), np.int64), bins, count)
+        alarmed = {int(test) for test in found_} | ({mix.test} if diffuse and done == reach else set())
+        if given is not None:
+            panel.diffuse.retreat(done)
+            if alarmed:
+                panel.recoupler.retract(*given, keep=done)
         for one in ticks[:done]:
             out += self._note(mix, one)
-        for test in sorted(int(test) for test in alarmed):
+        for test in sorted(alarmed):
             out += self._alarm(mix, test, ticks[done - 1].tick)
         return done
 
@@ -260,18 +268,20 @@ class Traffic:
     def _mix_change(self, mix: MixState, tick: int) -> list[Finding]:
         recent = [one for one in mix.recent if one.tick >= mix.armed_tick]
         table = np.array([one.mixed for one in recent], np.int64)
-        # Since it last was otherwise: a mix that returns to the baseline's has left the one before.
-        law = declared(np.asarray(mix.before) * min(1_000, int(table.sum())))
-        start = found.since(recent, sparse(law), table)
-        evidence = self._fleet.panel.evidence.log_evidence_of(mix.test)
+        panel = self._fleet.panel
+        history = panel.recoupler.bag(mix.row)
+        start = found.parted(history, table)
+        evidence = max(panel.evidence.log_evidence_of(mix.test), panel.diffuse.log_evidence_of(mix.diffuse))
         self._rearm(mix, tick)
         after = table[start[1] :].sum(axis=0)
         share = after / max(1, after.sum())
-        moved = share - np.asarray(mix.before)
+        earlier = history - after
+        before = earlier / earlier.sum() if earlier.sum() else np.asarray(mix.before)
+        moved = share - before
         said = self._said_as_new(mix, moved, recent[start[0]].tick)
         _measure(mix, table[: start[1]].sum(axis=0))
         known = _known(mix, share, int(after.sum()))
-        notice = found.mix_changed(mix, recent, start, log_evidence=evidence, tick_ms=self._rule.tick_ms)
+        notice = found.mix_changed(mix, recent, start, before, log_evidence=evidence, tick_ms=self._rule.tick_ms)
         mix.before = share.tolist()
         if known or said:
             return []
@@ -292,6 +302,7 @@ class Traffic:
         """M = 0 and a fresh bag, after every alarm alike: what it looks at must not depend on what was said."""
         self._fleet.panel.recoupler.fresh_bag(mix.row)
         self._fleet.panel.evidence.reset(mix.test)
+        self._fleet.panel.diffuse.reset(mix.diffuse)
         mix.armed_tick = tick + 1
 
     def _surge(self, mix: MixState, tick: int) -> Finding:
@@ -312,6 +323,7 @@ class Traffic:
         spend = self._rule.ends_per_day * self._rule.tick_ms / DAY_MS
         surge.end_test = engine.add([bank], spend=spend, n_ref=mix.n_ref)
         engine.disarm(mix.test)
+        self._fleet.panel.diffuse.disarm(mix.diffuse)
         return page
 
     def _continued(self, mix: MixState, page: Finding) -> Finding | None:

@@ -14,6 +14,7 @@ from detectors.alternatives import (
     material,
     mixture,
     sparse,
+    swings,
 )
 from detectors.bins import KernelBins
 
@@ -53,7 +54,7 @@ def test_a_test_for_falls_loses_on_every_rise(level):
 @settings(deadline=None)  # a busy machine is no fault of the code
 @given(laws)
 def test_known_law_banks_have_mean_one_under_it(law):
-    for bank in (boundary(law, KERNEL.values), sparse(law), sparse(law, bump=2)):
+    for bank in (boundary(law, KERNEL.values), swings(law), sparse(law), sparse(law, bump=2)):
         assert np.allclose(law @ np.exp(bank.log_e), 1, atol=1e-9)
 
 
@@ -76,6 +77,19 @@ def test_growth_has_mean_one_and_multiplies_the_odds_of_one_bin(law):
     assert np.exp(bank.log_prior[:2]) * len(law) == pytest.approx([2 / 3, 1 / 3])
     with pytest.raises(ValueError, match="weights of growths"):
         growth(law, growths={1.5: 0.0})
+
+
+@given(laws)
+def test_swings_have_mean_one_and_multiply_the_odds_of_one_bin_up_or_down(law):
+    bank = swings(law, factors=(0.25, 4.0))
+    assert law @ np.exp(bank.log_e) == pytest.approx(np.ones(2 * len(law)))
+    for k, factor in enumerate((0.25, 4.0)):
+        drifted = law * np.exp(bank.log_e[:, k])  # bin 0
+        assert drifted[0] / (1 - drifted[0]) == pytest.approx(factor * law[0] / (1 - law[0]), rel=1e-6)
+        assert drifted[1:] / drifted[1:].sum() == pytest.approx(law[1:] / law[1:].sum())
+    for factors in ((), (1.0,), (0.0, 2.0), (np.nan,)):
+        with pytest.raises(ValueError, match="factors must be positive"):
+            swings(law, factors=factors)
 
 
 def test_a_mixture_keeps_the_parts_weights_and_names():
