@@ -151,7 +151,8 @@ def _latencies(deployment: Deployment, live: Live, tick: int) -> list[dict[str, 
     rows = deployment.rows(
         "SELECT DISTINCT ON (i.id) i.guardrail, extract(epoch FROM pg_xact_commit_timestamp(t.xmin)), f.document"
         " FROM incidents i JOIN findings f ON f.incident_id = i.id JOIN timeline t ON t.incident_id = i.id"
-        " WHERE t.seq = 1 ORDER BY i.id, f.detected_at_ms"
+        " WHERE t.seq = 1 AND f.document::json ->> 'paged_at_ms' IS NOT NULL"  # notices may have come before
+        " ORDER BY i.id, (f.document::json ->> 'paged_at_ms')::bigint"
     )
     found = []
     for guardrail, committed, document in rows:
