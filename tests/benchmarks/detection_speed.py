@@ -46,7 +46,7 @@ class Deployment:
     def __init__(self, law: NDArray[np.float64], bag: NDArray[np.int64]) -> None:
         self.pages, self.notices, self.recoupler = Evidence(), Evidence(), Recoupler()
         page = material(RULE.values, level=float(law @ RULE.values) * 1.25 + 0.005)
-        notice = mixture([(1, boundary(law, RULE.values)), (1, crowding(law, RULE.values))])
+        notice = mixture([(1, boundary(law, RULE.values)), (CROWDING_WEIGHT, crowding(law, RULE.values))])
         for row in range(STREAMS * SIGNALS):
             self.pages.add([page], spend=1e-12, n_ref=EVENTS)
             self.notices.add([notice], spend=1e-12, n_ref=EVENTS, history=[int(bag.sum())])
