@@ -11,6 +11,7 @@ come twice in a tick, and the order of cells inside a tick does not matter.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ Ints = NDArray[np.int64]
 
 
 def cells(tick_ptr: ArrayLike, *columns: ArrayLike) -> tuple[Ints, ...]:
-    """Checked int64 copies of a tick pointer and its columns, the last of which is the count; sorted by key.
+    """A tick pointer and its columns as checked int64 arrays, sorted by key; the last column is the count.
 
     Raises ValueError on floats (NaN hides there), negative counts, a pointer that does not fit, or lengths
     that differ.
@@ -36,9 +37,10 @@ def cells(tick_ptr: ArrayLike, *columns: ArrayLike) -> tuple[Ints, ...]:
     if size and out[-1].min() < 0:
         raise ValueError(f"counts must not be negative, got {out[-1].min()}")
     keys = tuple(out[:-1])
-    if not _in_order(ptr, np.stack(keys) if keys else np.empty((0, size), np.int64)):
-        tick = np.repeat(np.arange(len(ptr) - 1), np.diff(ptr))
-        order = np.lexsort((*keys[::-1], tick))
+    tied = np.ones(size + 1, dtype=np.bool_)
+    tied[ptr] = False  # nothing comes before the first cell of a tick
+    if not all(_rises(key, tied) for key in keys):
+        order = _order(np.repeat(np.arange(len(ptr) - 1), np.diff(ptr)), *keys)
         out = [column[order] for column in out]
     return (ptr, *out)
 
@@ -52,13 +54,24 @@ def _integers(what: str, values: ArrayLike) -> Ints:
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
+def _order(*keys: Ints) -> NDArray[np.intp]:
+    """The stable order of cells, first key first: by one sort of one number wherever the keys fit into it."""
+    lows = [int(key.min()) for key in keys]
+    spans = [int(key.max()) - low + 1 for key, low in zip(keys, lows, strict=True)]
+    if math.prod(spans) > np.iinfo(np.int64).max:
+        return np.lexsort(keys[::-1])
+    rank = np.zeros(len(keys[0]), dtype=np.int64)
+    for key, low, span in zip(keys, lows, spans, strict=True):
+        rank *= span
+        rank += key - low
+    return np.argsort(rank, kind="stable")
+
+
 @njit(cache=True, nogil=True)
-def _in_order(ptr: Ints, keys: Ints) -> bool:
-    for t in range(len(ptr) - 1):
-        for i in range(ptr[t] + 1, ptr[t + 1]):
-            for j in range(keys.shape[0]):
-                if keys[j, i - 1] < keys[j, i]:
-                    break
-                if keys[j, i - 1] > keys[j, i]:
-                    return False
-    return True
+def _rises(key: Ints, tied: NDArray[np.bool_]) -> bool:
+    """Whether no cell's key falls where it ties with the cell before it; takes the mark from those that it unties."""
+    falls = False
+    for i in range(1, len(key)):
+        falls |= tied[i] & (key[i] < key[i - 1])
+        tied[i] &= key[i] == key[i - 1]
+    return not falls

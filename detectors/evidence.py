@@ -37,10 +37,15 @@ from numpy.typing import ArrayLike, NDArray
 from detectors import counts
 from detectors.alternatives import Bank, fades_of
 from detectors.arena import Arena, Slots, grown
-from detectors.evidence_kernel import advance_ticks
+from detectors.evidence_kernel import FITS, NO_BIN, NO_STRATUM, NO_TEST, advance_ticks, fault_of
 
 FORMAT = 2  # of snapshots
 MAX_ALTERNATIVES = 100_000  # of one test, over all its components: .8 MB
+_FAULTS = {
+    NO_TEST: "a cell names a test that does not exist",
+    NO_STRATUM: "a cell names a stratum that its test does not have",
+    NO_BIN: "a cell names a bin that its bank does not have (drop code -1 before counting)",
+}
 
 _TEST = np.dtype(
     [
@@ -155,12 +160,14 @@ class Evidence:
         Raises ValueError on unknown tests, strata or bins, negative or fractional counts.
         """
         ptr, tests, strata, bins, number = counts.cells(tick_ptr, test, stratum, bin, count)
-        self._check(tests, strata, bins)
-        table = self._tests
+        cells = (tests, strata, bins, number)
+        fault = fault_of(cells, self._tests, self._slots.size, self._component_bank.data, self._bank_bins)
+        if fault != FITS:
+            raise ValueError(_FAULTS[fault])
         consumed, alarmed = advance_ticks(
             ptr,
-            (tests, strata, bins, number),
-            table,
+            cells,
+            self._tests,
             self._state.data,
             self._totals.data,
             (self._component_bank.data, self._bank_offset, self._tables.data),
@@ -343,18 +350,6 @@ class Evidence:
             raise ValueError(f"no such test: {test}")
         row: np.void = self._tests[test]
         return row
-
-    def _check(self, test: counts.Ints, stratum: counts.Ints, bin_: counts.Ints) -> None:
-        if not len(test):
-            return
-        if test.min() < 0 or test.max() >= self._slots.size or not self._tests["alive"][test].all():
-            raise ValueError("a cell names a test that does not exist")
-        rows = self._tests
-        if stratum.min() < 0 or (stratum >= rows["strata"][test]).any():
-            raise ValueError("a cell names a stratum that its test does not have")
-        number = self._component_bank.data[rows["component"][test] + stratum]
-        if bin_.min() < 0 or (bin_ >= self._bank_bins[number]).any():
-            raise ValueError("a cell names a bin that its bank does not have (drop code -1 before counting)")
 
     def _hold(self, bank: Bank) -> int:
         number, users, kept = self._banks.get(bank.fingerprint, (-1, 0, bank))

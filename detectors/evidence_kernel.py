@@ -14,6 +14,27 @@ Ints = NDArray[np.int64]
 TOP = 690.0  # exp(690) = 1e299; R before a tick is below 1e7, so that R * exp(TOP) stays finite
 SUDDEN = 1e9  # growth of a history from nothing: all that fades has faded
 ROUND = 1e9  # log M is compared after rounding to 1e-9: sums of floats are not byte-stable
+FITS, NO_TEST, NO_STRATUM, NO_BIN = range(4)  # what may be wrong with a cell
+
+
+@njit(cache=True, nogil=True)
+def fault_of(
+    cells: tuple[Ints, Ints, Ints, Ints], tests: NDArray[Any], size: int, bank_of: Ints, bank_bins: Ints
+) -> int:
+    """The first cell's fault that has one: every index that the loops below follow is checked here."""
+    test, stratum, bin_, _ = cells
+    bins = 0
+    for i in range(len(test)):
+        which, s = test[i], stratum[i]
+        if i == 0 or which != test[i - 1] or s != stratum[i - 1]:
+            if which < 0 or which >= size or not tests[which].alive:
+                return NO_TEST
+            if s < 0 or s >= tests[which].strata:
+                return NO_STRATUM
+            bins = bank_bins[bank_of[tests[which].component + s]]
+        if bin_[i] < 0 or bin_[i] >= bins:
+            return NO_BIN
+    return FITS
 
 
 @njit(cache=True, nogil=True)

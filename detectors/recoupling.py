@@ -48,6 +48,13 @@ NEVER = np.iinfo(np.int64).min
 # then matters once in 1e9 ticks, where a chain of carried floats would drift apart within hundreds.
 CARRIED = float(1 << 20)
 FRESH = -1  # nothing carried yet
+_FITS, _NO_ROW, _NO_BIN, _SEEN, _FULL = range(5)
+_FAULTS = {
+    _NO_ROW: "a cell names a row that does not exist",
+    _NO_BIN: "a cell names a bin that its row does not have (drop code -1 before counting)",
+    _SEEN: "a row was given a tick that it has seen: its uniforms must not be used twice",
+    _FULL: f"a bag would exceed {MAX_BAG} events: start a fresh bag",
+}
 _NO_TRAIL: tuple[Ints, Ints] = (np.empty((3, 0), dtype=np.int64), np.empty(0, dtype=np.int64))
 
 _ROW = np.dtype(
@@ -137,18 +144,11 @@ class Recoupler:
         Raises ValueError on a tick number that a row has seen, and on a bag beyond 1e9 events.
         """
         ptr, number, rows, bins, events = self._cells(tick_ptr, ticks, row, bin_, count)
-        tick = np.repeat(np.arange(len(number)), np.diff(ptr))
-        if (number[tick] <= self._rows["last"][rows]).any():
-            raise ValueError("a row was given a tick that it has seen: its uniforms must not be used twice")
-        added = np.bincount(rows, weights=events, minlength=1) if len(rows) else np.zeros(1)
-        if (self._rows["events"][: len(added)] + added > MAX_BAG).any():
-            raise ValueError(f"a bag would exceed {MAX_BAG} events: start a fresh bag")
-        first = _first(tick, rows)
-        room = int(self._rows["bins"][rows[first]].sum())
+        fault, groups, room = _sizes(ptr, number, rows, events, self._rows[: self._slots.size])
+        if fault != _FITS:
+            raise ValueError(_FAULTS[fault])
         bins_of = (self._bag.data, self._law.data, self._order.data, self._carry.data)
-        out_ptr, out, *trail = _recouple(
-            ptr, number, (rows, bins, events), self._rows, bins_of, (int(first.sum()), room)
-        )
+        out_ptr, out, *trail = _recouple(ptr, number, (rows, bins, events), self._rows, bins_of, (groups, room))
         self._trail = (trail[0], trail[1])
         return out_ptr, out[0], out[1], out[2]
 
@@ -277,11 +277,9 @@ class Recoupler:
         number = np.asarray(ticks, dtype=np.int64)
         if len(number) != len(ptr) - 1 or (np.diff(number) <= 0).any():
             raise ValueError(f"ticks must hold {len(ptr) - 1} rising numbers")
-        if len(rows):
-            if rows.min() < 0 or rows.max() >= self._slots.size or not self._rows["alive"][rows].all():
-                raise ValueError("a cell names a row that does not exist")
-            if bins.min() < 0 or (bins >= self._rows["bins"][rows]).any():
-                raise ValueError("a cell names a bin that its row does not have (drop code -1 before counting)")
+        fault = _fault_of(rows, bins, self._rows[: self._slots.size])
+        if fault != _FITS:
+            raise ValueError(_FAULTS[fault])
         return ptr, number, rows, bins, events
 
 
@@ -302,6 +300,39 @@ def _history(bag: ArrayLike | None, size: int) -> Ints:
     if history.shape != (size,) or history.dtype.kind not in "iu" or history.min() < 0 or history.sum() > MAX_BAG:
         raise ValueError(f"a bag must hold {size} integer counts >= 0 of at most {MAX_BAG} events")
     return history.astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _fault_of(row: Ints, bin_: Ints, rows: NDArray[Any]) -> int:
+    """The first cell's fault that has one: every index that the loops below follow is checked here."""
+    bins = 0
+    for i in range(len(row)):
+        if i == 0 or row[i] != row[i - 1]:
+            if row[i] < 0 or row[i] >= len(rows) or not rows[row[i]].alive:
+                return _NO_ROW
+            bins = rows[row[i]].bins
+        if bin_[i] < 0 or bin_[i] >= bins:
+            return _NO_BIN
+    return _FITS
+
+
+@njit(cache=True, nogil=True)
+def _sizes(ptr: Ints, number: Ints, row: Ints, count: Ints, rows: NDArray[Any]) -> tuple[int, int, int]:
+    """What keeps the cells from being recoupled; the number of groups (tick, row), and of their bins."""
+    groups = room = 0
+    added = np.zeros(len(rows), dtype=np.int64)
+    for t in range(len(ptr) - 1):
+        for i in range(ptr[t], ptr[t + 1]):
+            r = rows[row[i]]
+            if i == ptr[t] or row[i] != row[i - 1]:
+                if number[t] <= r.last:
+                    return _SEEN, 0, 0
+                groups += 1
+                room += r.bins
+            if count[i] > MAX_BAG - r.events - added[row[i]]:  # this way round nothing overflows
+                return _FULL, 0, 0
+            added[row[i]] += count[i]
+    return _FITS, groups, room
 
 
 @njit(cache=True, nogil=True)
@@ -354,7 +385,7 @@ def _recouple(
     out_ptr = np.zeros(len(ptr), dtype=np.int64)
     trail = np.empty((3, groups), dtype=np.int64)
     carried = np.empty(room, dtype=np.int64)
-    real = np.zeros(16, dtype=np.int64)
+    real, drawn = np.zeros(16, dtype=np.int64), np.empty(16, dtype=np.int64)
     made = group = kept = 0
     for t in range(len(ptr) - 1):
         i = ptr[t]
@@ -363,7 +394,7 @@ def _recouple(
             r = rows[which]
             b = r.bins
             if b > len(real):
-                real = np.zeros(b, dtype=np.int64)
+                real, drawn = np.zeros(b, dtype=np.int64), np.empty(b, dtype=np.int64)
             left = 0
             start = i
             while i < ptr[t + 1] and row[i] == which:
@@ -380,15 +411,19 @@ def _recouple(
             r.last = number[t]
             r.events += left
             bag = bags[r.at : r.at + b]
-            made = _surrogates(
+            _surrogates(
                 real, left, r.events, bag, laws[r.at : r.at + b], orders[r.at : r.at + b], carry,
-                _key(r.seed, number[t]), which, out, made,
+                _key(r.seed, number[t]), drawn,
             )  # fmt: skip
+            for j in range(b):  # in the order of bins, so that nobody has to sort them
+                if drawn[j] > 0:
+                    out[0, made], out[1, made], out[2, made] = which, j, drawn[j]
+                    made += 1
             for j in range(start, i):
                 bag[bin_[j]] += count[j]
                 real[bin_[j]] = 0
         out_ptr[t + 1] = made
-    return out_ptr, out[:, :made].copy(), trail[:, :group], carried[:kept]
+    return out_ptr, out[:, :made], trail, carried
 
 
 @njit(cache=True, nogil=True)
@@ -401,11 +436,9 @@ def _surrogates(
     order: Ints,
     carry: Ints,
     key: np.uint64,
-    which: int,
-    out: Ints,
-    made: int,
-) -> int:
-    """One row's tick of `left` events: writes its surrogate cells from place `made` on, returns the next place."""
+    drawn: Ints,
+) -> None:
+    """One row's tick of `left` events: writes the surrogate count of every bin into `drawn`."""
     fake = left  # events still to be placed among the surrogates
     mass = 1.0
     last = len(law) - 1
@@ -423,10 +456,5 @@ def _surrogates(
             population -= success
             left -= real[j]
             mass -= law[j]
-        if surrogate > 0:
-            out[0, made] = which
-            out[1, made] = j
-            out[2, made] = surrogate
-            made += 1
+        drawn[j] = surrogate
         fake -= surrogate
-    return made
