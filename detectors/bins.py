@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 MISSING = -1
@@ -70,11 +71,21 @@ class KernelBins:
 
     def codes(self, distance: NDArray[np.float64]) -> NDArray[np.int16]:
         """Bin codes of signed distances (score - threshold); NaN gives -1, an infinity is far."""
-        within = np.clip(np.asarray(distance, dtype=np.float64), -2 * self.bandwidth, 2 * self.bandwidth)
-        step = np.floor(within * (self.levels / self.bandwidth))
-        known = ~np.isnan(step)
-        step = np.clip(np.where(known, step, 0), -self.levels - 1, self.levels)
-        return np.where(known, step + self.levels + 1, MISSING).astype(np.int16)
+        values = np.asarray(distance, dtype=np.float64)
+        codes: NDArray[np.int16] = _kernel_codes(values.ravel(), self.bandwidth, self.levels)
+        return codes.reshape(values.shape)
+
+
+@njit(cache=True, nogil=True)
+def _kernel_codes(distance: NDArray[np.float64], bandwidth: float, levels: int) -> NDArray[np.int16]:
+    out = np.empty(len(distance), dtype=np.int16)
+    per_unit, far = levels / bandwidth, 2 * bandwidth
+    for i in range(len(distance)):
+        step = np.floor(min(max(distance[i], -far), far) * per_unit)
+        code = min(max(step, -levels - 1.0), float(levels)) + levels + 1
+        unknown = np.isnan(distance[i]) | np.isnan(step)  # without branches, so that the loop is vectorised
+        out[i] = MISSING if unknown else np.int16(code)
+    return out
 
 
 @dataclass(frozen=True)

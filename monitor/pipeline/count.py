@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.counts import add_up, filled
 from monitor.events.batch import MISSING, EventBatch
 from monitor.pipeline.clusters import few, sightings
 from monitor.pipeline.memory import MemoryRule, PartitionMemory
@@ -32,25 +32,6 @@ class CountRule:
     tick: TickRule = field(default_factory=TickRule)
     memory: MemoryRule = field(default_factory=MemoryRule)
     off: frozenset[str] = frozenset()
-
-
-@njit(cache=True, nogil=True)
-def _add(
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int32],
-    use: NDArray[np.bool_],
-    is_event: NDArray[np.bool_],
-    sums: NDArray[np.int64],
-) -> None:
-    for i in range(len(rows)):
-        if not use[i]:
-            continue
-        row = rows[i]
-        if is_event[i]:
-            sums[row, EVENTS_COLUMN] += 1
-        for s in range(columns.shape[0]):
-            if columns[s, i] >= 0:
-                sums[row, columns[s, i]] += 1
 
 
 class PartitionCounter:
@@ -219,10 +200,11 @@ class PartitionCounter:
         else:
             present, rows = np.unique(np.where(use, key, key[use][0]), return_inverse=True)
         sums = np.zeros((len(present), USED_COLUMNS), np.int64)
-        _add(rows, columns, use, is_event, sums)
-        row, column = np.nonzero(sums)
+        add_up(rows, columns, use, sums)
+        add_up(rows, np.full((1, len(rows)), EVENTS_COLUMN, np.int32), use & is_event, sums)
+        row, column, number = filled(sums)
         tick, code = first + present[row] // width, present[row] % width
-        self._pending.append((tick, code * COLUMNS + column, sums[row, column]))
+        self._pending.append((tick, code * COLUMNS + column, number))
 
     def _named(self, ids_of: Callable[[Sequence[Slice]], Sequence[int]]) -> list[Cluster]:
         """The clusters with the ids of their slices instead of our own codes."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.counts import cells
+from detectors.counts import add_up, cells, filled
 from detectors.recoupling import Recoupler
 
 EXTREME = st.sampled_from([-(2**63), -1, 0, 1, 2**63 - 1])
@@ -87,3 +87,25 @@ def test_surrogate_cells_come_in_the_order_of_rows_and_bins_although_the_rarest_
     assert ptr.tolist() == [0, len(out_row)]
     assert len(out_row) > 40
     assert (np.diff(out_row * 3 + out_bin) > 0).all()
+
+
+def test_events_add_up_in_every_column_that_they_name_and_unused_ones_nowhere():
+    rng = np.random.default_rng(0)
+    rows, columns = rng.integers(0, 5, 300), rng.integers(-1, 7, (3, 300)).astype(np.int32)
+    use = rng.random(300) < 0.7
+    sums = np.ones((5, 7), dtype=np.int64)
+    add_up(rows, columns, use, sums)
+    expected = np.ones((5, 7), dtype=np.int64)
+    for column in columns:
+        said = use & (column >= 0)
+        np.add.at(expected, (rows[said], column[said]), 1)
+    assert (sums == expected).all()
+
+
+@given(st.lists(st.sampled_from([0, 0, 1, 2**40]), max_size=24))
+@settings(deadline=None)
+def test_filled_cells_are_those_of_numpy(numbers):
+    table = np.array(numbers, dtype=np.int64).reshape(-1, 2 if len(numbers) % 2 == 0 else 1)
+    row, column, number = filled(table)
+    at = np.nonzero(table)
+    assert (row.tolist(), column.tolist(), number.tolist()) == (at[0].tolist(), at[1].tolist(), table[at].tolist())
