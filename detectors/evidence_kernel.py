@@ -14,6 +14,7 @@ Ints = NDArray[np.int64]
 TOP = 690.0  # exp(690) = 1e299; R before a tick is below 1e7, so that R * exp(TOP) stays finite
 SUDDEN = 1e9  # growth of a history from nothing: all that fades has faded
 ROUND = 1e9  # log M is compared after rounding to 1e-9: sums of floats are not byte-stable
+NEAR = 0.999  # below, no rounding makes an alarm, and nobody needs the logarithm
 FITS, NO_TEST, NO_STRATUM, NO_BIN = range(4)  # what may be wrong with a cell
 
 
@@ -50,6 +51,7 @@ def advance_ticks(
     """Ticks consumed and tests that alarmed in the last of them. Cells are sorted by (test, stratum, bin)."""
     test = cells[0]
     alarmed = np.empty(16, dtype=np.int32)
+    scratch = np.empty((2, 64))  # log e of one stratum, and of all
     found = 0
     for t in range(len(ptr) - 1):
         start = ptr[t]
@@ -58,7 +60,9 @@ def advance_ticks(
             while end < ptr[t + 1] and test[end] == test[start]:
                 end += 1
             which = test[start]
-            if tests[which].armed and _update(start, end, cells, tests, which, state, totals, banks, bets):
+            if tests[which].alternatives > scratch.shape[1]:
+                scratch = np.empty((2, tests[which].alternatives))
+            if tests[which].armed and _update(start, end, cells, tests, which, state, totals, banks, bets, scratch):
                 tests[which].armed = False
                 if found == len(alarmed):
                     alarmed = np.concatenate((alarmed, np.empty(found, dtype=np.int32)))
@@ -81,6 +85,7 @@ def _update(
     totals: Floats,
     banks: tuple[Ints, Ints, Floats],
     bets: tuple[Floats, Ints, Floats, Floats],
+    scratch: Floats,
 ) -> bool:
     """One test, one tick: adds the spend, multiplies by the tick's e-values, says whether M reached 1."""
     _, stratum, bin_, count = cells
@@ -105,8 +110,8 @@ def _update(
     w_slice = w * strata / seen
     prior = priors[row.prior : row.prior + k]
     fades = (into[row.prior : row.prior + k], pace[row.prior : row.prior + k])
-    pooled = np.zeros(k)
-    own = np.empty(k)
+    own, pooled = scratch[0, :k], scratch[1, :k]
+    pooled[:] = 0.0
     i = start
     while i < end:
         s = stratum[i]
@@ -137,13 +142,15 @@ def _update(
         for s in range(strata):
             m += totals[row.component + s]
         m = 0.5 * (m / strata + totals[row.component + strata])
-    return bool(m > 0.0 and np.round(np.log(m) * ROUND) >= 0.0)
+    return bool(m > NEAR and np.round(np.log(m) * ROUND) >= 0.0)
 
 
 @njit(cache=True, nogil=True)
 def _growth(history: Floats, at: int, n: int) -> float:
     """log of the factor by which n events make a history larger, which from now on holds them; 0 where none grows."""
     before = history[at]
+    if before == np.inf:
+        return 0.0
     history[at] = before + n
     return float(np.log1p(n / before)) if before > 0.0 else SUDDEN
 
