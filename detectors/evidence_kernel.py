@@ -123,8 +123,9 @@ def _update(
                 mine += count[i]
                 c = float(count[i])
                 at = base + bin_[i] * k
+                log_e = table[at : at + k]  # of a slice no index is negative, and the loop is vectorised
                 for j in range(k):
-                    own[j] += c * table[at + j]
+                    own[j] += c * log_e[j]
             i += 1
         if mine:
             here = row.state + s * k
