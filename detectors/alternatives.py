@@ -32,22 +32,24 @@ from numpy.typing import ArrayLike, NDArray
 from detectors.bins import unit_values
 
 Direction = Literal["rise", "fall"]
+Likely = Mapping[float, float] | Sequence[float]  # sizes to bet on, to their weights; a sequence: all alike
 
 # From a drift that only a large stream can show to a rate that is 35 times its level: below the first, the
 # margin is the better tool; above the last (rates of .3 % becoming 10 %), any alternative alarms within events.
 MATERIAL_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 7.0, 12.0, 20.0, 35.0)
-# Even in the logarithm of the effect, ratio - 1: ten that lay denser above 1.3 needed 5 % more events for a rate that
-# grows by a fifth, and 2 % fewer where it doubles.
-BOUNDARY_RATIOS = (1.1, 1.17, 1.3, 1.53, 1.93, 2.6, 3.9, 6.0)
-# Odds of a bin, and how likely each growth is held to be: beyond 2 a drift is found within few ticks anyway, so
-# evidence is worth more for the growths before.
-GROWTHS = {1.25: 1.0, 1.5: 1.2, 2.0: 1.2, 3.0: 0.8, 6.0: 0.4}
+# How likely each growth of a rate is held to be. Beyond 2 a drift is found within few ticks anyway; below 1.2 only a
+# long history can show it, and what is left of larger ones that the history has absorbed moves there (`fades`).
+BOUNDARY_RATIOS = {1.1: 0.15, 1.22: 0.8, 1.5: 1.0, 2.0: 1.0, 3.2: 0.2, 6.0: 0.1}
+# The same for the odds of a single bin.
+GROWTHS = {1.25: 1.0, 1.5: 1.5, 2.0: 1.2, 3.0: 0.5, 6.0: 0.2}
 # Factors of a bin's odds, either way: without the two near 1 a share of .7 that falls to .63 took twice the events.
 SWINGS = (0.25, 0.5, 0.7, 1.4, 2.0, 4.0)
 CONTAMINATIONS = (0.003, 0.01, 0.03, 0.1, 0.3)
-# For histograms of scores: a bump below 2 % in a single bin is `boundary`'s business or nobody's.
-BUMPS = (0.02, 0.06, 0.2)
-CROWDS = (0.02, 0.04, 0.08, 0.16, 0.32)
+# Shares of the traffic, to their weights. For histograms of scores: a bump below 2 % in a single bin is `boundary`'s
+# business or nobody's, and 2 % show in the rare bins only.
+BUMPS = {0.02: 1.0, 0.08: 4.0, 0.2: 4.0}
+BUMP = 1.5  # half a width, in bins: a narrow peak lies in two bins as often as in one
+CROWDS = {0.03: 1.0, 0.1: 2.0, 0.25: 2.0}
 CROWDING_WEIGHT = 2.0  # beside `boundary`: new mass at the threshold is what probing looks like
 MAX_CELLS = 4_000_000  # bins x alternatives of one bank: 32 MB
 
@@ -148,7 +150,7 @@ def material(
     *,
     level: float,
     direction: Direction = "rise",
-    ratios: Sequence[float] = MATERIAL_RATIOS,
+    ratios: Likely = MATERIAL_RATIOS,
     bursts: float = 1.0,
 ) -> Bank:
     """Bets that the mean of x has left the level, `e = 1 + lam * (x - m)` (rise) or `1 - lam * (x - m)` (fall).
@@ -177,14 +179,14 @@ def material(
         return Bank(mirrored.log_e, mirrored.log_prior, names)
     if x.max() <= level:
         raise Unavailable(Reason.NOTHING_BEYOND_LEVEL, f"largest value {x.max():.6g}, m = {level:.6g}")
-    factor = _ratios(ratios)
+    factor, weight = _ratios(ratios)
     odds = factor * level / (1 - level)
     target = odds / (1 + odds)
     lam = (target - level) / (level * (1 - level))
-    return _uniform(np.log1p(lam * (x[:, None] - level)) / bursts, tuple(f"odds up {r:g}x" for r in factor))
+    return _bank(np.log1p(lam * (x[:, None] - level)) / bursts, tuple(f"odds up {r:g}x" for r in factor), weight)
 
 
-def boundary(q: ArrayLike, values: ArrayLike, *, ratios: Sequence[float] = BOUNDARY_RATIOS) -> Bank:
+def boundary(q: ArrayLike, values: ArrayLike, *, ratios: Likely = BOUNDARY_RATIOS) -> Bank:
     """Bets that the mean of x under the declared law q grows by each ratio: `e = 1 + lam * (x - q.x)`.
 
     With two bins of value 0 and 1 this is the likelihood ratio. Ratios that would need a negative e-value
@@ -196,15 +198,15 @@ def boundary(q: ArrayLike, values: ArrayLike, *, ratios: Sequence[float] = BOUND
     spread = float(law @ (x - mean) ** 2)
     if not (spread > 0 and mean < x.max()):
         raise Unavailable(Reason.NOTHING_BEYOND_LEVEL, f"mean {mean:.6g} of values up to {x.max():.6g}")
-    factor = _ratios(ratios)
+    factor, weight = _ratios(ratios)
     # a tilt by lam moves the mean to mean + lam * spread; .98: the rarest event may cost a factor 50, not all
     lam = np.minimum((factor - 1) * mean / spread, 0.98 / (mean - x.min()))
     names = tuple(f"near the threshold {r:g}x" for r in factor)
-    return _uniform(np.log1p(lam * (x[:, None] - mean)), names, effects=factor - 1)
+    return _bank(np.log1p(lam * (x[:, None] - mean)), names, weight, effects=factor - 1)
 
 
 def crowding(
-    q: ArrayLike, values: ArrayLike, *, contaminations: Sequence[float] = CROWDS, powers: Sequence[float] = (1.0, 4.0)
+    q: ArrayLike, values: ArrayLike, *, contaminations: Likely = CROWDS, powers: Sequence[float] = (1.0, 4.0)
 ) -> Bank:
     """Bets that a share c of the traffic moved to where x is large: `e = 1 - c + c * g(bin) / q(bin)`, g ~ x^power.
 
@@ -217,15 +219,15 @@ def crowding(
         raise Unavailable(Reason.NOTHING_BEYOND_LEVEL, "all values of the bins are 0")
     shape = (x[:, None] / x.max()) ** np.asarray(powers, dtype=np.float64)
     shape /= shape.sum(axis=0)
-    share = _shares(contaminations)
+    share, weight = _shares(contaminations)
     e = 1 - share + share * (shape / law[:, None])[:, :, None]
     names = tuple(
         f"crowding{'' if p == 1 else f' of the peak, power {p:g},'} +{c:.3g}" for p in powers for c in share
     )
-    return _uniform(np.log(e).reshape(len(law), -1), names, effects=share)
+    return _bank(np.log(e).reshape(len(law), -1), names, np.tile(weight, shape.shape[1]), effects=share)
 
 
-def growth(q: ArrayLike, *, growths: Mapping[float, float] = GROWTHS) -> Bank:
+def growth(q: ArrayLike, *, growths: Likely = GROWTHS) -> Bank:
     """Bets that the odds of any one bin grow, the other bins keeping their proportions: `e = r^[bin is b] / norm`.
 
     Where `sparse` bets the same shares of traffic on every bin, most of them far too much for a rare bin or too
@@ -233,17 +235,13 @@ def growth(q: ArrayLike, *, growths: Mapping[float, float] = GROWTHS) -> Bank:
 
     Parameters
     ----------
-    q : (B,) declared law of the bins, positive. growths : factors > 1 of the odds, to their weights.
+    q : (B,) declared law of the bins, positive. growths : factors > 1 of the odds.
     """
     law = probabilities(q)
-    factor = _ratios(tuple(growths))
+    factor, weight = _ratios(growths)
     bins = len(law)
-    weight = np.tile([growths[float(r)] for r in factor], bins)
-    if not (np.isfinite(weight) & (weight > 0)).all():
-        raise ValueError(f"weights of growths must be positive, got {list(growths.values())}")
     names = tuple(f"bin {b} {r:g}x" for b in range(bins) for r in factor)
-    bank = _uniform(_odds(law, factor), names, effects=factor - 1)
-    return Bank(bank.log_e, np.log(weight / weight.sum()), names, bank.fades)
+    return _bank(_odds(law, factor), names, np.tile(weight, bins), effects=factor - 1)
 
 
 def swings(q: ArrayLike, *, factors: Sequence[float] = SWINGS) -> Bank:
@@ -263,10 +261,10 @@ def swings(q: ArrayLike, *, factors: Sequence[float] = SWINGS) -> Bank:
         raise ValueError(f"factors must be positive and not 1, got {list(factors)}")
     weight = np.repeat(np.sqrt(law), len(factor))
     names = tuple(f"bin {b} {r:g}x" for b in range(len(law)) for r in factor)
-    return Bank(_odds(law, factor), np.log(weight / weight.sum()), names)
+    return _bank(_odds(law, factor), names, weight)
 
 
-def sparse(q: ArrayLike, *, contaminations: Sequence[float] = CONTAMINATIONS, bump: int = 0) -> Bank:
+def sparse(q: ArrayLike, *, contaminations: Likely = CONTAMINATIONS, bump: float = 0) -> Bank:
     """Bets that a share c of the traffic moved into one bin: `e = 1 - c + c * g_b(bin) / q(bin)`.
 
     Parameters
@@ -275,15 +273,17 @@ def sparse(q: ArrayLike, *, contaminations: Sequence[float] = CONTAMINATIONS, bu
     contaminations : shares c in (0, 1).
     bump : spreads the mass over this many neighbours on each side, falling linearly; for ordered bins only.
     """
+    if not 0 <= bump < np.inf:
+        raise ValueError(f"bump must be a number of bins >= 0, got {bump}")
     law = probabilities(q)
-    share = _shares(contaminations)
+    share, weight = _shares(contaminations)
     index = np.arange(len(law))
     shape = np.clip(1 + bump - np.abs(index[:, None] - index[None, :]), 0, None).astype(np.float64)
     shape /= shape.sum(axis=0)
     gain = shape / law[:, None]  # (B events, B targets)
     e = 1 - share + share * gain[:, :, None]
     names = tuple(f"bin {b} +{c:.3g}" for b in index for c in share)
-    return _uniform(np.log(e).reshape(len(law), -1), names, effects=share)
+    return _bank(np.log(e).reshape(len(law), -1), names, np.tile(weight, len(law)), effects=share)
 
 
 def mixture(parts: Sequence[tuple[float, Bank]]) -> Bank:
@@ -335,31 +335,45 @@ def _odds(law: NDArray[np.float64], factor: NDArray[np.float64]) -> NDArray[np.f
     return log_e.reshape(bins, bins * k)
 
 
-def _ratios(ratios: Sequence[float]) -> NDArray[np.float64]:
-    factor = np.unique(np.asarray(ratios, dtype=np.float64))
+def _ratios(ratios: Likely) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    factor, weight = _sizes(ratios)
     if not (factor.size and np.isfinite(factor).all() and factor.min() > 1):
         raise ValueError(f"ratios must be above 1, got {list(ratios)}")
-    return factor
+    return factor, weight
 
 
-def _shares(contaminations: Sequence[float]) -> NDArray[np.float64]:
-    share = np.unique(np.asarray(contaminations, dtype=np.float64))
+def _shares(contaminations: Likely) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    share, weight = _sizes(contaminations)
     if not (share.size and ((share > 0) & (share < 1)).all()):
         raise ValueError(f"contaminations must lie in (0, 1), got {list(contaminations)}")
-    return share
+    return share, weight
 
 
-def _uniform(
-    log_e: NDArray[np.float64], names: tuple[str, ...], *, effects: NDArray[np.float64] | None = None
+def _sizes(likely: Likely) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sizes, rising, and the weight of each."""
+    weighed = dict(likely) if isinstance(likely, Mapping) else dict.fromkeys(likely, 1.0)
+    size = np.array(sorted(weighed), dtype=np.float64)
+    weight = np.array([weighed[at] for at in sorted(weighed)], dtype=np.float64)
+    if not (np.isfinite(weight) & (weight > 0)).all():
+        raise ValueError(f"weights must be positive, got {weight.tolist()}")
+    return size, weight
+
+
+def _bank(
+    log_e: NDArray[np.float64],
+    names: tuple[str, ...],
+    weight: NDArray[np.float64],
+    *,
+    effects: NDArray[np.float64] | None = None,
 ) -> Bank:
-    """Equal weights; `effects`, rising, are the sizes that the alternatives run through, again and again."""
+    """`effects`, rising, are the sizes that the alternatives run through, again and again."""
     k = log_e.shape[1]
     into, pace = _lasting(k)
     if effects is not None:
         place = np.arange(k) % len(effects)
         into = into - (place > 0)
         pace = np.append(0.0, 1 / np.diff(np.log(effects)))[place]
-    return Bank(log_e, np.full(k, -np.log(k)), names, (into, pace))
+    return Bank(log_e, np.log(weight / weight.sum()), names, (into, pace))
 
 
 def _lasting(k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from river import drift
 
-from detectors.alternatives import BUMPS, boundary, crowding, growth, material, mixture, sparse, swings
+from detectors.alternatives import BUMP, BUMPS, boundary, crowding, growth, material, mixture, sparse, swings
 from detectors.reading import DenseWatch, Reading, RecoupledWatch, Watch
 from detectors.river_drift import RiverDetector
 
@@ -99,7 +99,7 @@ def _sparse(s: Setting) -> Detector:
 
 
 def _bumps(s: Setting) -> Detector:
-    bank = sparse(s.q, bump=1, contaminations=BUMPS)
+    bank = sparse(s.q, bump=BUMP, contaminations=BUMPS)
     return RecoupledWatch(bank, q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alternatives import (
+    BUMP,
     BUMPS,
     CROWDING_WEIGHT,
     Bank,
@@ -21,8 +22,6 @@ from detectors.alternatives import (
 from monitor.incidents.model import Direction
 from monitor.pipeline.signals import Bet, Signal
 
-BUMP: Final = 1
-"""Neighbours on each side that a bump reaches: score mass that moves seldom stops at a bin's edge."""
 WEIGHTS: Final = {Bet.crowding: CROWDING_WEIGHT}
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from detectors.alternatives import boundary
 from tests.benchmarks.detection_oracle import pool
+from tests.benchmarks.detection_ours import START
 from tests.benchmarks.detection_streams import AFTER, SPACING, TICK, Outcome, draw, undrifted
 
 Floats = NDArray[np.float64]
@@ -29,7 +30,6 @@ Step = Callable[[Ints, NDArray[Any], Ints], Floats]
 TICKS_BEFORE, TICKS_AFTER = 2_000, 25_000  # events: told both laws, it forgets the past, and finds all by then
 LANES = 2_000
 POOL = 400_000  # undrifted ticks, resampled with replacement
-REPLAY = 5_000  # last events of the baseline, given tick by tick as to ours
 LEVELS = np.linspace(0.03, 0.085, 111)  # steps of half a standard error of 50,000 events at .05
 GRID = 128  # streams at a time: levels x alternatives of each are 1 MB
 
@@ -75,11 +75,12 @@ def told(what: Told, family: Any, numbers: range, bound: float, *, quiet: bool =
     outcomes = []
     for part in parts:
         streams = undrifted(family, part) if quiet else draw(family, part, after=AFTER)
-        past, replay = streams.baseline[:, :-REPLAY], streams.baseline[:, -REPLAY:]
+        past, replay = streams.baseline[:, :START], streams.baseline[:, START:]
         step, forget = _bayes(what, family, past)
         none = np.zeros(len(part), dtype=np.int64)
-        whole = np.full((REPLAY // TICK, len(part)), TICK)
-        _run(_by_tick(replay, none), whole, REPLAY, none, (step, forget), bound)
+        events = replay.shape[1]
+        whole = np.full((events // TICK, len(part)), TICK)
+        _run(_by_tick(replay, none), whole, events, none, (step, forget), bound)
         outcomes.append(
             _run(
                 _by_tick(streams.events, streams.phase),

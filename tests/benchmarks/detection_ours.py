@@ -9,14 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.alternatives import BUMPS, CROWDING_WEIGHT, Bank, boundary, crowding, growth, material, mixture, sparse
+from detectors.alternatives import (
+    BUMP,
+    BUMPS,
+    CROWDING_WEIGHT,
+    Bank,
+    boundary,
+    crowding,
+    growth,
+    material,
+    mixture,
+    sparse,
+)
 from detectors.calibration import Plan, calibrate
 from detectors.dense import DenseEvidence
 from detectors.evidence import Evidence
 from detectors.recoupling import Recoupler, declared, seed_of, split_of
 from tests.benchmarks.detection_streams import SPACING, TICK, Method, Outcome, Streams, draw
 
-REPLAY = 5000  # the baseline's last events, replayed tick by tick: evidence is warm when monitoring begins
+START = 500  # events of a history that a bag begins with, beside those that declare q. The rest is replayed
 
 
 def bank_for(family: Any, q: NDArray[np.float64]) -> tuple[Bank, float]:
@@ -26,7 +37,7 @@ def bank_for(family: Any, q: NDArray[np.float64]) -> tuple[Bank, float]:
     if family.kind == "label":
         return growth(q), 1 / 3
     if family.histogram:
-        return sparse(q, bump=1, contaminations=BUMPS), 0.0
+        return sparse(q, bump=BUMP, contaminations=BUMPS), 0.0
     values = family.rule.values
     return mixture([(1, boundary(q, values)), (CROWDING_WEIGHT, crowding(q, values))]), 0.0
 
@@ -66,7 +77,7 @@ def any_change(*, factor: float = 1.0, fresh: bool = False, spacing: float = SPA
         for i, number in enumerate(streams.numbers):
             q = declared(np.bincount(codes[i, :split], minlength=bins))
             bank, share = bank_for(streams.family, q)
-            history = np.bincount(codes[i, split:-REPLAY], minlength=bins)
+            history = np.bincount(codes[i, split : split + START], minlength=bins)
             engine.add([bank], spend=spend * (1 - share), n_ref=TICK, history=[int(history.sum())])
             if share:
                 dense.add(q, spend=spend * share, n_ref=TICK)
@@ -85,7 +96,7 @@ def any_change(*, factor: float = 1.0, fresh: bool = False, spacing: float = SPA
                 recoupler.fresh_bag(i)
                 engine.set_history(i, [0])
 
-        return _ticked(streams, feed, reset)
+        return _ticked(streams, feed, reset, replay=codes[:, split + START :])
 
     return run
 
@@ -106,17 +117,19 @@ def material_change(*, margin: float) -> Method:
             alarmed = engine.advance([0, len(row)], row, np.zeros_like(row), bin_, count)[1]
             return set(alarmed.tolist())
 
-        return _ticked(streams, feed, engine.reset)
+        return _ticked(streams, feed, engine.reset, replay=family.codes(streams.baseline))
 
     return run
 
 
-def _ticked(streams: Streams, feed: Callable[..., set[int]], reset: Callable[[int], None]) -> Outcome:
+def _ticked(
+    streams: Streams, feed: Callable[..., set[int]], reset: Callable[[int], None], *, replay: NDArray[np.int16]
+) -> Outcome:
+    """`replay`: (runs, events) of the baseline, fed tick by tick first: evidence is warm when monitoring begins."""
     runs = len(streams.events)
     delay = np.full(runs, -1, dtype=np.int64)
     table = tick_counts(streams.family.codes(streams.events), len(streams.family.rule.names), streams.phase)
     false, fed = 0, 0
-    replay = streams.family.codes(streams.baseline[:, -REPLAY:])
     past = tick_counts(replay, table.shape[2], np.zeros(runs, dtype=np.int64))
     for tick, counts in enumerate(past):
         row, bin_ = np.nonzero(counts)

@@ -8,12 +8,13 @@ row.measure(family, number, value)       one portion of a cell: runs that drift,
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Any
 
 import numpy as np
 
+from detectors.calibration import ALARMS
 from tests.benchmarks import (
     detection_chunks,
     detection_floors,
@@ -54,10 +55,10 @@ class Effort:
         return range(number * size, (number + 1) * size), range(number * quiet, (number + 1) * quiet)
 
 
-ORACLE = Effort(runs=1000, undrifted=0, quick=1, full=3, tune_quick=500, tune_full=5000)  # alarms
-OURS = Effort(runs=100, undrifted=20, quick=1, full=10, tune_quick=300, tune_full=5000)  # alarms
-BESIDE = Effort(runs=100, undrifted=20, quick=1, full=2, tune_quick=300, tune_full=5000)
-LONG = Effort(runs=50, undrifted=0, quick=2, full=20, tune_quick=300, tune_full=5000)  # with long histories
+ORACLE = Effort(runs=1000, undrifted=0, quick=1, full=10, tune_quick=500, tune_full=5000)  # alarms
+OURS = Effort(runs=100, undrifted=20, quick=1, full=20, tune_quick=300, tune_full=ALARMS)
+BESIDE = Effort(runs=100, undrifted=20, quick=1, full=2, tune_quick=300, tune_full=ALARMS)
+LONG = Effort(runs=50, undrifted=0, quick=2, full=20, tune_quick=300, tune_full=ALARMS)  # with long histories
 CHUNKS = Effort(runs=20, undrifted=4, quick=1, full=10)
 RIVER = Effort(runs=10, undrifted=2, quick=1, full=20, tune_quick=5, tune_full=40)  # streams
 LOOPED = Effort(runs=50, undrifted=25, quick=1, full=4, tune_quick=20, tune_full=100)
@@ -198,27 +199,40 @@ def _tuned(name: str) -> Callable[[Any, int], float | None]:
     return lambda family, streams: detection_river.tune(name, family, streams=streams)
 
 
+def _told(what: Told) -> Row:
+    """What one could do who knew more of a rate's laws."""
+
+    def measure(family: Any, number: int, bound: float) -> tuple[Outcome, Outcome]:
+        numbers, quiet = TOLD.portion(number)
+        return (
+            detection_floors.told(what, family, numbers, bound),
+            detection_floors.told(what, family, quiet, bound, quiet=True),
+        )
+
+    return Row(
+        what.value,
+        detection_floors.__name__,
+        TOLD,
+        measure,
+        lambda family, streams: detection_floors.tune_told(what, family, streams=streams),
+        6.0,
+        table="floors",
+        own=what is Told.RATIO,
+    )
+
+
+def _told_monthly(what: Told) -> Row:
+    """The same with a month's budget: the spacing of Shiryaev-Roberts grows in proportion to its bound."""
+
+    def measure(family: Any, number: int, bound: float) -> tuple[Outcome, Outcome]:
+        return detection_floors.told(what, family, TOLD.portion(number)[0], bound * MONTH / SPACING), NOTHING
+
+    name = f"{what.value}, one in 13M"
+    return replace(_told(what), name=name, measure=measure, unit=MONTHLY, table="long", like=what.value)
+
+
 def _floors(family: Any) -> list[Row]:
     """What one could do who knew more."""
-
-    def told(what: Told) -> Row:
-        def measure(family: Any, number: int, bound: float) -> tuple[Outcome, Outcome]:
-            numbers, quiet = TOLD.portion(number)
-            return (
-                detection_floors.told(what, family, numbers, bound),
-                detection_floors.told(what, family, quiet, bound, quiet=True),
-            )
-
-        return Row(
-            what.value,
-            detection_floors.__name__,
-            TOLD,
-            measure,
-            lambda family, streams: detection_floors.tune_told(what, family, streams=streams),
-            6.0,
-            table="floors",
-            own=what is Told.RATIO,
-        )
 
     def ticks(family: Any, number: int, bound: float) -> tuple[Outcome, Outcome]:
         numbers = TICKS.portion(number)[0]
@@ -238,7 +252,7 @@ def _floors(family: Any) -> list[Row]:
         paired=True,
         own=True,
     )
-    return [both, *(told(what) for what in Told if family.kind == "rate")]
+    return [both, *(_told(what) for what in Told if family.kind == "rate")]
 
 
 def _long(family: Any) -> list[Row]:
@@ -271,6 +285,7 @@ def _long(family: Any) -> list[Row]:
         Row(MONTHLY, detection_oracle.__name__, ORACLE, told, height, 3.0, MONTHLY, "long", own=True),
         one(month, BASELINE, MONTH, MONTHLY),
         one(f"{month}, baseline of 100,000", 100_000, MONTH, MONTHLY, month),
+        *(_told_monthly(what) for what in (Told.RATIO, Told.NEITHER)),
     ]
 
 

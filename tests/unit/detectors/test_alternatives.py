@@ -54,8 +54,33 @@ def test_a_test_for_falls_loses_on_every_rise(level):
 @settings(deadline=None)  # a busy machine is no fault of the code
 @given(laws)
 def test_known_law_banks_have_mean_one_under_it(law):
-    for bank in (boundary(law, KERNEL.values), swings(law), sparse(law), sparse(law, bump=2)):
+    for bank in (boundary(law, KERNEL.values), swings(law), sparse(law), sparse(law, bump=1.5)):
         assert np.allclose(law @ np.exp(bank.log_e), 1, atol=1e-9)
+
+
+def test_sizes_are_weighed_as_they_are_told_whatever_their_order():
+    law = np.array([0.6, 0.3, 0.1])
+    banks = [
+        (boundary(law, [0, 0.5, 1], ratios={2.0: 3.0, 1.5: 1.0}), ["1.5x", "2x"], 1),
+        (crowding(law, [0, 0.5, 1], contaminations={0.2: 3.0, 0.1: 1.0}), ["+0.1", "+0.2"], 2),
+        (sparse(law, contaminations={0.2: 3.0, 0.1: 1.0}), ["+0.1", "+0.2"], 3),
+    ]
+    for bank, ends, times in banks:
+        assert [name.split(" ")[-1] for name in bank.names] == ends * times
+        assert np.exp(bank.log_prior) * times == pytest.approx([0.25, 0.75] * times)
+    for weight in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="weights must be positive"):
+            sparse(law, contaminations={0.1: weight})
+
+
+def test_a_bump_reaches_as_far_as_it_is_told():
+    law = np.full(9, 1 / 9)
+    e = np.exp(sparse(law, contaminations=[0.5], bump=1.5).log_e[:, 4])
+    moved = (e - 0.5) * 2 / 9  # where the half that moved went
+    assert moved == pytest.approx(np.array([0, 0, 0.5, 1.5, 2.5, 1.5, 0.5, 0, 0]) / 6.5)
+    for bump in (-1, np.nan, np.inf):
+        with pytest.raises(ValueError, match="bump"):
+            sparse(law, bump=bump)
 
 
 def test_bets_on_an_unknown_baseline_fade_into_the_next_smaller_of_their_kind():
@@ -75,7 +100,7 @@ def test_growth_has_mean_one_and_multiplies_the_odds_of_one_bin(law):
     odds = drifted[0] / (1 - drifted[0]) / (law[0] / (1 - law[0]))
     assert odds == pytest.approx(4, rel=1e-6)
     assert np.exp(bank.log_prior[:2]) * len(law) == pytest.approx([2 / 3, 1 / 3])
-    with pytest.raises(ValueError, match="weights of growths"):
+    with pytest.raises(ValueError, match="weights must be positive"):
         growth(law, growths={1.5: 0.0})
 
 
