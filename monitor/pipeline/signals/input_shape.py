@@ -77,7 +77,7 @@ SIGNALS: Final = (
         code=length,
         questions=(),
         unavailable="the guardrail judges outputs, or its events carry neither input_length nor text",
-        bets=(Bet.bumps,),
+        bets=(Bet.bands,),
     ),
     Signal(
         name="input_script",

@@ -54,7 +54,7 @@ SIGNALS: Final = (
         code=length,
         questions=(),
         unavailable="the guardrail judges no outputs, or its events carry neither output_length nor text",
-        bets=(Bet.bumps,),
+        bets=(Bet.bands,),
     ),
     Signal(
         name="output_refusal",

@@ -48,7 +48,9 @@ class Bet(StrEnum):
     sparse = "sparse"
     """Any single bin grows."""
     bumps = "bumps"
-    """Any bin grows together with its neighbours: for bins in an order, such as a histogram's."""
+    """Any narrow bin grows together with two on each side: scores, whose peaks end at no edge."""
+    bands = "bands"
+    """Any wide bin grows together with the one on each side: bands of lengths."""
     dense = "dense"
     """Every bin may move a little. Dear in memory: see the sizing table in monitor/pipeline/README.md."""
 

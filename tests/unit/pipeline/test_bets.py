@@ -31,14 +31,15 @@ def test_bets_share_the_evidence_evenly_however_many_alternatives_each_has():
     assert weight[near].sum() == pytest.approx(0.5)
 
 
-def test_a_bump_moves_neighbours_and_a_sparse_bet_does_not():
+def test_a_bump_moves_two_neighbours_a_band_one_and_a_sparse_bet_none():
     bins = len(BOUNDARY.bins)
     grown = {
         bet: np.exp(notice_bank(replace(BOUNDARY, bets=(bet,)), uniform(BOUNDARY)).log_e) > 1
-        for bet in (Bet.sparse, Bet.bumps)
+        for bet in (Bet.sparse, Bet.bands, Bet.bumps)
     }
     assert (grown[Bet.sparse].sum(axis=0) == 1).all()
-    assert (grown[Bet.bumps][:, 10:-10].sum(axis=0) == 5).all()  # two neighbours on each side
+    assert (grown[Bet.bands][:, 10:-10].sum(axis=0) == 3).all()
+    assert (grown[Bet.bumps][:, 10:-10].sum(axis=0) == 5).all()
     assert bins > 4
 
 
