@@ -39,7 +39,7 @@ Likely = Mapping[float, float] | Sequence[float]  # sizes to bet on, to their we
 MATERIAL_RATIOS = (1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.2, 4.5, 7.0, 12.0, 20.0, 35.0)
 # How likely each growth of a rate is held to be. Beyond 2 a drift is found within few ticks anyway; below 1.2 only a
 # long history can show it, and what is left of larger ones that the history has absorbed moves there (`fades`).
-BOUNDARY_RATIOS = {1.1: 0.15, 1.22: 0.8, 1.5: 1.0, 2.0: 1.0, 3.2: 0.2, 6.0: 0.1}
+BOUNDARY_RATIOS = {1.1: 0.15, 1.22: 0.8, 1.5: 0.6, 2.0: 1.3, 3.2: 0.2, 6.0: 0.1}
 # The same for the odds of a single bin: attacks multiply a rare one.
 GROWTHS = {1.25: 1.0, 1.5: 1.2, 2.0: 1.2, 3.0: 0.8, 6.0: 0.4}
 # Factors of a bin's odds, either way: without the two near 1 a share of .7 that falls to .63 took twice the events.

@@ -24,7 +24,7 @@ from monitor.pipeline.signals import Bet, Signal
 
 WEIGHTS: Final = {Bet.crowding: CROWDING_WEIGHT}
 WIDTHS: Final = {Bet.bumps: BUMP, Bet.bands: 1.0}
-"""Half a width, in bins: at 1.5 changes of length were found 10 % later in tests/real_stream, those of scores sooner."""
+"""Half a width, in bins: at 1.5 changes of length were found a tenth later in tests/real_stream, of scores sooner."""
 
 
 def notice_bank(signal: Signal, q: NDArray[np.float64]) -> Bank:
