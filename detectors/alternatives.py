@@ -50,6 +50,7 @@ CONTAMINATIONS = (0.003, 0.01, 0.03, 0.1, 0.3)
 BUMPS = {0.02: 1.0, 0.08: 4.0, 0.2: 4.0}
 BUMP = 1.5  # half a width, in bins: a narrow peak lies in two bins as often as in one
 CROWDS = {0.03: 1.0, 0.1: 2.0, 0.25: 2.0}
+DENSE_SHARE = 0.25  # of the spend, for `dense`: one bin grows more often than all move a little
 CROWDING_WEIGHT = 2.0  # beside `boundary`: new mass at the threshold is what probing looks like
 MAX_CELLS = 4_000_000  # bins x alternatives of one bank: 32 MB
 

@@ -38,9 +38,10 @@ from detectors.counts import Ints
 from detectors.discrete import binomial_inverse, hypergeometric_pit
 
 FORMAT = 2  # of snapshots
-# Of a history, for q: whatever q misses the carried ties make good, and whatever it takes the bag misses. 250 events
-# a bin are enough; a fifth is the most that weak drifts, which need the bag, can spare.
-SPLIT_PER_BIN = 250
+# Of a history, for q: whatever q misses the carried ties make good, and whatever it takes the bag misses. 100 events a
+# bin are enough, and 500 in all; a fifth is the most that weak drifts, which need the bag, can spare.
+SPLIT_PER_BIN = 100
+SPLIT_AT_LEAST = 500
 SPLIT_AT_MOST = 0.2
 MAX_BAG = 1_000_000_000  # events; sums of counts stay exact and the tails accurate up to here
 NEVER = np.iinfo(np.int64).min
@@ -84,7 +85,7 @@ def split_of(events: int, bins: int) -> int:
     """How many of a history's events should declare q; bins of all rows that share the split."""
     if events < 0 or bins < 2:
         raise ValueError(f"need events >= 0 and at least 2 bins, got {events} and {bins}")
-    return min(int(SPLIT_AT_MOST * events), SPLIT_PER_BIN * bins)
+    return min(int(SPLIT_AT_MOST * events), max(SPLIT_AT_LEAST, SPLIT_PER_BIN * bins))
 
 
 def seed_of(*name: str | int) -> int:

@@ -11,6 +11,7 @@ from detectors.alternatives import (
     BUMP,
     BUMPS,
     CROWDING_WEIGHT,
+    DENSE_SHARE,
     Bank,
     Unavailable,
     boundary,
@@ -41,7 +42,7 @@ def notice_bank(signal: Signal, q: NDArray[np.float64]) -> Bank:
 
 def dense_share(signal: Signal) -> float:
     """Share of the any-change test's spend that its dense bets have; 0 where it has none."""
-    return 1 / len(signal.bets) if Bet.dense in signal.bets else 0.0
+    return DENSE_SHARE if Bet.dense in signal.bets else 0.0
 
 
 def _bank(bet: Bet, signal: Signal, q: NDArray[np.float64]) -> Bank | None:

@@ -13,6 +13,7 @@ from detectors.alternatives import (
     BUMP,
     BUMPS,
     CROWDING_WEIGHT,
+    DENSE_SHARE,
     Bank,
     boundary,
     crowding,
@@ -35,7 +36,7 @@ def bank_for(family: Any, q: NDArray[np.float64]) -> tuple[Bank, float]:
     if family.kind == "rate":
         return boundary(q, [0, 1]), 0.0
     if family.kind == "label":
-        return growth(q), 1 / 3
+        return growth(q), DENSE_SHARE
     if family.histogram:
         return sparse(q, bump=BUMP, contaminations=BUMPS), 0.0
     values = family.rule.values
