@@ -38,8 +38,8 @@ from detectors.counts import Ints
 from detectors.discrete import binomial_inverse, hypergeometric_pit
 
 FORMAT = 2  # of snapshots
-# Of a history, for q: whatever q misses the carried ties make good, and whatever it takes the bag misses. 100 events a
-# bin are enough, and 500 in all; a fifth is the most that weak drifts, which need the bag, can spare.
+# Of a history, for q: whatever q misses the carried ties make good, and whatever it takes the bag misses. 100 events
+# a bin are enough, and 500 in all; a fifth is the most that weak drifts, which need the bag, can spare.
 SPLIT_PER_BIN = 100
 SPLIT_AT_LEAST = 500
 SPLIT_AT_MOST = 0.2

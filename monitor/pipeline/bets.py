@@ -41,7 +41,7 @@ def notice_bank(signal: Signal, q: NDArray[np.float64]) -> Bank:
 
 
 def dense_share(signal: Signal) -> float:
-    """Share of the any-change test's spend that its dense bets have; 0 where it has none."""
+    """Share of the any-change test's spend that its dense bets have; 0 where it has no such bet."""
     return DENSE_SHARE if Bet.dense in signal.bets else 0.0
 
 

@@ -19,7 +19,7 @@ from monitor.pipeline.rule import OURS, JudgeRule
 from monitor.pipeline.signals import LAYOUT
 from monitor.pipeline.state import JudgeState
 
-VERSION: Final = 13
+VERSION: Final = 14
 """Raise it when the meaning of the state changes: older snapshots are then not used, and counts are replayed."""
 
 
