@@ -64,7 +64,7 @@ RIVER = Effort(runs=10, undrifted=2, quick=1, full=20, tune_quick=5, tune_full=4
 LOOPED = Effort(runs=50, undrifted=25, quick=1, full=4, tune_quick=20, tune_full=100)
 LONGEST = Effort(runs=5, undrifted=0, quick=1, full=40, tune_quick=2, tune_full=20)  # 15 us an event
 SLOW = Effort(runs=5, undrifted=1, quick=1, full=40, tune_quick=2, tune_full=20)  # 5 us an event
-TICKS = Effort(runs=1000, undrifted=0, quick=1, full=2, tune_quick=100, tune_full=2000)  # steps of 2,000 lanes
+TICKS = Effort(runs=1000, undrifted=0, quick=1, full=10, tune_quick=100, tune_full=2000)  # steps of 2,000 lanes
 TOLD = Effort(runs=200, undrifted=40, quick=1, full=5, tune_quick=30, tune_full=400)  # streams
 
 NOTHING = Outcome(np.empty(0, dtype=np.int64), 0, 0, 0.0, 0)

@@ -181,7 +181,7 @@ def main() -> None:
         notices.advance([0, len(row)], row, np.zeros_like(row), bin_, count)
 
     notice()
-    clock("any-change test of the same, 18 alternatives", events, notice)
+    clock(f"any-change test of the same, {len(bank.names)} alternatives", events, notice)
 
     dense = DenseEvidence(len(LAW))
     few = rows // 10
