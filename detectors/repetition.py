@@ -1,6 +1,6 @@
 """The same query again: near-duplicates, clusters of them, and campaigns that outgrow what any one query may be.
 
-    seen = NearDuplicates(window=4096, distance=8, cap=1e-4, spend=2e-5)
+    seen = NearDuplicates(window=4096, distance=8, cap=5e-5, spend=2e-5)
     seen.update(fingerprints (n,) uint64) -> Repeats(codes, leader, campaigns)
     seen.snapshot() / NearDuplicates.restore(snapshot)
     Offenders().update(ids)  .top(5)               who sends the most, named by a sketch of bounded size
@@ -87,7 +87,7 @@ class NearDuplicates:
     cap : share of traffic that a single cluster may have. spend : false campaigns allowed per event.
     """
 
-    def __init__(self, *, window: int = 4096, distance: int = 8, cap: float = 1e-4, spend: float = 1e-6) -> None:
+    def __init__(self, *, window: int = 4096, distance: int = 8, cap: float = 5e-5, spend: float = 1e-6) -> None:
         if not 16 <= window <= 1 << 16 or not 0 <= distance <= 15:
             raise ValueError(f"need a window of 16 to 65536 and a distance of 0 to 15: {window}, {distance}")
         if not 0 < cap < SHARES[0] or not 0 < spend < 1:
