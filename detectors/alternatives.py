@@ -48,10 +48,14 @@ CONTAMINATIONS = (0.003, 0.01, 0.03, 0.1, 0.3)
 # Shares of the traffic, to their weights. For histograms of scores: a bump below 2 % in a single bin is `boundary`'s
 # business or nobody's, and 2 % show in the rare bins only.
 BUMPS = {0.02: 1.0, 0.08: 4.0, 0.2: 4.0}
+# For bands of lengths, wide and few: what moves there moves from one band to the next, most often little of it.
+BANDS = (0.02, 0.06, 0.2)
+BAND = 1.0  # half a width, in bands
 BUMP = 1.5  # half a width, in bins: a narrow peak lies in two bins as often as in one
 CROWDS = {0.03: 1.0, 0.1: 2.0, 0.25: 2.0}
 DENSE_SHARE = 0.25  # of the spend, for `dense`: one bin grows more often than all move a little
 CROWDING_WEIGHT = 2.0  # beside `boundary`: new mass at the threshold is what probing looks like
+MAX_LEANING = 1e4  # between the weights of one bank: evidence before a tick stays below what `evidence` can hold
 MAX_CELLS = 4_000_000  # bins x alternatives of one bank: 32 MB
 
 
@@ -272,7 +276,7 @@ def sparse(q: ArrayLike, *, contaminations: Likely = CONTAMINATIONS, bump: float
     ----------
     q : (B,) declared law of the bins, positive.
     contaminations : shares c in (0, 1).
-    bump : spreads the mass over this many neighbours on each side, falling linearly; for ordered bins only.
+    bump : spreads the mass over neighbours, falling linearly to nothing at 1 + bump bins away; for ordered bins only.
     """
     if not 0 <= bump < np.inf:
         raise ValueError(f"bump must be a number of bins >= 0, got {bump}")
@@ -355,8 +359,8 @@ def _sizes(likely: Likely) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     weighed = dict(likely) if isinstance(likely, Mapping) else dict.fromkeys(likely, 1.0)
     size = np.array(sorted(weighed), dtype=np.float64)
     weight = np.array([weighed[at] for at in sorted(weighed)], dtype=np.float64)
-    if not (np.isfinite(weight) & (weight > 0)).all():
-        raise ValueError(f"weights must be positive, got {weight.tolist()}")
+    if not (np.isfinite(weight) & (weight > 0)).all() or weight.max() > MAX_LEANING * weight.min():
+        raise ValueError(f"weights must be positive and within a factor of {MAX_LEANING:g}, got {weight.tolist()}")
     return size, weight
 
 

@@ -33,7 +33,7 @@ from detectors.budget import poisson_upper_limit
 from detectors.dense import DenseEvidence
 from detectors.evidence import Evidence
 
-ALARMS = 20_000  # simulated per rung: a 99 % limit 1.7 % below the estimate
+ALARMS = 20_000  # simulated per rung: a 99 % limit 1.6 % below the estimate
 STREAMS = 400
 CONFIDENCE = 0.99
 # Spacings, in full ticks, that simulation reaches: 20,000 alarms x 1000 ticks x 2 us = 40 s. Beyond the last, the
@@ -123,7 +123,12 @@ def calibrate(
 
     Parameters
     ----------
-    alarms : simulated per rung; fewer are quicker and give a lower (safer) limit.
+    alarms : simulated per rung, of which there are two; fewer are quicker and give a lower (safer) limit. By default
+        about a minute, some with a dense bet.
+
+    Simulated without a history, as fading moves money and makes none: with 1,000 and 9,000 events of history the
+    number of alarms was the same within the 3 % that such a check can tell.
+
     cache : remembers simulated rungs, for instance `calibration_cache.JsonCache(path)`.
     """
     if not (np.isfinite(spend) and spend > 0):

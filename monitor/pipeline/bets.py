@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alternatives import (
+    BAND,
+    BANDS,
     BUMP,
     BUMPS,
     CROWDING_WEIGHT,
     DENSE_SHARE,
     Bank,
+    Likely,
     Unavailable,
     boundary,
     crowding,
@@ -24,12 +27,15 @@ from monitor.incidents.model import Direction
 from monitor.pipeline.signals import Bet, Signal
 
 WEIGHTS: Final = {Bet.crowding: CROWDING_WEIGHT}
-WIDTHS: Final = {Bet.bumps: BUMP, Bet.bands: 1.0}
-"""Half a width, in bins: at 1.5 changes of length were found a tenth later in tests/real_stream, of scores sooner."""
+PEAKS: Final[dict[Bet, tuple[float, Likely]]] = {
+    Bet.bumps: (BUMP, BUMPS),
+    Bet.bands: (BAND, BANDS),
+}
+"""Half a width, in bins, and shares: with those of scores, lengths were found later in tests/real_stream."""
 
 
 def notice_bank(signal: Signal, q: NDArray[np.float64]) -> Bank:
-    """One bank of the signal's bets but ``dense``, in even shares but for :data:`WEIGHTS`.
+    """One bank of the signal's bets but ``dense``, which is none, in even shares but for :data:`WEIGHTS`.
 
     Raises:
         ValueError: the signal bets on nothing that this signal has.
@@ -50,8 +56,9 @@ def _bank(bet: Bet, signal: Signal, q: NDArray[np.float64]) -> Bank | None:
         return None
     if bet is Bet.sparse:
         return growth(q)
-    if bet in WIDTHS:
-        return sparse(q, bump=WIDTHS[bet], contaminations=BUMPS)
+    if bet in PEAKS:
+        width, shares = PEAKS[bet]
+        return sparse(q, bump=width, contaminations=shares)
     if not signal.questions:
         return None
     asked = signal.questions[0]

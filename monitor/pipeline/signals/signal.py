@@ -36,7 +36,7 @@ class Question:
 
 
 class Bet(StrEnum):
-    """What an any-change test may bet on; a signal's bets share its evidence evenly, but for :mod:`bets`' weights.
+    """What an any-change test may bet on; a signal's bets share its evidence evenly, but for what ``bets.py`` says.
 
     Each bet more costs the others little: halving a weight costs log 2 of evidence.
     """
