@@ -149,7 +149,7 @@ class Assessor:
             return []
         stopped = self.fleet.shares.review(tick)
         self.fleet.respend()
-        self.fleet.halve_full_references()
+        self.fleet.reset_full_references()
         ended: list[Finding] = []
         for follower in self._followers:
             for number in stopped:

@@ -256,13 +256,20 @@ class Fleet:
         """Whether nothing of this guardrail has had an event for a day, while others have."""
         return self.shares.has_stopped(guardrail)
 
-    def halve_full_references(self) -> None:
+    def reset_full_references(self) -> None:
         """Start a fresh reference where one has grown large: sums stay exact, and the null does not change.
 
         It looks at how much was counted, never at what, so the transforms stay uniform.
         """
-        for row in self.panel.recoupler.larger_than(FULL_REFERENCE).tolist():
+        full = set(self.panel.recoupler.larger_than(FULL_REFERENCE).tolist())
+        if not full:
+            return
+        for row in sorted(full):
             self.panel.recoupler.reset_reference(row)
+        for unit in self.state.units:
+            for watch in unit.epoch.any_change_tests if unit.epoch else ():
+                if not full.isdisjoint(watch.rows):
+                    self.notices.count_on(watch)
 
     def rebuild_rivers(self) -> None:
         """Feed the river detectors of a snapshot the counts that they have forgotten; once, before the next tick."""
