@@ -12,24 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from monitor.clock import NEVER
-from monitor.counts.cuts import between, by_guardrail, events_only, of_slices
+from monitor.counts.cuts import between, by_guardrail, of_slices
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding, Kind
-from monitor.judging.followers.alarms import Alarms
-from monitor.judging.followers.campaigns import Campaigns, Clusters
-from monitor.judging.followers.contradictions import follow_contradictions
-from monitor.judging.followers.lost_joins import Missing
-from monitor.judging.followers.silence import advance_rules
-from monitor.judging.history import History, kept_counts
+from monitor.judging.follower import Approval, Stretch
+from monitor.judging.followers.registry import FOLLOWERS
+from monitor.judging.history import Clusters, History, kept_counts, no_clusters
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline, Dismissal
-from monitor.judging.release.follow import Releases
 from monitor.judging.state import JudgeState
-from monitor.judging.traffic.mix_monitor import Traffic
 from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.learning import POLICY, Learning
 from monitor.judging.watching.panel import Panel
@@ -64,7 +58,7 @@ class Assessor:
         *,
         state: JudgeState,
         panel: Panel | None = None,
-        clusters: Clusters = lambda *_: (),
+        clusters: Clusters = no_clusters,
         approved: Sequence[Baseline] = (),
         dismissed: Sequence[Dismissal] = (),
     ) -> None:
@@ -76,13 +70,9 @@ class Assessor:
         approved: baselines with an effective tick from ``state.judged_before`` on, to be applied when it comes.
         dismissed: dismissals, likewise.
         """
-        self.fleet = Fleet(rule, history, state, panel or Panel(strata=rule.strata + 1))
+        self.fleet = Fleet(rule, history, state, panel or Panel(strata=rule.strata + 1), clusters)
         self._learning = Learning(self.fleet)
-        self._alarms = Alarms(self.fleet)
-        self._missing = Missing(self.fleet)
-        self._traffic = Traffic(self.fleet)
-        self._releases = Releases(self.fleet)
-        self._campaigns = Campaigns(self.fleet, clusters)
+        self._followers = [follower(self.fleet) for follower in FOLLOWERS]
         self._approved: list[Baseline] = []
         for baseline in approved:
             self._schedule(baseline)
@@ -94,18 +84,13 @@ class Assessor:
         return self.fleet.state.judged_before
 
     def open_pages(self) -> list[Finding]:
-        """Pages that have not ended, by their ids."""
-        watches = [watch for unit in self.fleet.state.units if unit.epoch for watch in unit.epoch.page_tests]
-        found = [watch.finding for watch in watches if watch.finding is not None]
-        found += [memory.silent for memory in self.fleet.state.guardrails.values() if memory.silent is not None]
-        found += [memory.finding for memory in self.fleet.state.contradictions.values() if memory.finding is not None]
-        found += self._traffic.open_pages() + self._releases.open_pages()
+        """Open pages, sorted by id."""
+        found = [finding for follower in self._followers for finding in follower.open()]
         return sorted((finding for finding in found if finding.kind is Kind.page), key=lambda finding: finding.id)
 
     def learn_slices(self, slices: Mapping[int, Slice]) -> None:
         """Make slices known that the counts refer to."""
         self.fleet.learn_slices(slices)
-        self._traffic.learn_slices(slices)
 
     def approve(self, baseline: Baseline) -> Baseline:
         """An approval takes effect with the next tick to be judged."""
@@ -134,35 +119,42 @@ class Assessor:
             outcome.findings += self._take_effect(position)
             rest = _piece(counts, position, to_tick)
             if len(rest.tick):
-                self._review(int(rest.tick[0]))
+                outcome.findings += self._review(int(rest.tick[0]))
                 rest = between(rest, position, self.fleet.shares.next_review(int(rest.tick[0])))
             self.fleet.split_budgets()
             piece_end = int(rest.tick[-1]) + 1 if len(rest.tick) and rest.tick[-1] < counts.tick[-1] else to_tick
-            stop = min(piece_end, self._next_approval(), self._learning.ends(rest), self._missing.ends(rest))
-            stop = min(stop, self.fleet.comes_back(rest))
-            alarm_tick, tests = self.fleet.panel.advance(between(rest, position, stop))
+            stop = min(
+                piece_end,
+                self._next_approval(),
+                self._learning.ends(rest),
+                self.fleet.comes_back(rest),
+                *(follower.ends(rest) for follower in self._followers),
+            )
+            alarm_tick, alarmed = self.fleet.panel.advance(between(rest, position, stop))
             done = stop if alarm_tick is None else alarm_tick + 1
             consumed = between(rest, position, done)
             self._learning.learn(consumed)
             self.fleet.record_activity(consumed)
-            outcome.findings += self._follow_rules(consumed, done)
-            outcome.findings += self._follow_contradictions(consumed, outcome)
-            outcome.findings += self._traffic.follow(consumed)
-            outcome.findings += self._releases.follow(consumed, done)
-            found = [self._alarms.handle(test, done - 1) for test in sorted(tests, key=self.fleet.order_of)]
-            outcome.findings += [finding for finding in found if finding is not None]
-            outcome.findings += self._campaigns.follow(consumed, done)
-            outcome.findings += self._missing.follow(consumed)
+            self._add_up(consumed, outcome)
+            stretch = Stretch(self.fleet, consumed, position, done, alarmed)
+            for follower in self._followers:
+                outcome.findings += follower.follow(stretch)
             outcome.baselines += self._learning.complete(done)
             position = self.fleet.state.judged_before = done
         return outcome
 
-    def _review(self, tick: int) -> None:
-        """At the first tick with events of each stretch, whoever steps when."""
-        if self.fleet.shares.is_due(tick):
-            self.fleet.shares.review(tick)
-            self.fleet.respend()
-            self.fleet.halve_full_references()
+    def _review(self, tick: int) -> list[Finding]:
+        """At the first tick with events of each stretch, whoever steps when; what ends with units that stopped."""
+        if not self.fleet.shares.is_due(tick):
+            return []
+        stopped = self.fleet.shares.review(tick)
+        self.fleet.respend()
+        self.fleet.reset_full_references()
+        ended: list[Finding] = []
+        for follower in self._followers:
+            for number in stopped:
+                ended += follower.retire(number, tick)
+        return ended
 
     def _next_approval(self) -> int:
         said: tuple[Baseline | Dismissal, ...] = (*self._approved, *self._dismissed)
@@ -184,42 +176,30 @@ class Assessor:
             if not _are_those_of(counts, baseline):
                 counts = of_slices(kept_counts(baseline), self.fleet.slices_of(number))
             if len(counts.tick):
-                at_ms = position * self.fleet.rule.tick_ms
-                said = (
-                    [] if epoch is None else [w.finding for w in epoch.page_tests] + [j.finding for j in epoch.joins]
-                )
-                ended += [msgspec.structs.replace(found, ended_at_ms=at_ms) for found in said if found is not None]
-                by_person = baseline.approved_by != POLICY
-                self.fleet.activate(number, counts, span=span, tick=position, by_person=by_person)
-                if by_person:
-                    ended += self._traffic.approve(span, counts, position)
-                    ended += self._releases.approve(number, position)
+                approval = Approval(number, span, counts, by_person=baseline.approved_by != POLICY)
+                ended += self._approved_by(approval, position, of_epochs=True)
+                self.fleet.activate(number, counts, span=span, tick=position, by_person=approval.by_person)
+                ended += self._approved_by(approval, position, of_epochs=False)
         return ended
 
-    def _follow_contradictions(self, counts: LoadedCounts, outcome: Assessment) -> list[Finding]:
+    def _approved_by(self, approval: Approval, tick: int, *, of_epochs: bool) -> list[Finding]:
+        followers = [follower for follower in self._followers if follower.of_epochs is of_epochs]
+        return [found for follower in followers for found in follower.approve(approval, tick)]
+
+    def _add_up(self, counts: LoadedCounts, outcome: Assessment) -> None:
+        """Labels and contradictions, for the metrics."""
         names = self.fleet.guardrails
         guardrails = self.fleet.guardrails_of(counts.cell // COLUMNS)
-        ticks, table = by_guardrail(counts, guardrails, contradictions.SIGNAL, most=len(names))
+        _, table = by_guardrail(counts, guardrails, contradictions.SIGNAL, most=len(names))
         for name, bins in zip(names, table.sum(axis=0).tolist(), strict=True):
             if sum(bins):
                 outcome.contradictions[name] = outcome.contradictions.get(name, 0) + sum(bins[1:])
         for signal in (labels.HARMFUL, labels.BENIGN):
-            _, table_of_labels = by_guardrail(counts, guardrails, signal, most=len(names))
-            for name, bins in zip(names, table_of_labels.sum(axis=0).tolist(), strict=True):
+            _, table = by_guardrail(counts, guardrails, signal, most=len(names))
+            for name, bins in zip(names, table.sum(axis=0).tolist(), strict=True):
                 for what, n in zip(signal.bins, bins, strict=True):
                     if n:
                         outcome.labels[name, what] = outcome.labels.get((name, what), 0) + n
-        return follow_contradictions(self.fleet.state, self.fleet.rule, ticks=ticks, guardrails=names, table=table)
-
-    def _follow_rules(self, counts: LoadedCounts, to_tick: int) -> list[Finding]:
-        names = self.fleet.guardrails
-        events = events_only(counts)
-        ticks, row = np.unique(events.tick, return_inverse=True)
-        table = np.zeros((len(ticks), len(names)), np.int64)
-        np.add.at(table, (row, self.fleet.guardrails_of(events.cell)), events.count)
-        return advance_rules(
-            self.fleet.state, self.fleet.rule, ticks=ticks, guardrails=names, events=table, to_tick=to_tick
-        )
 
 
 def _by_tick(dismissal: Dismissal) -> tuple[int, str]:

@@ -6,19 +6,22 @@ the piece read last is kept, because units that learn together ask for much the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.counts.cuts import between, column_only, joined, of_slices
-from monitor.counts.model import LoadedCounts
+from monitor.counts.model import Cluster, LoadedCounts
 from monitor.judging.ports import Baseline
 from monitor.signals.registry import EVENTS_COLUMN
 
 History = Callable[[int, int], LoadedCounts]
 """Counts of the ticks in [from, to), all of them judged or being judged."""
+
+Clusters = Callable[[int, int], Sequence[Cluster]]
+"""Clusters of near-duplicate prompts of the ticks in [from, to), by tick and name."""
 
 PIECE_CELLS: Final = 1_000_000
 """24 MB."""
@@ -68,6 +71,11 @@ class Past:
             self._held = (held[0], to_tick, joined([held[2], piece]))
         elif held is None or to_tick > held[1] or from_tick < held[0]:
             self._held = (from_tick, to_tick, piece)
+
+
+def no_clusters(from_tick: int, to_tick: int) -> Sequence[Cluster]:
+    """Where nobody keeps any."""
+    return ()
 
 
 def kept_counts(baseline: Baseline) -> LoadedCounts:

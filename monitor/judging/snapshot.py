@@ -19,7 +19,7 @@ from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.panel import Panel
 from monitor.signals.registry import LAYOUT
 
-VERSION: Final = 15
+VERSION: Final = 16
 """Raise it when the meaning of the state changes: older snapshots are then not used, and counts are replayed."""
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from monitor.counts.model import Slice
 from monitor.findings.model import Finding
+from monitor.judging.findings.lifecycle import Case
 from monitor.judging.release.state import ReleaseState
 from monitor.judging.traffic.state import TrafficState
 
@@ -13,8 +14,8 @@ from monitor.judging.traffic.state import TrafficState
 class PageTest(msgspec.Struct, kw_only=True):
     """One material question of one unit, with the level that it defends.
 
-    It is *armed* while ``finding`` is None, *alarmed* while a finding is open (then ``end_test`` looks for the
-    end), and re-armed with evidence 0 when that has ended.
+    It is *armed* while its case is closed, *alarmed* while a finding is open (then ``end_test`` looks for the end),
+    and re-armed with evidence 0 when that has ended.
     """
 
     signal: int
@@ -40,9 +41,7 @@ class PageTest(msgspec.Struct, kw_only=True):
     end_test: int = -1
     end_stratum: int = -1
     """Stratum that the end is looked for in; -1 for all of them."""
-    finding: Finding | None = None
-    last: Finding | None = None
-    """The last one that ended: a re-opening soon after continues it."""
+    case: Case = msgspec.field(default_factory=Case)
     armed_tick: int = 0
     """Evidence began at 0 with this tick; no onset is looked for before it."""
 
@@ -78,8 +77,8 @@ class JoinState(msgspec.Struct, kw_only=True):
     """Outputs of the last block."""
     share: float = 0.0
     """Share of them that was missed; the baseline's before the first block."""
-    finding: Finding | None = None
-    """Set while the signal is unavailable for want of joins."""
+    case: Case = msgspec.field(default_factory=Case)
+    """Open while the signal is unavailable for want of joins."""
 
 
 class Epoch(msgspec.Struct, kw_only=True):
@@ -134,7 +133,7 @@ class GuardrailState(msgspec.Struct, kw_only=True):
     """Tick of its newest event."""
     siblings: int = 0
     """Events of the other guardrails since then."""
-    silent: Finding | None = None
+    silence: Case = msgspec.field(default_factory=Case)
     window: int | None = None
     """Number of the volume window being filled."""
     in_window: int = 0
@@ -142,30 +141,34 @@ class GuardrailState(msgspec.Struct, kw_only=True):
     """Counts of the past windows, newest last."""
     hours: list[float] = []
     """Number, sum and squares of its windows by hour of the week (3 x 168); empty before the first."""
-    unusual: bool = False
-    """The last window was reported; its neighbours are not reported again."""
+    volume: Case = msgspec.field(default_factory=Case)
+    """Open while windows are unusual, too large or too small."""
 
 
 class ContradictionState(msgspec.Struct, kw_only=True):
-    """What the rule about contradictions remembers of a guardrail, from a contradiction to the end of its block."""
+    """What the rule about contradictions remembers of a guardrail: the block being filled, and its case."""
 
     first_tick: int | None = None
     """Of the block; None between blocks."""
     counts: list[int] = []
     """By bin of the signal ``contradictions``, of the block so far."""
-    finding: Finding | None = None
-    """Said and not over."""
+    case: Case = msgspec.field(default_factory=Case)
 
 
 class CampaignState(msgspec.Struct, kw_only=True):
-    """A cluster of prompts that is known: told of, or a favourite from before the baseline was complete."""
+    """A cluster of prompts that is known: a campaign, or a favourite from before the baseline was complete."""
 
     name: str
     latest: str
     """Its name when it was last seen: the oldest prompt of a cluster leaves the memory some day."""
     last_tick: int
-    finding: Finding | None = None
-    """None where it was there before anything was watched."""
+    case: Case = msgspec.field(default_factory=Case)
+    """Never opened where it was there before anything was watched."""
+
+    @property
+    def favourite(self) -> bool:
+        """It was there before anything was watched, and is never reported."""
+        return self.case.open is None and self.case.last is None
 
 
 class JudgeState(msgspec.Struct, kw_only=True):
@@ -175,12 +178,13 @@ class JudgeState(msgspec.Struct, kw_only=True):
     units: list[UnitState]
     guardrails: dict[str, GuardrailState]
     contradictions: dict[str, ContradictionState] = {}
-    """By guardrail; those that contradict themselves now."""
+    """By guardrail; those that contradict themselves now, or did a moment ago."""
     campaigns: dict[str, list[CampaignState]] = {}
     """Guardrail -> its known clusters."""
     last_tick: int | None = None
     """Newest tick with any event."""
-    source_silent: bool = False
+    source: Case = msgspec.field(default_factory=Case)
+    """Open while no guardrail has any event."""
     reviewed: int = -1
     """Stretch of ticks at whose start references and shares of the budgets were last looked at."""
     traffic: TrafficState = msgspec.field(default_factory=TrafficState)

@@ -1,10 +1,10 @@
-"""What an alarm sets off: armed -> alarmed -> ended -> re-armed, a notice upgraded in place, a finding continued."""
+"""State transitions triggered by an alarm: armed -> alarmed -> ended -> armed; a notice becomes a page."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -14,9 +14,9 @@ from monitor.clock import DAY_MS
 from monitor.findings.model import Direction, Discriminator, Finding
 from monitor.judging.findings import describe
 from monitor.judging.findings.telling_fields import discriminators_of
+from monitor.judging.follower import Approval, Follower, Stretch
 from monitor.judging.judge_settings import OURS
 from monitor.judging.state import AnyChangeTest, Epoch, PageTest
-from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.from_baseline import arrange
 from monitor.judging.watching.panel import NONE
 from monitor.signals.registry import SIGNALS
@@ -25,15 +25,39 @@ NEAR_TICKS: Final = 360
 """An hour of 10 s ticks; the onset of most alarms is nearer."""
 
 
-class Alarms:
-    """Turns tests over their threshold into findings and moves the watches on."""
+class Alarms(Follower):
+    """Turns tests over their threshold into findings and moves the tests on."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-        self._rule = fleet.rule
+    of_epochs = True
 
-    def handle(self, test: int, tick: int) -> Finding | None:
-        """One test's alarm in ``tick``; None where an open page of the signal says it all."""
+    def follow(self, stretch: Stretch) -> list[Finding]:
+        """What the tests that alarmed in the last tick report."""
+        alarmed = sorted(stretch.alarmed, key=self._fleet.order_of)
+        return [found for test in alarmed for found in self._handle(test, stretch.to_tick - 1)]
+
+    def approve(self, approval: Approval, tick: int) -> list[Finding]:
+        """The tests of the old epoch end, and what they have found with them."""
+        epoch = self._fleet.state.units[approval.number].epoch
+        tests = () if epoch is None else epoch.page_tests
+        return [found for test in tests for found in test.case.end(tick * self._rule.tick_ms)]
+
+    def retire(self, number: int, tick: int) -> list[Finding]:
+        """Ends the open pages: without events their tests for the end would wait for ever."""
+        epoch = self._fleet.state.units[number].epoch
+        if epoch is None:
+            return []
+        tests = [test for test in epoch.page_tests if test.case.open is not None]
+        return [found for test in tests for found in self._ended(number, epoch, test, tick - 1)]
+
+    def open(self) -> Iterator[Finding]:
+        """Pages whose end has not been found."""
+        for unit in self._fleet.state.units:
+            for test in unit.epoch.page_tests if unit.epoch is not None else ():
+                if test.case.open is not None:
+                    yield test.case.open
+
+    def _handle(self, test: int, tick: int) -> list[Finding]:
+        """One test's alarm in ``tick``; nothing where an open page of the signal says it all."""
         number, watch = self._fleet.tests[test]
         epoch = self._fleet.state.units[number].epoch
         if epoch is None:
@@ -42,7 +66,7 @@ class Alarms:
             return self._notice(number, epoch, watch, tick)
         if test == watch.end_test:
             return self._ended(number, epoch, watch, tick)
-        return self._page(number, epoch, watch, tick)
+        return [self._page(number, epoch, watch, tick)]
 
     def _described(
         self,
@@ -89,44 +113,31 @@ class Alarms:
         drifted = diffuse.drifted(watch.dense[stratum])
         return dataclasses.replace(alarm, log_evidence=log_evidence, chosen=[stratum], drifted=drifted)
 
-    def _notice(self, number: int, epoch: Epoch, watch: AnyChangeTest, tick: int) -> Finding | None:
+    def _notice(self, number: int, epoch: Epoch, watch: AnyChangeTest, tick: int) -> list[Finding]:
         if self._fleet.paging(epoch, watch.signal):
-            return None
+            return []
         found = self._described(
             number, epoch, watch, tick, lambda alarm: describe.notice(self._diffuse(watch, alarm), watch, self._rule)
         )
         watch.finding = found
         self._fleet.notices.rearm(watch, tick, held_back=True)
-        return found
+        return [found]
 
     def _page(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> Finding:
         chosen = self._chosen(watch, epoch)
         found = self._described(number, epoch, watch, tick, lambda alarm: describe.page(alarm, watch, self._rule))
         found = msgspec.structs.replace(found, tells=self._tells(number, epoch, found, tick))
-        found = self._continued(watch, found) or self._upgraded(epoch, watch, found) or found
-        watch.finding = found
+        notices = [notice for notice in epoch.any_change_tests if notice.signal == watch.signal]
+        seen = next((notice.finding for notice in notices if notice.finding is not None), None)
+        found = watch.case.raise_(found, reopen_ms=self._rule.reopen_ms, notice=seen)
         self._look_for_end(number, watch, found, chosen)
-        for notice in epoch.any_change_tests:
-            if notice.signal == watch.signal:
-                # The drifted period is kept out of the reference, and only "ended" is said while the page is open.
-                self._fleet.notices.mute(number, notice)
+        for notice in notices:
+            if notice.finding is not None and notice.finding.id == found.id:
+                notice.finding = None
+            # The drifted period is kept out of the reference, and only "ended" is reported while the page is open.
+            self._fleet.notices.mute(number, notice)
         self._fleet.respend()
         return found
-
-    def _continued(self, watch: PageTest, found: Finding) -> Finding | None:
-        """A re-opening soon after the end continues the finding: lulls would split one attack into many."""
-        last = watch.last
-        if last is None or last.ended_at_ms is None or found.detected_at_ms - last.ended_at_ms > self._rule.reopen_ms:
-            return None
-        return msgspec.structs.replace(
-            last,
-            ended_at_ms=None,
-            stratum=found.stratum,
-            effect=found.effect,
-            evidence=found.evidence,
-            attribution=found.attribution,
-            tells=found.tells,
-        )
 
     def _tells(self, number: int, epoch: Epoch, found: Finding, tick: int) -> tuple[Discriminator, ...]:
         return discriminators_of(
@@ -136,17 +147,6 @@ class Alarms:
             onset=found.onset_low_ms // self._rule.tick_ms,
             tick=tick,
         )
-
-    def _upgraded(self, epoch: Epoch, watch: PageTest, found: Finding) -> Finding | None:
-        """A notice of the same change becomes the page, under its own id."""
-        for notice in epoch.any_change_tests:
-            seen = notice.finding
-            if notice.signal == watch.signal and seen is not None:
-                recent = found.detected_at_ms - seen.detected_at_ms <= self._rule.reopen_ms
-                if recent or seen.detected_at_ms > found.onset_low_ms:
-                    notice.finding = None
-                    return upgraded(seen, found)
-        return None
 
     def _chosen(self, watch: PageTest | AnyChangeTest, epoch: Epoch) -> list[int]:
         """The strata that the leading component looks at: one slice, or all that the test looks at."""
@@ -177,14 +177,13 @@ class Alarms:
         self._fleet.tests[watch.end_test] = (number, watch)
         self._fleet.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
 
-    def _ended(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> Finding:
-        if watch.finding is None:
-            raise AssertionError("an end without a finding")
-        ended = msgspec.structs.replace(watch.finding, ended_at_ms=(tick + 1) * self._rule.tick_ms)
+    def _ended(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> list[Finding]:
+        """It is over with ``tick``: the test is armed again, and so is the signal's any-change test."""
+        ended = watch.case.end((tick + 1) * self._rule.tick_ms)
         self._fleet.panel.place_end(number, watch.signal, watch.question, NONE, NONE)
-        self._fleet.drop(watch.end_test)
-        watch.end_test, watch.end_stratum = NONE, NONE
-        watch.finding, watch.last, watch.armed_tick = None, ended, tick + 1
+        if watch.end_test != NONE:
+            self._fleet.drop(watch.end_test)
+        watch.end_test, watch.end_stratum, watch.armed_tick = NONE, NONE, tick + 1
         self._fleet.panel.evidence.reset(watch.test)
         if not self._fleet.paging(epoch, watch.signal):
             for notice in epoch.any_change_tests:
@@ -193,15 +192,3 @@ class Alarms:
                     self._fleet.notices.place(number, notice)
         self._fleet.respend()
         return ended
-
-
-def upgraded(notice: Finding, page: Finding) -> Finding:
-    """The page under the notice's id and moment; it did not begin after that, whatever its own excursion shows."""
-    onset = notice if page.onset_low_ms >= notice.detected_at_ms else page
-    return msgspec.structs.replace(
-        page,
-        id=notice.id,
-        detected_at_ms=notice.detected_at_ms,
-        onset_low_ms=onset.onset_low_ms,
-        onset_high_ms=min(onset.onset_high_ms, notice.detected_at_ms),
-    )

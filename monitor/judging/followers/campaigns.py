@@ -1,10 +1,10 @@
-"""Campaigns: a cluster of near-duplicate prompts that has become large is told of, once, by name.
+"""Campaigns: a cluster of near-duplicate prompts that has become large is reported, once, by name.
 
 A plain rule on a declared cap: no query makes up seven of the prompts that a partition remembers. Clusters that were
-there while the guardrail was still learning are favourites, known and never told; every other one is told when its
-seventh prompt comes, and has ended when it has not been of that size for :data:`QUIET_MS`. Two clusters are the same
-when their names differ in few bits: names are fingerprints, and the oldest prompt of a cluster leaves the memory some
-day.
+there while the guardrail was still learning are favourites, known and never reported. Every other one is reported
+when its seventh prompt comes, and has ended when it has not been of that size for :data:`QUIET_MS`. Two clusters are
+the same when their names differ in few bits: names are fingerprints, and the oldest prompt of a cluster leaves the
+memory some day.
 
 The rule promises no rate, since popular questions come and go. It says from how many sessions the prompts came: a
 campaign has few, a piece of news has many.
@@ -12,16 +12,16 @@ campaign has few, a piece of news has many.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-import msgspec
 import numpy as np
 
-from monitor.counts.model import Cluster, LoadedCounts
+from monitor.counts.model import Cluster
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind
 from monitor.judging.findings.describe import finding_id
 from monitor.judging.findings.promises import promise_of
+from monitor.judging.follower import Follower, Stretch
 from monitor.judging.state import CampaignState
 from monitor.judging.watching.fleet import Fleet
 from monitor.signals import campaign
@@ -33,62 +33,78 @@ SAME: Final = 14
 KNOWN: Final = 64
 """Clusters remembered per guardrail; beyond, the one seen longest ago is forgotten."""
 OPEN: Final = 8
-"""Campaigns told of at a time, per guardrail: a flood of clusters is one story, not a thousand."""
+"""Campaigns open at a time, per guardrail: a flood of clusters is one story, not a thousand."""
 TEXTS: Final = 8_192
 _COLUMN: Final = OFFSETS[campaign.SIGNAL.name] + campaign.YOUNG_BIN
 
-Clusters = Callable[[int, int], Sequence[Cluster]]
-"""Clusters of the ticks in [from, to), by tick and name."""
 
-
-class Campaigns:
+class Campaigns(Follower):
     """Follows the clusters of every guardrail."""
 
-    def __init__(self, fleet: Fleet, clusters: Clusters) -> None:
-        self._fleet = fleet
-        self._clusters = clusters
+    def __init__(self, fleet: Fleet) -> None:
+        super().__init__(fleet)
         self._quiet = max(1, QUIET_MS // fleet.rule.tick_ms)
 
-    def follow(self, counts: LoadedCounts, to_tick: int) -> list[Finding]:
-        """What the ticks just judged say; ``to_tick`` is the one after the last."""
+    def follow(self, stretch: Stretch) -> list[Finding]:
+        """Clusters that have become campaigns, and campaigns that have been quiet for long."""
         found: list[Finding] = []
+        if self._rule.campaign == "off":
+            at_ms = stretch.from_tick * self._rule.tick_ms
+            found += [one for state in self._campaigns() for one in state.case.end(at_ms)]
+        counts = stretch.counts
         ticks = np.unique(counts.tick[counts.cell % COLUMNS == _COLUMN])
         if len(ticks):
-            for seen in self._clusters(int(ticks[0]), int(ticks[-1]) + 1):
+            for seen in self._fleet.clusters(int(ticks[0]), int(ticks[-1]) + 1):
                 found += self._end(seen.tick)
-                told = self._see(seen)
-                if told is not None:
-                    found.append(told)
-        return found + self._end(to_tick - 1)
+                found += self._see(seen)
+        return found + self._end(stretch.to_tick - 1)
 
-    def _see(self, seen: Cluster) -> Finding | None:
-        piece = self._fleet.slices[seen.slice_id]
+    def open(self) -> Iterator[Finding]:
+        """Campaigns that go on."""
+        for state in self._campaigns():
+            if state.case.open is not None:
+                yield state.case.open
+
+    def _campaigns(self) -> list[CampaignState]:
+        """Of all guardrails, by name: those that go on and those that ended a moment ago."""
         everywhere = self._fleet.state.campaigns
-        known = everywhere.setdefault(piece.guardrail, [])
-        # Which guardrail logs a prompt first is up to chance: what is told of one is not told of the next.
-        told = [state for name in sorted(everywhere) for state in everywhere[name] if state.finding is not None]
-        for state in [*told, *known]:
+        return [state for name in sorted(everywhere) for state in everywhere[name] if not state.favourite]
+
+    def _see(self, seen: Cluster) -> list[Finding]:
+        piece = self._fleet.slices[seen.slice_id]
+        known = self._fleet.state.campaigns.setdefault(piece.guardrail, [])
+        # Which guardrail logs a prompt first is up to chance: what is reported of one is not reported of the next.
+        for state in [*self._campaigns(), *known]:
             if min(_differing(state.name, seen.name), _differing(state.latest, seen.name)) <= SAME:
                 state.last_tick, state.latest = seen.tick, seen.name
-                return None
-        finding = self._finding(seen)
-        if finding is not None and sum(state.finding is not None for state in known) >= OPEN:
-            return None
-        known.append(CampaignState(name=seen.name, latest=seen.name, last_tick=seen.tick, finding=finding))
+                return [] if state.favourite or state.case.open is not None else self._raise(state, known, seen)
+        state = CampaignState(name=seen.name, latest=seen.name, last_tick=seen.tick)
+        found = self._raise(state, known, seen)
+        if not found and self._finding(seen) is not None:
+            return []  # enough campaigns are open
+        known.append(state)
         if len(known) > KNOWN:
-            # What is told of stays, or it would be told twice.
-            known.remove(min((s for s in known if s.finding is None), key=lambda s: (s.last_tick, s.name)))
-        return finding
+            # What is open stays, or it would be reported twice.
+            closed = [one for one in known if one.case.open is None]
+            known.remove(min(closed, key=lambda one: (one.last_tick, one.name)))
+        return found
+
+    def _raise(self, state: CampaignState, known: list[CampaignState], seen: Cluster) -> list[Finding]:
+        finding = self._finding(seen)
+        if finding is None or sum(one.case.open is not None for one in known) >= OPEN:
+            return []
+        return [state.case.raise_(finding, reopen_ms=self._rule.reopen_ms)]
 
     def _end(self, tick: int) -> list[Finding]:
-        """End what has been quiet for long before ``tick``."""
-        ended = []
+        """Close what has had no match for long before ``tick``, and forget what was closed long ago."""
+        ended: list[Finding] = []
+        tick_ms = self._rule.tick_ms
         for known in self._fleet.state.campaigns.values():
-            for state in [s for s in known if s.finding is not None and tick - s.last_tick > self._quiet]:
-                known.remove(state)
-                if state.finding is not None:
-                    at_ms = (state.last_tick + 1 + self._quiet) * self._fleet.rule.tick_ms
-                    ended.append(msgspec.structs.replace(state.finding, ended_at_ms=at_ms))
+            for state in [one for one in known if not one.favourite]:
+                if tick - state.last_tick > self._quiet:
+                    ended += state.case.end((state.last_tick + 1 + self._quiet) * tick_ms)
+                if state.case.open is None and not state.case.recent((tick + 1) * tick_ms, self._rule.reopen_ms):
+                    known.remove(state)
         return sorted(ended, key=lambda finding: (finding.ended_at_ms or 0, finding.id))
 
     def _finding(self, seen: Cluster) -> Finding | None:

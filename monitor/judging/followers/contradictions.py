@@ -4,24 +4,27 @@ Looked at in blocks: from the first tick with a contradiction on, whole ticks wi
 in all. A block above the limit is a finding, the next one that is not ends it; while all agree there is no block.
 
 A rule: it promises no rate, and has no baseline, for no share of contradictions is normal. At the default limit of
-5 % a log with 1 % of them (somebody overrides verdicts by hand) is spoken of in one block of 100,000.
+5 % a log with 1 % of them (somebody overrides verdicts by hand) has a false alarm in one block of 100,000.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.counts.cuts import by_guardrail
 from monitor.counts.model import Slice
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share
 from monitor.judging.findings.describe import finding_id
 from monitor.judging.findings.promises import promise_of
+from monitor.judging.follower import Follower, Stretch
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import ContradictionState, JudgeState
 from monitor.signals.contradictions import BINS, SIGNAL
+from monitor.signals.registry import COLUMNS
 
 QUESTION: Final = "contradiction_share"
 BLOCK: Final = 200
@@ -31,28 +34,72 @@ _CONSISTENT: Final = 0
 Ints = NDArray[np.int64]
 
 
+class Contradictions(Follower):
+    """Follows the verdicts of every guardrail."""
+
+    def follow(self, stretch: Stretch) -> list[Finding]:
+        """Guardrails that contradict themselves, and those that no longer do."""
+        fleet = self._fleet
+        names = fleet.guardrails
+        of_cell = fleet.guardrails_of(stretch.counts.cell // COLUMNS)
+        ticks, table = by_guardrail(stretch.counts, of_cell, SIGNAL, most=len(names))
+        return follow_contradictions(
+            fleet.state,
+            self._rule,
+            ticks=ticks,
+            guardrails=names,
+            table=table,
+            from_tick=stretch.from_tick,
+            to_tick=stretch.to_tick,
+        )
+
+    def retire(self, number: int, tick: int) -> list[Finding]:
+        """Ends what was found of a guardrail of which nothing is left: no verdict will ever agree again."""
+        guardrail = self._fleet.state.units[number].unit.guardrail
+        memory = self._fleet.state.contradictions.get(guardrail)
+        if memory is None or not self._fleet.has_stopped(guardrail):
+            return []
+        memory.first_tick = None
+        return memory.case.end(tick * self._rule.tick_ms)
+
+    def open(self) -> Iterator[Finding]:
+        """Guardrails that contradict themselves now."""
+        for memory in self._fleet.state.contradictions.values():
+            if memory.case.open is not None:
+                yield memory.case.open
+
+
 def follow_contradictions(
-    state: JudgeState, rule: JudgeSettings, *, ticks: Ints, guardrails: list[str], table: Ints
+    state: JudgeState,
+    rule: JudgeSettings,
+    *,
+    ticks: Ints,
+    guardrails: list[str],
+    table: Ints,
+    from_tick: int,
+    to_tick: int,
 ) -> list[Finding]:
-    """Findings of the ticks just judged; ``state`` is updated.
+    """Findings of the ticks from ``from_tick`` to ``to_tick``; ``state`` is updated.
 
     Args:
-        ticks: int64 (T,), rising.
+        ticks: int64 (T,), those of them that have verdicts, rising.
         guardrails: names of the G guardrails.
         table: int64 (T, G, bins), verdicts by tick, guardrail and bin of the signal.
     """
     found: list[Finding] = []
-    if rule.contradictions == "off" or not len(ticks):
+    known = state.contradictions
+    if rule.contradictions == "off":
+        found = [one for memory in known.values() for one in memory.case.end(from_tick * rule.tick_ms)]
+        known.clear()
         return found
     contradicting = table[:, :, _CONSISTENT + 1 :].sum(axis=(0, 2))
     for column, name in enumerate(guardrails):
-        memory = state.contradictions.get(name)
-        if contradicting[column] or memory is not None:
-            memory = memory or ContradictionState()
+        if contradicting[column] or name in known:
+            memory = known.setdefault(name, ContradictionState())
             found += _follow(memory, rule, name, ticks, table[:, column])
-            state.contradictions[name] = memory
-            if memory.finding is None and memory.first_tick is None:
-                del state.contradictions[name]
+            over = memory.case.open is None and memory.first_tick is None
+            if over and not memory.case.recent(to_tick * rule.tick_ms, rule.reopen_ms):
+                del known[name]
     return found
 
 
@@ -61,21 +108,17 @@ def _follow(memory: ContradictionState, rule: JudgeSettings, name: str, ticks: I
     for tick, bins in zip(ticks.tolist(), table.tolist(), strict=True):
         contradicting = sum(bins) - bins[_CONSISTENT]
         if memory.first_tick is None:
-            if memory.finding is None and not contradicting:
+            if memory.case.open is None and not contradicting:
                 continue
             memory.first_tick, memory.counts = tick, [0] * len(BINS)
         memory.counts = [so_far + here for so_far, here in zip(memory.counts, bins, strict=True)]
         judged = sum(memory.counts)
         if judged < BLOCK:
             continue
-        beyond = judged - memory.counts[_CONSISTENT] > rule.contradiction_share * judged
-        if beyond and memory.finding is None:
-            memory.finding = _finding(memory, rule, name, tick)
-            found.append(memory.finding)
-        elif not beyond and memory.finding is not None:
-            if memory.finding.kind is Kind.page:
-                found.append(msgspec.structs.replace(memory.finding, ended_at_ms=(tick + 1) * rule.tick_ms))
-            memory.finding = None
+        if judged - memory.counts[_CONSISTENT] <= rule.contradiction_share * judged:
+            found += memory.case.end((tick + 1) * rule.tick_ms)
+        elif memory.case.open is None:
+            found.append(memory.case.raise_(_finding(memory, rule, name, tick), reopen_ms=rule.reopen_ms))
         memory.first_tick = None
     return found
 

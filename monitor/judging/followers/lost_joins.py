@@ -1,9 +1,9 @@
 """Joins that go wrong later: a signal that needs them is not tested until they are found again, and a notice says so.
 
-The baseline is checked when it is taken (``epoch.MISSES_AT_MOST``). After that the outputs of each unit are looked at
-in blocks: whole ticks, at least :data:`OUTPUTS` outputs and :data:`SPAN_MS` of event time. A block in which more are
-missed than may be takes the signal out: its tests are fed nothing, so they neither say nor spend anything. A block in
-which fewer are missed puts it back with evidence 0 and a fresh reference. A page that was open stays open meanwhile.
+The baseline is checked when it is taken (``from_baseline.MISSES_AT_MOST``). After that the outputs of each unit are
+looked at in blocks: whole ticks, at least :data:`OUTPUTS` outputs and :data:`SPAN_MS` of event time. A block in which
+more are missed than may be takes the signal out: its tests are fed nothing, so they neither report nor spend. A block
+in which fewer are missed puts it back with evidence 0 and a fresh reference. A page that was open stays open.
 
 The tests are stopped rather than left running with a warning, for what is missed is seldom missed at random: half a
 topic's partitions, one app that lost its request ids, an attacker who leaves them out. What is left of the traffic
@@ -14,6 +14,7 @@ A rule: it promises no rate. By chance alone, 200 outputs of which 5 % are misse
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +27,7 @@ from monitor.counts.model import LoadedCounts
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind
 from monitor.judging.findings.describe import finding_id
 from monitor.judging.findings.promises import promise_of
+from monitor.judging.follower import Approval, Follower, Stretch
 from monitor.judging.state import Epoch, JoinState
 from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.from_baseline import MISSES_AT_MOST, miss_reason, missed_of
@@ -46,11 +48,13 @@ class _Joins:
     table: NDArray[np.int64]
 
 
-class Missing:
+class LostJoins(Follower):
     """Follows the joins of every watched unit."""
 
+    of_epochs = True
+
     def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
+        super().__init__(fleet)
         self._span = max(1, SPAN_MS // fleet.rule.tick_ms)
 
     def ends(self, counts: LoadedCounts) -> int:
@@ -63,15 +67,37 @@ class Missing:
                     earliest = min(earliest, at + 1)
         return earliest
 
-    def follow(self, counts: LoadedCounts) -> list[Finding]:
-        """Take note of the ticks just judged, which end with the first change if there is one."""
-        found = []
-        for number, epoch, joins in self._units(counts):
+    def follow(self, stretch: Stretch) -> list[Finding]:
+        """Signals that are taken out or put back with the last of these ticks."""
+        found: list[Finding] = []
+        for number, epoch, joins in self._units(stretch.counts):
             for state in epoch.joins:
                 at = self._follow(state, joins)
                 if at is not None:
-                    found.append(self._turn(number, epoch, state, at))
+                    found += self._turn(number, epoch, state, at)
         return found
+
+    def approve(self, approval: Approval, tick: int) -> list[Finding]:
+        """The new epoch has joins of its own."""
+        epoch = self._fleet.state.units[approval.number].epoch
+        at_ms = tick * self._rule.tick_ms
+        states = () if epoch is None else epoch.joins
+        return [found for state in states for found in state.case.end(at_ms)]
+
+    def retire(self, number: int, tick: int) -> list[Finding]:
+        """There is no output left whose request could be missed."""
+        epoch = self._fleet.state.units[number].epoch
+        if epoch is None:
+            return []
+        states = [state for state in epoch.joins if state.case.open is not None]
+        return [found for state in states for found in self._put_back(number, epoch, state, tick)]
+
+    def open(self) -> Iterator[Finding]:
+        """Signals that are not tested for want of joins."""
+        for unit in self._fleet.state.units:
+            for state in unit.epoch.joins if unit.epoch is not None else ():
+                if state.case.open is not None:
+                    yield state.case.open
 
     def _follow(self, state: JoinState, joins: _Joins) -> int | None:
         """Add the ticks up; the tick whose block changes whether the signal is tested, and nothing beyond it."""
@@ -91,25 +117,27 @@ class Missing:
             if whole:
                 state.judged, state.share = state.outputs, state.missed / state.outputs
                 state.outputs = state.missed = 0
-                if state.tested and (state.share > MISSES_AT_MOST) != (state.finding is not None):
+                if state.tested and (state.share > MISSES_AT_MOST) != (state.case.open is not None):
                     return int(joins.ticks[at - 1])
         return None
 
-    def _turn(self, number: int, epoch: Epoch, state: JoinState, tick: int) -> Finding:
-        name = SIGNALS[state.signal].name
-        if state.finding is not None:
-            found = msgspec.structs.replace(state.finding, ended_at_ms=(tick + 1) * self._fleet.rule.tick_ms)
-            state.finding = None
-            epoch.unavailable.pop(name, None)
-            self._fleet.resume(number, epoch, state.signal, tick + 1)
-            return found
-        state.finding = self._finding(number, epoch, state, tick)
-        epoch.unavailable[name] = state.finding.evidence.detail
+    def _turn(self, number: int, epoch: Epoch, state: JoinState, tick: int) -> list[Finding]:
+        if state.case.open is not None:
+            return self._put_back(number, epoch, state, tick + 1)
+        seen = self._finding(number, epoch, state, tick)
+        epoch.unavailable[SIGNALS[state.signal].name] = seen.evidence.detail
         self._fleet.pause(number, epoch, state.signal)
-        return state.finding
+        return [state.case.raise_(seen, reopen_ms=self._rule.reopen_ms)]
+
+    def _put_back(self, number: int, epoch: Epoch, state: JoinState, tick: int) -> list[Finding]:
+        """Test the signal again from ``tick`` on."""
+        ended = state.case.end(tick * self._rule.tick_ms)
+        epoch.unavailable.pop(SIGNALS[state.signal].name, None)
+        self._fleet.resume(number, epoch, state.signal, tick)
+        return ended
 
     def _finding(self, number: int, epoch: Epoch, state: JoinState, tick: int) -> Finding:
-        unit, signal, tick_ms = self._fleet.state.units[number].unit, SIGNALS[state.signal], self._fleet.rule.tick_ms
+        unit, signal, tick_ms = self._fleet.state.units[number].unit, SIGNALS[state.signal], self._rule.tick_ms
         kept = np.asarray(epoch.baseline[SIGNALS.index(request_join.SIGNAL)], np.int64)
         baseline = kept.reshape(-1, len(request_join.BINS)).sum(axis=0)
         before = float(baseline[missed_of(signal)].sum() / max(baseline.sum(), 1))

@@ -1,41 +1,53 @@
-"""Silence: plain rules about events that are missing. They promise no false-alarm rate.
+"""Silence: a guardrail that judges nothing while its siblings are busy. A plain rule that promises no rate.
 
-- A guardrail is *silent* when its siblings' traffic says that it should have judged far more than it did. The passage
-  of time alone never says so, so a thin or sleeping product pages nobody.
-- The *source* is silent when no guardrail says anything for long; that is a notice, for it looks like a quiet night.
-
-They walk the ticks together with the rule about volume (``volume.py``).
+A guardrail is *silent* when its siblings' traffic says that it should have judged far more than it did. The passage
+of time alone never says so, so a thin or sleeping product pages nobody. Its next event ends the silence.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.rate import expected_events, silence
-from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Finding, Kind
+from monitor.findings.model import Direction, Effect, Finding, Kind
 from monitor.judging.findings.describe import coverage_finding
-from monitor.judging.followers.volume import follow_volume, ticks_per_window
+from monitor.judging.follower import Follower, Stretch
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import GuardrailState, JudgeState
 
 BURST: Final = 5.0
 """Events that come together: a conversation's turns, a batch. 100 expected events then still leave exp(-20)."""
-SOURCE: Final = EVERY_GUARDRAIL
+
+Ints = NDArray[np.int64]
 
 
-def advance_rules(
-    state: JudgeState,
-    rule: JudgeSettings,
-    *,
-    ticks: NDArray[np.int64],
-    guardrails: list[str],
-    events: NDArray[np.int64],
-    to_tick: int,
+class Silence(Follower):
+    """Follows every guardrail that has a baseline."""
+
+    def follow(self, stretch: Stretch) -> list[Finding]:
+        """Guardrails that have fallen silent, and those that are heard again."""
+        if self._rule.silence == "off":
+            at_ms = stretch.from_tick * self._rule.tick_ms
+            memories = self._fleet.state.guardrails.values()
+            return [found for memory in memories for found in memory.silence.end(at_ms)]
+        ticks, events = stretch.by_guardrail
+        names = self._fleet.guardrails
+        return follow_silence(self._fleet.state, self._rule, ticks=ticks, guardrails=names, events=events)
+
+    def open(self) -> Iterator[Finding]:
+        """Guardrails that are silent now."""
+        for memory in self._fleet.state.guardrails.values():
+            if memory.silence.open is not None:
+                yield memory.silence.open
+
+
+def follow_silence(
+    state: JudgeState, rule: JudgeSettings, *, ticks: Ints, guardrails: list[str], events: Ints
 ) -> list[Finding]:
     """Findings of the ticks just judged; ``state`` is updated.
 
@@ -43,19 +55,16 @@ def advance_rules(
         ticks: int64 (T,), ticks with events, rising.
         guardrails: names of the G columns of ``events``, every guardrail seen so far among them.
         events: int64 (T, G), events by tick and guardrail.
-        to_tick: the tick after the last one judged; may lie far beyond the last tick with events.
     """
-    found = []
-    if len(ticks):
-        total = events.sum(axis=1)
-        summary = _summary(rule, ticks, events, total)
-        for column, name in enumerate(guardrails):
-            memory = state.guardrails.setdefault(name, GuardrailState())
-            if rule.silence != "off" and not _still_heard(memory, rule, summary, column):
-                found += _silence(memory, rule, name, ticks, events[:, column], total)
-            if rule.volume != "off" and not _same_window(memory, summary, column):
-                found += follow_volume(memory, rule, name, ticks, events[:, column])
-    found += _source(state, rule, ticks, to_tick)
+    found: list[Finding] = []
+    if not len(ticks):
+        return found
+    total = events.sum(axis=1)
+    summary = _summary(ticks, events, total)
+    for column, name in enumerate(guardrails):
+        memory = state.guardrails.setdefault(name, GuardrailState())
+        if not _still_heard(memory, rule, summary, column):
+            found += _silence(memory, rule, name, ticks, events[:, column], total)
     return found
 
 
@@ -69,47 +78,29 @@ class _Summary:
     """Newest tick with an event of the guardrail."""
     since: list[int]
     """Events of all guardrails after it (of the whole stretch where it was not heard)."""
-    events: list[int]
-    window: int | None
-    """Number of the volume window that holds the whole stretch; None where it spans several."""
 
 
-def _summary(
-    rule: JudgeSettings, ticks: NDArray[np.int64], events: NDArray[np.int64], total: NDArray[np.int64]
-) -> _Summary:
+def _summary(ticks: Ints, events: Ints, total: Ints) -> _Summary:
     any_heard = np.asarray(events.max(axis=0) > 0)
     newest = len(ticks) - 1 - (events[::-1] > 0).argmax(axis=0)
     running = total.cumsum()
-    windows = ticks[[0, -1]] // ticks_per_window(rule)
     return _Summary(
         end=int(ticks[-1]) + 1,
         heard=[
             tick if heard else None for tick, heard in zip(ticks[newest].tolist(), any_heard.tolist(), strict=True)
         ],
         since=(running[-1] - np.where(any_heard, running[newest], 0)).tolist(),
-        events=events.sum(axis=0).tolist(),
-        window=int(windows[0]) if windows[0] == windows[1] else None,
     )
 
 
 def _still_heard(memory: GuardrailState, rule: JudgeSettings, stretch: _Summary, column: int) -> bool:
     """Whether it cannot have been silent for long enough; takes note of what was heard then."""
     soon = (stretch.end - memory.last_tick) * rule.tick_ms < rule.silent_ms
-    if memory.silent is not None or (memory.share > 0 and not soon):
+    if memory.silence.open is not None or (memory.share > 0 and not soon):
         return False
     heard = stretch.heard[column]
     memory.siblings = stretch.since[column] + (memory.siblings if heard is None else 0)
     memory.last_tick = memory.last_tick if heard is None else heard
-    return True
-
-
-def _same_window(memory: GuardrailState, stretch: _Summary, column: int) -> bool:
-    """Whether no window of the guardrail ends or begins in the stretch; adds up what was heard then."""
-    if memory.window is None:
-        return stretch.heard[column] is None
-    if memory.window != stretch.window:
-        return False
-    memory.in_window += stretch.events[column]
     return True
 
 
@@ -118,8 +109,8 @@ def _silence(
     rule: JudgeSettings,
     name: str,
     ticks: NDArray[np.int64],
-    own: NDArray[np.int64],
-    total: NDArray[np.int64],
+    own: Ints,
+    total: Ints,
 ) -> list[Finding]:
     found: list[Finding] = []
     heard = np.flatnonzero(own)
@@ -132,32 +123,27 @@ def _silence(
     long_enough = quiet & ((until - last) * rule.tick_ms >= rule.silent_ms)
     for k in sorted({0, *np.flatnonzero(long_enough).tolist()}):
         start, edge = int(starts[k]), int(edges[k])
-        if long_enough[k] and memory.silent is None and memory.share > 0:
+        if long_enough[k] and memory.silence.open is None and memory.share > 0:
             siblings = (memory.siblings if k == 0 else 0) + before[start + 1 : edge + 1] - before[start]
             at = _falls_silent(memory.share, rule, ticks[start:edge] + 1 - last[k], siblings)
             if at is not None:
-                found.append(
-                    _silent_finding(
-                        rule,
-                        name,
-                        last_tick=int(last[k]),
-                        tick=int(ticks[start + at]),
-                        expected=expected_events(share=memory.share, siblings=float(siblings[at])),
-                        siblings=int(siblings[at]),
-                    )
+                seen = _silent_finding(
+                    rule,
+                    name,
+                    last_tick=int(last[k]),
+                    tick=int(ticks[start + at]),
+                    expected=expected_events(share=memory.share, siblings=float(siblings[at])),
+                    siblings=int(siblings[at]),
                 )
-                memory.silent = found[-1]
-        if edge < len(ticks) and memory.silent is not None:
-            found.append(msgspec.structs.replace(memory.silent, ended_at_ms=(int(ticks[edge]) + 1) * rule.tick_ms))
-            memory.silent = None
+                found.append(memory.silence.raise_(seen, reopen_ms=rule.reopen_ms))
+        if edge < len(ticks):
+            found += memory.silence.end((int(ticks[edge]) + 1) * rule.tick_ms)
     memory.siblings = int(before[-1] - before[starts[-1]]) + (0 if len(heard) else memory.siblings)
     memory.last_tick = int(last[-1])
     return found
 
 
-def _falls_silent(
-    share: float, rule: JudgeSettings, since: NDArray[np.int64], siblings: NDArray[np.int64]
-) -> int | None:
+def _falls_silent(share: float, rule: JudgeSettings, since: Ints, siblings: Ints) -> int | None:
     """Index of the tick from which on the guardrail counts as silent; what is expected of it only grows."""
 
     def fires(at: int) -> bool:
@@ -185,35 +171,4 @@ def _silent_finding(
         effect=Effect(baseline=expected, current=0.0, ratio=0.0),
         events=0,
         detail=f"{expected:.0f} events were due while its siblings judged {siblings}; none came",
-    )
-
-
-def _source(state: JudgeState, rule: JudgeSettings, ticks: NDArray[np.int64], to_tick: int) -> list[Finding]:
-    limit = max(1, rule.source_silent_ms // rule.tick_ms)
-    found: list[Finding] = []
-    heard = ticks if state.last_tick is None else np.r_[state.last_tick, ticks]
-    for k in np.flatnonzero(np.diff(np.r_[heard, to_tick]) > limit).tolist():
-        said = state.source_silent and state.last_tick is not None and k == 0
-        if rule.silence != "off" and not said:
-            found.append(_source_finding(rule, int(heard[k]), int(heard[k]) + limit))
-    if len(heard):
-        # Whatever was heard last, the flag says whether the silence since then has been reported.
-        state.source_silent = rule.silence != "off" and to_tick - int(heard[-1]) > limit
-        state.last_tick = int(heard[-1])
-    return found
-
-
-def _source_finding(rule: JudgeSettings, before: int, at: int) -> Finding:
-    at_ms = (at + 1) * rule.tick_ms
-    return coverage_finding(
-        name=SOURCE,
-        question="source_silent",
-        tick=at,
-        kind=Kind.notice,
-        direction=Direction.fall,
-        onset_ms=((before + 1) * rule.tick_ms, at_ms),
-        at_ms=at_ms,
-        effect=Effect(baseline=1.0, current=0.0, ratio=0.0),
-        events=0,
-        detail=f"no event of any guardrail for {(at - before) * rule.tick_ms // 1000} s",
     )

@@ -2,12 +2,13 @@
 
 In its first weeks a window is held to the day before it, by a factor of three, since seasons of a day move traffic by
 less than that. Once an hour of the week has been heard twice, its windows are held to that hour's own level, by a
-factor of two. Both ask besides that chance, with the scatter that windows have shown, explains it less than once in a
-million.
+factor of two. Both also require that chance, with the scatter that windows have shown, explains it less than once in
+a million. The first unusual window is reported; the first usual one after it is the end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 from detectors.rate import HOURS, Hours, RateReason, Verdict, hour_of_week, volume
 from monitor.findings.model import Direction, Effect, Finding, Kind
 from monitor.judging.findings.describe import coverage_finding
+from monitor.judging.follower import Follower, Stretch
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.state import GuardrailState
+from monitor.judging.state import GuardrailState, JudgeState
 
 WINDOWS: Final = 288
 """A day of windows of five minutes."""
@@ -33,28 +35,50 @@ WEEKS: Final = 8
 CLIP: Final = 4.0
 """Times its hour's level that one window adds to it at most: a flood must not make floods usual at once."""
 
+Ints = NDArray[np.int64]
+
+
+class Volume(Follower):
+    """Follows the windows of every guardrail."""
+
+    def follow(self, stretch: Stretch) -> list[Finding]:
+        """Guardrails whose windows have become unusual, and those whose windows are usual again."""
+        if self._rule.volume == "off":
+            at_ms = stretch.from_tick * self._rule.tick_ms
+            memories = self._fleet.state.guardrails.values()
+            return [found for memory in memories for found in memory.volume.end(at_ms)]
+        ticks, events = stretch.by_guardrail
+        names = self._fleet.guardrails
+        return follow_volume(self._fleet.state, self._rule, ticks=ticks, guardrails=names, events=events)
+
+    def open(self) -> Iterator[Finding]:
+        """Guardrails whose windows are unusual now."""
+        for memory in self._fleet.state.guardrails.values():
+            if memory.volume.open is not None:
+                yield memory.volume.open
+
 
 def follow_volume(
-    memory: GuardrailState, rule: JudgeSettings, name: str, ticks: NDArray[np.int64], own: NDArray[np.int64]
+    state: JudgeState, rule: JudgeSettings, *, ticks: Ints, guardrails: list[str], events: Ints
 ) -> list[Finding]:
-    """Findings of the ticks with events of anybody, ``own`` those of this guardrail; ``memory`` is updated."""
+    """Findings of the ticks just judged; ``state`` is updated.
+
+    Args:
+        ticks: int64 (T,), ticks with events, rising.
+        guardrails: names of the G columns of ``events``, every guardrail seen so far among them.
+        events: int64 (T, G), events by tick and guardrail.
+    """
     found: list[Finding] = []
-    if memory.window is None:  # its windows begin with its first event, whenever its name became known
-        begun = np.flatnonzero(own)
-        first = int(begun[0]) if len(begun) else len(ticks)
-        ticks, own = ticks[first:], own[first:]
-    length = ticks_per_window(rule)
-    numbers, at = np.unique(ticks // length, return_inverse=True)
-    sums = np.bincount(at, weights=own, minlength=len(numbers)).astype(np.int64)
-    for number, n in zip(numbers.tolist(), sums.tolist(), strict=True):
-        if memory.window is not None and number != memory.window:
-            done = _close_window(memory, memory.window, rule, name)
-            if done is not None:
-                found.append(done)
-            # Windows without any event at all are a silent source, which is not this rule's question.
-            memory.in_window = 0
-        memory.window = number
-        memory.in_window += n
+    if not len(ticks):
+        return found
+    first, last = (ticks[[0, -1]] // ticks_per_window(rule)).tolist()
+    sums = events.sum(axis=0).tolist()
+    for column, name in enumerate(guardrails):
+        memory = state.guardrails.setdefault(name, GuardrailState())
+        if memory.window == first == last:  # nearly always: no window ends or begins
+            memory.in_window += sums[column]
+        elif memory.window is not None or sums[column]:
+            found += _follow(memory, rule, name, ticks, events[:, column])
     return found
 
 
@@ -63,21 +87,44 @@ def ticks_per_window(rule: JudgeSettings) -> int:
     return max(1, rule.volume_window_ms // rule.tick_ms)
 
 
-def _close_window(memory: GuardrailState, number: int, rule: JudgeSettings, name: str) -> Finding | None:
+def _follow(memory: GuardrailState, rule: JudgeSettings, name: str, ticks: Ints, own: Ints) -> list[Finding]:
+    found: list[Finding] = []
+    if memory.window is None:  # its windows begin with its first event, whenever its name became known
+        first = int(np.flatnonzero(own)[0])
+        ticks, own = ticks[first:], own[first:]
+    numbers, at = np.unique(ticks // ticks_per_window(rule), return_inverse=True)
+    sums = np.bincount(at, weights=own, minlength=len(numbers)).astype(np.int64)
+    for number, n in zip(numbers.tolist(), sums.tolist(), strict=True):
+        if memory.window is not None and number != memory.window:
+            found += _close_window(memory, memory.window, rule, name)
+            # Windows without any event at all are a silent source, which is not this rule's question.
+            memory.in_window = 0
+        memory.window = number
+        memory.in_window += n
+    return found
+
+
+def _close_window(memory: GuardrailState, number: int, rule: JudgeSettings, name: str) -> list[Finding]:
     length = ticks_per_window(rule)
     verdict = _verdict(memory, hour_of_week(number * length * rule.tick_ms / 1000), rule)
     memory.windows = [*memory.windows, memory.in_window][-WINDOWS:]
-    first, memory.unusual = not memory.unusual, verdict is not None and verdict.fires
-    if verdict is None or not (verdict.fires and first):
-        return None
-    last_tick = (number + 1) * length - 1
-    at_ms = (last_tick + 1) * rule.tick_ms
+    at_ms = (number + 1) * length * rule.tick_ms
+    if verdict is None or not verdict.fires:
+        return memory.volume.end(at_ms)
+    if memory.volume.open is not None:
+        return []
+    seen = _finding(rule, name, verdict, tick=(number + 1) * length - 1, events=memory.in_window)
+    return [memory.volume.raise_(seen, reopen_ms=rule.reopen_ms)]
+
+
+def _finding(rule: JudgeSettings, name: str, verdict: Verdict, *, tick: int, events: int) -> Finding:
+    at_ms = (tick + 1) * rule.tick_ms
     seconds = rule.volume_window_ms / 1000
     surge = verdict.reason is RateReason.SURGE
     return coverage_finding(
         name=name,
         question="volume_rise" if surge else "volume_fall",
-        tick=last_tick,
+        tick=tick,
         kind=Kind.notice,
         direction=Direction.rise if surge else Direction.fall,
         onset_ms=(at_ms - rule.volume_window_ms, at_ms),
@@ -87,7 +134,7 @@ def _close_window(memory: GuardrailState, number: int, rule: JudgeSettings, name
             current=verdict.observed / seconds,
             ratio=verdict.observed / verdict.expected if verdict.expected else None,
         ),
-        events=memory.in_window,
+        events=events,
         detail=f"{verdict.observed:.0f} events in a window where about {verdict.expected:.0f} are usual",
     )
 

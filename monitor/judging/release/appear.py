@@ -42,16 +42,20 @@ def release_of(fleet: Fleet, state: ReleaseState, number: int, piece: Slice, tic
     """
     unit = fleet.state.units[number]
     model = model_of(piece)
+    version = key_of("guardrail_version", number, unit.unit.guardrail_version)
+    key = key_of("model_version", number, model)
+    back = next((one for one in (version, key) if one in state.left), None)
+    if back is not None:
+        room = len(state.following) < FOLLOWED
+        return come_back(state, back, tick) if room else LATER
     if unit.epoch is None:
         known = state.known.setdefault(number, [])
         if model not in known and len(known) < KNOWN_MODELS:
             known.append(model)
         return _guardrail_release(fleet, state, number, tick)
     state.seen[number] = True
-    version = key_of("guardrail_version", number, unit.unit.guardrail_version)
     if version in state.following:
         return version
-    key = key_of("model_version", number, model)
     known = state.known.setdefault(number, [])
     if key in state.following or model in known or not model or OTHER in model or len(known) >= KNOWN_MODELS:
         return key if key in state.following else None
@@ -65,6 +69,13 @@ def release_of(fleet: Fleet, state: ReleaseState, number: int, piece: Slice, tic
         previous=", ".join(sorted(name for name in known if name)) or "(unnamed)",
         first_tick=tick,
     )
+    return key
+
+
+def come_back(state: ReleaseState, key: str, tick: int) -> str:
+    """Follow a release again that had regressed when it went; its comparison stands. Returns the key."""
+    one = state.following[key] = state.left.pop(key)
+    one.first_tick, one.events = tick, 0
     return key
 
 

@@ -1,7 +1,8 @@
 """release_delta: a new model or guardrail version against the approved baseline of the one before. Starts by itself.
 
     seen --30 events--> compared --> regressed: a page, until the release is gone or a person approves it
-                                 `-> improved, equivalent, or undecided in the end: a notice says so
+                                 |     `-> back again: a page at once, by the evidence that there was
+                                 `-> improved, equivalent, or undecided in the end: the notice says so and ends
 
 It ends undecided after 28 days, or when the release has brought four times the events of the old side (from then on
 it is the old side's size that limits what can be shown, and what happens later is not the release's doing), or when a
@@ -19,16 +20,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import msgspec
 import numpy as np
 
 from monitor.clock import DAY_MS
 from monitor.counts.cuts import between, events_only, of_slices
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding, Kind
+from monitor.judging.follower import Approval, Follower, Stretch
 from monitor.judging.judge_settings import RELEASE_SHARE
 from monitor.judging.release import findings
-from monitor.judging.release.appear import LATER, model_of, release_of
+from monitor.judging.release.appear import LATER, come_back, model_of, release_of
 from monitor.judging.release.compare import add, begin, look, overall
 from monitor.judging.release.state import Comparing, Grant, ReleaseState
 from monitor.judging.watching.fleet import Fleet
@@ -42,6 +43,8 @@ GRANTS: Final = 256
 """Releases whose grant is kept for the streams that show them later."""
 REMEMBERED: Final = 4_096
 """Grants that are counted; one more costs 6e-8 of the share."""
+LEFT: Final = 64
+"""Releases that had regressed when they went and are known again if they come back."""
 LARGEST_ALPHA: Final = 0.05
 DAYS: Final = 28
 """Of a comparison; then it is left undecided."""
@@ -51,11 +54,11 @@ QUIET_GAPS: Final = 20
 """A release without events for as many times its usual gap has been rolled back (never before ``reopen_ms``)."""
 
 
-class Releases:
+class Releases(Follower):
     """Follows the releases of all streams, tick by tick, beside the panel's tests."""
 
     def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
+        super().__init__(fleet)
         self._key_of: dict[int, str | None] = {}
         """Slice -> what it is followed under, None where it is no new release's."""
         self._epochs: dict[int, int] = {}
@@ -65,25 +68,31 @@ class Releases:
     def _state(self) -> ReleaseState:
         return self._fleet.state.releases
 
-    def open_pages(self) -> list[Finding]:
-        """Releases that have regressed and are still there."""
-        found_ = [one.finding for one in self._state.following.values() if one.finding is not None]
-        return [finding for finding in found_ if finding.kind is Kind.page]
+    def open(self) -> Iterator[Finding]:
+        """Releases that are compared, and those that have regressed and are still there."""
+        for one in self._state.following.values():
+            if one.case.open is not None:
+                yield one.case.open
 
-    def approve(self, number: int, tick: int) -> list[Finding]:
+    def approve(self, approval: Approval, tick: int) -> list[Finding]:
         """A person has approved a new baseline for a stream: whatever it shows is normal now."""
-        mine = [key for key, one in self._state.following.items() if number in (one.unit, one.old_unit)]
-        return [finding for key in self._ordered(mine) for finding in self._leave(key, tick)]
+        if not approval.by_person:
+            return []
+        state, number = self._state, approval.number
+        state.left = {key: one for key, one in state.left.items() if number not in (one.unit, one.old_unit)}
+        mine = [key for key, one in state.following.items() if number in (one.unit, one.old_unit)]
+        return [finding for key in self._ordered(mine) for finding in self._leave(key, tick, normal=True)]
 
-    def follow(self, counts: LoadedCounts, to_tick: int) -> list[Finding]:
-        """Findings of the ticks below ``to_tick`` that were just judged."""
-        events, out = events_only(counts), []
+    def follow(self, stretch: Stretch) -> list[Finding]:
+        """Where the comparisons stand that these ticks have brought further."""
+        counts, events = stretch.counts, stretch.events
+        out: list[tuple[int, Finding]] = []
         if len(self._state.following) + len(self._unsettled(events)) > COMPARED:
             # There may not be room for all: who comes first is decided tick by tick, however many come at once.
             for tick in np.unique(events.tick).tolist():
                 out += self._stretch(between(counts, tick, tick + 1), tick + 1)
-            counts = between(counts, to_tick, to_tick)
-        out += self._stretch(counts, to_tick)
+            counts = between(counts, stretch.to_tick, stretch.to_tick)
+        out += self._stretch(counts, stretch.to_tick)
         return [finding for _, finding in sorted(out, key=lambda item: (item[0], item[1].id))]
 
     def _stretch(self, counts: LoadedCounts, to_tick: int) -> list[tuple[int, Finding]]:
@@ -186,8 +195,12 @@ class Releases:
             gone = self._gone_at(one, tick)
             if gone is not None:
                 yield from ((gone, finding) for finding in self._leave(key, gone))
-                return
+                if key not in self._state.left:
+                    return
+                come_back(self._state, key, tick)
             one.events, one.last_tick = one.events + n, tick
+            if one.case.open is None and one.case.last is not None:
+                yield tick, self._came_back(one, tick)
             if one.start_tick is not None and tick >= one.start_tick:
                 yield from ((tick, finding) for finding in self._compare(one, key, mine, pieces, tick))
                 if key not in self._state.following:
@@ -199,14 +212,14 @@ class Releases:
     def _compare(
         self, one: Comparing, key: str, mine: LoadedCounts, pieces: Mapping[int, Slice], tick: int
     ) -> Iterator[Finding]:
-        rule, unit = self._fleet.rule, self._fleet.state.units[one.unit].unit
         first, last = np.searchsorted(mine.tick, (tick, tick + 1))
         if tick == one.start_tick:
             add(one, self._since_first_seen(one, tick), self._slices_of(one))
-            one.finding = findings.opened(one, unit, tick=tick, tick_ms=rule.tick_ms)
+            one.case.raise_(self._opened(one, tick), reopen_ms=self._rule.reopen_ms)
         else:
             add(one, mine.where(slice(first, last)), pieces)
-        if one.finding is None or one.finding.kind is Kind.page or one.events < one.next_look:
+        finding = one.case.open
+        if finding is None or finding.kind is Kind.page or one.events < one.next_look:
             return
         before = [verdict.outcome for verdict in one.verdicts]
         looks = look(one)
@@ -214,10 +227,23 @@ class Releases:
         enough = sum(map(events_of, one.new)) >= ENOUGH * sum(map(events_of, one.old))
         if tick != one.start_tick and before == [verdict.outcome for verdict in one.verdicts] and not enough:
             return
-        one.finding = findings.judged(one, one.finding, looks, tick=tick, tick_ms=rule.tick_ms)
-        yield one.finding
+        at = {"tick": tick, "tick_ms": self._rule.tick_ms}
+        finding = one.case.update(findings.judged(one, finding, looks, **at))
         if said in ("improved", "equivalent") or (enough and said != "regressed"):
             self._drop(key)
+            yield from one.case.end((tick + 1) * self._rule.tick_ms)
+        else:
+            yield finding
+
+    def _opened(self, one: Comparing, tick: int) -> Finding:
+        unit = self._fleet.state.units[one.unit].unit
+        return findings.opened(one, unit, tick=tick, tick_ms=self._rule.tick_ms)
+
+    def _came_back(self, one: Comparing, tick: int) -> Finding:
+        """A release that had regressed when it went is here again: it needs no evidence but what there was."""
+        at = {"tick": tick, "tick_ms": self._rule.tick_ms}
+        found = findings.judged(one, self._opened(one, tick), [], **at)
+        return one.case.raise_(found, reopen_ms=self._rule.reopen_ms)
 
     def _since_first_seen(self, one: Comparing, tick: int) -> LoadedCounts:
         return of_slices(self._fleet.counts_of(one.unit, one.first_tick, tick + 1), self._slices_of(one))
@@ -231,8 +257,7 @@ class Releases:
     def _taken_over(self, one: Comparing) -> int | None:
         """The tick from which on a new guardrail version is watched against a baseline of its own."""
         epoch = self._fleet.state.units[one.unit].epoch
-        open_page = one.finding is not None and one.finding.kind is Kind.page
-        return None if one.what != "guardrail_version" or epoch is None or open_page else epoch.effective_tick
+        return None if one.what != "guardrail_version" or epoch is None or one.paging else epoch.effective_tick
 
     def _gone_at(self, one: Comparing, tick: int) -> int | None:
         """The tick before ``tick`` in which a release counts as gone, or has been followed for long enough."""
@@ -245,19 +270,23 @@ class Releases:
             gap = (one.last_tick - one.first_tick + 1) / one.events
             quiet = max(rule.reopen_ms // rule.tick_ms, int(QUIET_GAPS * gap))
             limit = min(one.last_tick + quiet + 1, one.start_tick + DAYS * DAY_MS // rule.tick_ms)
-            if one.finding is not None and one.finding.kind is Kind.page:
+            if one.paging:
                 limit = one.last_tick + quiet + 1
         return limit if limit < tick else None
 
-    def _leave(self, key: str, tick: int) -> list[Finding]:
-        """The release is gone, approved, or followed for long enough; an open page of it ends with ``tick``."""
-        one = self._state.following[key]
+    def _leave(self, key: str, tick: int, *, normal: bool = False) -> list[Finding]:
+        """The release is gone, followed for long enough, or normal by a person's approval: over with ``tick``."""
+        one, tick_ms = self._state.following[key], self._rule.tick_ms
         self._drop(key, known=one.start_tick is not None)
-        if one.finding is None:
+        if one.case.open is None:
             return []
-        if one.finding.kind is Kind.page:
-            return [msgspec.structs.replace(one.finding, ended_at_ms=tick * self._fleet.rule.tick_ms)]
-        return [findings.judged(one, one.finding, [], tick=tick, tick_ms=self._fleet.rule.tick_ms)]
+        if one.paging and not normal:
+            self._state.left[key] = one
+            for oldest in list(self._state.left)[: -LEFT or None]:
+                del self._state.left[oldest]
+        elif not one.paging:
+            one.case.update(findings.judged(one, one.case.open, [], tick=tick, tick_ms=tick_ms))
+        return one.case.end(tick * tick_ms)
 
     def _drop(self, key: str, *, known: bool = True) -> None:
         one = self._state.following.pop(key)

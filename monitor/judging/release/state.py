@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from monitor.findings.model import Finding
+from monitor.findings.model import Kind
+from monitor.judging.findings.lifecycle import Case
 
 
 class Verdict(msgspec.Struct, kw_only=True):
@@ -43,7 +44,12 @@ class Comparing(msgspec.Struct, kw_only=True):
     new: list[list[int]] = []
     next_look: int = 0
     verdicts: list[Verdict] = []
-    finding: Finding | None = None
+    case: Case = msgspec.field(default_factory=Case)
+
+    @property
+    def paging(self) -> bool:
+        """It has regressed and is still there."""
+        return self.case.open is not None and self.case.open.kind is Kind.page
 
 
 class Grant(msgspec.Struct, kw_only=True):
@@ -58,6 +64,8 @@ class ReleaseState(msgspec.Struct, kw_only=True):
     """All releases that are followed."""
 
     following: dict[str, Comparing] = {}
+    left: dict[str, Comparing] = {}
+    """Those that had regressed when they went; one that comes back is still worse."""
     grants: dict[str, Grant] = {}
     """Release -> its grant."""
     granted: list[int] = []

@@ -13,19 +13,20 @@ spreading an attack over many names hides nothing, and inventing names costs no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alternatives import Unavailable, material
 from monitor.clock import DAY_MS
 from monitor.counts.cuts import column_only, events_only
-from monitor.counts.model import LoadedCounts, Slice
+from monitor.counts.model import LoadedCounts
 from monitor.findings.model import Finding
 from monitor.judging.findings.describe import end_level
+from monitor.judging.follower import Approval, Follower, Stretch
 from monitor.judging.traffic import findings
 from monitor.judging.traffic.mix import DENSE_SHARE, FIRST_TURNS, SURGE_VALUES, forget, learn, spends, surge_bank
 from monitor.judging.traffic.requests import MOST_APPS, Requests, elected
@@ -48,14 +49,13 @@ FORGET_AFTER: Final = 10
 """Baselines' worth of events without one that stands for a request: the streams that counted are gone."""
 
 
-class Traffic:
+class Traffic(Follower):
     """Follows who asks, tick by tick, beside the panel's tests and with a share of the budget of its own."""
 
     def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-        self._rule = fleet.rule
+        super().__init__(fleet)
         self._requests = Requests()
-        self._requests.learn_slices(fleet.slices)
+        self._slices = 0
         mix = self._state.mix
         if mix is not None:  # the budget may be another than when the state was written
             pages, notices = spends(self._rule)
@@ -67,26 +67,33 @@ class Traffic:
     def _state(self) -> TrafficState:
         return self._fleet.state.traffic
 
-    def open_pages(self) -> list[Finding]:
+    def open(self) -> Iterator[Finding]:
         """The surge, while it lasts."""
         mix = self._state.mix
-        return [] if mix is None or mix.surge.finding is None else [mix.surge.finding]
+        if mix is not None and mix.surge.case.open is not None:
+            yield mix.surge.case.open
 
-    def learn_slices(self, slices: Mapping[int, Slice]) -> None:
-        """Make slices known that the counts refer to."""
-        self._requests.learn_slices(slices)
+    def _learn_slices(self) -> None:
+        """Take note of the slices that have become known since the last time."""
+        slices = self._fleet.slices
+        if len(slices) > self._slices:
+            self._requests.learn_slices(dict(islice(slices.items(), self._slices, None)))
+            self._slices = len(slices)
 
-    def approve(self, span: tuple[int, int], counts: LoadedCounts, tick: int) -> list[Finding]:
+    def approve(self, approval: Approval, tick: int) -> list[Finding]:
         """A person has approved a baseline: its slices are known from ``tick`` on, whoever learned the mix."""
         mix = self._state.mix
+        if not approval.by_person:
+            return []
+        self._learn_slices()
         if mix is None:
-            sums = self._fleet.events_by_slice(*span)
+            sums = self._fleet.events_by_slice(*approval.span)
             ids = np.flatnonzero(sums)
             votes = self._requests.busiest(LoadedCounts(np.zeros(len(ids), np.int64), ids, sums[ids]))
             if votes:
-                learn(self._fleet, self._requests, elected(votes), span, tick)
+                learn(self._fleet, self._requests, elected(votes), approval.span, tick)
             return []
-        for code in np.unique(self._requests.askers_of(events_only(counts).cell)).tolist():
+        for code in np.unique(self._requests.askers_of(events_only(approval.counts).cell)).tolist():
             name = self._requests.askers[code]
             mix.known.setdefault(name, 1)
             mix.fresh.pop(name, None)
@@ -94,11 +101,12 @@ class Traffic:
                 one.new.pop(name, None)
         requests = sum(sum(one.named) for one in mix.recent)
         within = sum(one.unseen for one in mix.recent) <= mix.surge.limit * requests
-        return [self._surge_over(mix, tick - 1)] if mix.surge.finding is not None and within else []
+        return self._surge_over(mix, tick - 1) if within else []
 
-    def follow(self, counts: LoadedCounts) -> list[Finding]:
-        """Findings of the ticks just judged."""
-        events, begun = events_only(counts), column_only(counts, FIRST_TURNS)
+    def follow(self, stretch: Stretch) -> list[Finding]:
+        """Another mix, new slices, a surge of them, and its end."""
+        self._learn_slices()
+        events, begun = stretch.events, column_only(stretch.counts, FIRST_TURNS)
         out: list[Finding] = []
         while len(events.tick):
             mix = self._state.mix
@@ -138,7 +146,7 @@ class Traffic:
             ticks = ticks[done:]
         if last is None:
             return _after(events, int(events.tick[-1]))
-        out += [self._surge_over(mix, last)] if mix.surge.finding is not None else []
+        out += self._surge_over(mix, last)
         forget(self._fleet, mix)
         return _after(events, last)
 
@@ -201,7 +209,7 @@ class Traffic:
         given = None
         parts = []
         reach, diffuse = len(ticks), list[int]()
-        if surge.finding is None:
+        if surge.case.open is None:
             given = (np.searchsorted(at, np.arange(len(ticks) + 1)), numbers, np.full(len(at), mix.row), bins, count)
             ptr, _, surrogate, number = panel.recoupler.recouple(*given)
             recoupled = np.repeat(np.arange(len(ticks)), np.diff(ptr))
@@ -243,7 +251,7 @@ class Traffic:
         waiting = {n: k for n, k in mix.fresh.items() if k >= WORTH_A_WORD and n not in mix.announced}
         hour = HOUR_MS // self._rule.tick_ms
         lately = mix.noticed_tick is not None and one.tick < mix.noticed_tick + hour
-        if not waiting or lately or mix.surge.finding is not None:
+        if not waiting or lately or mix.surge.case.open is not None:
             return []
         mix.announced |= dict.fromkeys(waiting, one.tick)
         mix.noticed_tick = one.tick
@@ -260,10 +268,10 @@ class Traffic:
 
     def _alarm(self, mix: MixState, test: int, tick: int) -> list[Finding]:
         if test == mix.surge.end_test:
-            return [self._surge_over(mix, tick)]
+            return self._surge_over(mix, tick)
         if test == mix.surge.test:
             return [self._surge(mix, tick)]
-        return self._mix_change(mix, tick) if mix.surge.finding is None else []
+        return self._mix_change(mix, tick) if mix.surge.case.open is None else []
 
     def _mix_change(self, mix: MixState, tick: int) -> list[Finding]:
         recent = [one for one in mix.recent if one.tick >= mix.armed_tick]
@@ -313,7 +321,8 @@ class Traffic:
         page = findings.surged(
             mix, recent, start, log_evidence=engine.log_evidence_of(surge.test), tick_ms=self._rule.tick_ms
         )
-        surge.finding = page = self._continued(mix, page) or self._upgraded(mix, page) or page
+        page = surge.case.raise_(page, reopen_ms=self._rule.reopen_ms, notice=mix.notice)
+        mix.notice = None
         mix.announced |= {share.name: tick for share in page.attribution if share.what == "stratum"}
         level = min(max(end_level(page, surge.limit), 1e-6), 1 - 1e-6)
         try:
@@ -326,36 +335,16 @@ class Traffic:
         self._fleet.panel.dense.disarm(mix.dense)
         return page
 
-    def _continued(self, mix: MixState, page: Finding) -> Finding | None:
-        last = mix.surge.last
-        if last is None or last.ended_at_ms is None:
-            return None
-        if page.detected_at_ms - last.ended_at_ms > self._rule.reopen_ms:
-            return None
-        return msgspec.structs.replace(
-            last, ended_at_ms=None, effect=page.effect, evidence=page.evidence, attribution=page.attribution
-        )
-
-    def _upgraded(self, mix: MixState, page: Finding) -> Finding | None:
-        """The notice that named the same slices becomes the page, under its own id."""
-        seen, mix.notice = mix.notice, None
-        if seen is None or not (
-            page.detected_at_ms - seen.detected_at_ms <= self._rule.reopen_ms
-            or seen.detected_at_ms > page.onset_low_ms
-        ):
-            return None
-        return msgspec.structs.replace(page, id=seen.id, detected_at_ms=seen.detected_at_ms)
-
-    def _surge_over(self, mix: MixState, tick: int) -> Finding:
+    def _surge_over(self, mix: MixState, tick: int) -> list[Finding]:
+        """The surge, if there is one, is over with ``tick``."""
         surge, engine = mix.surge, self._fleet.panel.evidence
-        if surge.finding is None:
-            raise AssertionError("an end without a finding")
-        if surge.end_test >= 0:
-            engine.remove(surge.end_test)
-        ended = msgspec.structs.replace(surge.finding, ended_at_ms=(tick + 1) * self._rule.tick_ms)
-        surge.end_test, surge.finding, surge.last, surge.armed_tick = -1, None, ended, tick + 1
-        engine.reset(surge.test)
-        self._rearm(mix, tick)
+        ended = surge.case.end((tick + 1) * self._rule.tick_ms)
+        if ended:
+            if surge.end_test >= 0:
+                engine.remove(surge.end_test)
+            surge.end_test, surge.armed_tick = -1, tick + 1
+            engine.reset(surge.test)
+            self._rearm(mix, tick)
         return ended
 
 

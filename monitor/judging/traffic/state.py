@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from monitor.findings.model import Finding
+from monitor.judging.findings.lifecycle import Case
 
 
 class Recent(msgspec.Struct, kw_only=True):
@@ -33,9 +34,7 @@ class Surge(msgspec.Struct, kw_only=True):
     """Share of requests that fell into slices never seen before, in the baseline itself."""
     armed_tick: int
     end_test: int = -1
-    finding: Finding | None = None
-    last: Finding | None = None
-    """The last one that ended: a re-opening soon after continues it."""
+    case: Case = msgspec.field(default_factory=Case)
 
 
 class MixState(msgspec.Struct, kw_only=True):

@@ -111,7 +111,7 @@ class Notices:
         for row in watch.rows:
             self._panel.recoupler.reset_reference(row)
         self._panel.evidence.reset(watch.test)
-        self._panel.evidence.set_history(watch.test, [0] * len(watch.rows))
+        self.count_on(watch)
         for bet in watch.dense:
             self._panel.dense.reset(bet)
 
@@ -123,6 +123,13 @@ class Notices:
         for row, reference in zip(watch.rows, watch.held_back, strict=False):
             self._panel.recoupler.merge_reference(row, reference)
         watch.held_back, watch.finding = [], None
+        self.count_on(watch)
+
+    def count_on(self, watch: AnyChangeTest) -> None:
+        """Let the evidence count on from the references as they are: how its weights move goes by their sizes."""
+        if watch.rows:
+            sizes = [int(self._panel.recoupler.reference(row).sum()) for row in watch.rows]
+            self._panel.evidence.set_history(watch.test, sizes)
 
     def remove(self, number: int, watch: AnyChangeTest) -> None:
         """End it for good."""

@@ -57,16 +57,27 @@ class Shares:
         """Whether ``tick`` is the first one with events of its stretch."""
         return tick // self._review > self._state.reviewed
 
-    def review(self, tick: int) -> None:
-        """At the first tick with events of each stretch, whoever steps when: who has stopped?"""
+    def review(self, tick: int) -> list[int]:
+        """At the first tick with events of each stretch, whoever steps when: the units that have stopped."""
         state = self._state
         state.reviewed = tick // self._review
-        if state.last_tick is None:
-            return
-        for unit in state.units:
-            if unit.epoch is not None:
-                # Against the newest tick with any event: after an outage of the whole source nobody has stopped.
-                unit.retired = state.last_tick - max(unit.last_event_tick, unit.epoch.effective_tick) >= self._day
+        stopped = []
+        for number, unit in enumerate(state.units):
+            if unit.epoch is not None and state.last_tick is not None:
+                before, unit.retired = unit.retired, self._quiet_for_a_day(unit, since=unit.epoch.effective_tick)
+                if unit.retired and not before:
+                    stopped.append(number)
+        return stopped
+
+    def has_stopped(self, guardrail: str) -> bool:
+        """Whether none of its units has had an event for a day, while others have."""
+        units = [unit for unit in self._state.units if unit.unit.guardrail == guardrail]
+        return all(self._quiet_for_a_day(unit, since=-1) for unit in units)
+
+    def _quiet_for_a_day(self, unit: UnitState, *, since: int) -> bool:
+        """Against the newest tick with any event: after an outage of the whole source nobody has stopped."""
+        newest = -1 if self._state.last_tick is None else self._state.last_tick
+        return newest - max(unit.last_event_tick, since) >= self._day
 
     def hear(self, ticks: NDArray[np.int64], units: NDArray[np.int64]) -> bool:
         """Take note of events by tick (rising) and unit; whether one of them brought a unit back."""
@@ -99,7 +110,7 @@ class Shares:
             return {
                 watch.test: float(weight[watch.signal] / (whole * float(asked[watch.signal])))
                 for watch in epoch.page_tests
-                if watch.finding is None
+                if watch.case.open is None
             }
 
         rule = self._rule

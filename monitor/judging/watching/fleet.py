@@ -16,7 +16,7 @@ from monitor.clock import NEVER
 from monitor.counts.cuts import observations
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import family_of, is_scoreless, unit_of
-from monitor.judging.history import History, Past
+from monitor.judging.history import Clusters, History, Past, no_clusters
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import AnyChangeTest, Epoch, GuardrailState, JoinState, JudgeState, PageTest, UnitState
 from monitor.judging.watching.any_change import Notices
@@ -41,8 +41,16 @@ FULL_REFERENCE: Final = 500_000_000
 class Fleet:
     """Units, their epochs and tests."""
 
-    def __init__(self, rule: JudgeSettings, history: History, state: JudgeState, panel: Panel) -> None:
+    def __init__(
+        self,
+        rule: JudgeSettings,
+        history: History,
+        state: JudgeState,
+        panel: Panel,
+        clusters: Clusters = no_clusters,
+    ) -> None:
         self.rule = rule
+        self.clusters = clusters
         self._past = Past(history)
         self.state = state
         self.panel = panel
@@ -190,7 +198,7 @@ class Fleet:
         fresh reference; a page that was open goes on looking for its end.
         """
         for watch in epoch.page_tests:
-            if watch.signal == signal and watch.finding is None:
+            if watch.signal == signal and watch.case.open is None:
                 self.panel.evidence.reset(watch.test)
                 watch.armed_tick = tick
         for notice in epoch.any_change_tests:
@@ -213,7 +221,7 @@ class Fleet:
 
     def paging(self, epoch: Epoch, signal: int) -> bool:
         """Whether a page of this signal is open: nothing else is said about it then."""
-        return any(watch.finding is not None for watch in epoch.page_tests if watch.signal == signal)
+        return any(watch.case.open is not None for watch in epoch.page_tests if watch.signal == signal)
 
     def respend(self) -> None:
         """What is armed, or who is there, has changed: both budgets are split anew before the next tick."""
@@ -244,13 +252,24 @@ class Fleet:
         if self.shares.hear(events.tick, self.panel.units_of(events.cell)):
             self.respend()
 
-    def halve_full_references(self) -> None:
+    def has_stopped(self, guardrail: str) -> bool:
+        """Whether nothing of this guardrail has had an event for a day, while others have."""
+        return self.shares.has_stopped(guardrail)
+
+    def reset_full_references(self) -> None:
         """Start a fresh reference where one has grown large: sums stay exact, and the null does not change.
 
         It looks at how much was counted, never at what, so the transforms stay uniform.
         """
-        for row in self.panel.recoupler.larger_than(FULL_REFERENCE).tolist():
+        full = set(self.panel.recoupler.larger_than(FULL_REFERENCE).tolist())
+        if not full:
+            return
+        for row in sorted(full):
             self.panel.recoupler.reset_reference(row)
+        for unit in self.state.units:
+            for watch in unit.epoch.any_change_tests if unit.epoch else ():
+                if not full.isdisjoint(watch.rows):
+                    self.notices.count_on(watch)
 
     def rebuild_rivers(self) -> None:
         """Feed the river detectors of a snapshot the counts that they have forgotten; once, before the next tick."""
@@ -278,7 +297,7 @@ class Fleet:
 
     def _place_tests(self, number: int, epoch: Epoch) -> None:
         """Wire the panel to the epoch's tests, as built or as restored."""
-        paused = {state.signal for state in epoch.joins if state.finding is not None}
+        paused = {state.signal for state in epoch.joins if state.case.open is not None}
         for watch in epoch.page_tests:
             self.tests[watch.test] = (number, watch)
             if watch.end_test != NONE:

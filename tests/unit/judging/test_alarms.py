@@ -9,7 +9,7 @@ import pytest
 from monitor.counts.cuts import between
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.judging.assess import Assessor
-from monitor.judging.followers.alarms import upgraded
+from monitor.judging.findings.lifecycle import upgraded
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import JudgeState
 from monitor.signals import verdict_mix

@@ -55,7 +55,8 @@ def follow(
         part = ticks[start : start + size]
         table = np.array([[[agree, passed, 0]] for agree, passed in part], np.int64)
         numbers = np.arange(start, start + len(part))
-        found += follow_contradictions(state, rule, ticks=numbers, guardrails=["shield"], table=table)
+        stretch = {"from_tick": start, "to_tick": start + len(part)}
+        found += follow_contradictions(state, rule, ticks=numbers, guardrails=["shield"], table=table, **stretch)
         start += size
     return found, state
 
@@ -63,6 +64,7 @@ def follow(
 def test_above_the_limit_it_is_a_notice_once_and_says_how_many_of_which_kind() -> None:
     found, _ = follow([(100, 0)] * 5 + [(90, 10)] * 20)
     (notice,) = found
+    assert notice.ended_at_ms is None
     assert (notice.guardrail, notice.signal, notice.question) == ("shield", "contradictions", "contradiction_share")
     assert notice.kind is Kind.notice
     assert notice.onset_low_ms == 5 * RULE.tick_ms
@@ -84,7 +86,7 @@ def test_a_page_ends_with_a_block_that_agrees() -> None:
     assert first.kind is Kind.page
     assert first.ended_at_ms is None
     assert (last.id, last.ended_at_ms) == (first.id, 6 * paging.tick_ms)
-    assert state.contradictions == {}
+    assert state.contradictions["shield"].case.open is None
 
 
 def test_it_can_be_turned_off() -> None:

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.findings.model import Kind
-from monitor.judging.followers.silence import advance_rules
+from monitor.judging.followers.silence import follow_silence
+from monitor.judging.followers.source_silence import follow_source
+from monitor.judging.followers.volume import follow_volume
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import GuardrailState, JudgeState
 
@@ -29,7 +31,12 @@ def run(table, cuts=(), *, rule=RULE, share=0.5):
     edges = [0, *sorted(c for c in set(cuts) if 0 < c < len(table)), len(table)]
     for start, stop in pairwise(edges):
         rows = start + np.flatnonzero(table[start:stop].any(axis=1))
-        found += advance_rules(state, rule, ticks=rows, guardrails=NAMES, events=table[rows], to_tick=stop)
+        given = {"ticks": rows, "guardrails": NAMES, "events": table[rows]}
+        if rule.silence != "off":
+            found += follow_silence(state, rule, **given)
+        if rule.volume != "off":
+            found += follow_volume(state, rule, **given)
+        found += follow_source(state, rule, ticks=rows, from_tick=start, to_tick=stop)
     return found, state
 
 
@@ -82,7 +89,7 @@ def test_silence_that_ends_is_said_with_the_tick_that_was_heard():
     (page, ended) = [f for f in found if f.question == "silence" and f.guardrail == "a"]
     assert page.id == ended.id
     assert ended.ended_at_ms == 610_000
-    assert state.guardrails["a"].silent is None
+    assert state.guardrails["a"].silence.open is None
 
 
 @pytest.mark.parametrize(("silence", "kinds"), [("page", ["page"]), ("notice", ["notice"]), ("off", [])])
@@ -119,7 +126,7 @@ def volumes(table):
     return [
         (f.detected_at_ms // SEASONAL.tick_ms - 1, f.question)
         for f in found
-        if f.question.startswith("volume") and f.guardrail == "a"
+        if f.question.startswith("volume") and f.guardrail == "a" and f.ended_at_ms is None
     ]
 
 

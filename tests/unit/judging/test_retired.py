@@ -1,0 +1,65 @@
+"""A version that has stopped: what was found of it ends, for no event of it will ever end it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from monitor.findings.model import Finding, Kind
+from tests.unit.judging.test_followers import agreeing, joins
+from tests.unit.judging.ticks import BASE, RULE, Cells, Lab, like, verdicts
+
+HOUR = dataclasses.replace(RULE, tick_ms=3_600_000, contradictions="notice")
+"""Ticks of an hour: 24 of them are the day after which a stream is taken to have stopped."""
+OTHER = 2
+CALM = verdicts(95, 5)
+
+
+def story(calm: Cells, wrong: Cells) -> tuple[Lab, list[Finding]]:
+    """A guardrail goes wrong and is never heard again, while another one goes on; and what was open then."""
+    lab = Lab({1: BASE, OTHER: like(guardrail="other")}, HOUR)
+    for _ in range(12):
+        lab.tick({1: calm, OTHER: CALM})
+    for _ in range(6):
+        lab.tick({1: wrong, OTHER: CALM})
+    opened = [one for follower in lab.assessor._followers for one in follower.open()]
+    last = lab.now
+    for _ in range(20):
+        lab.tick({OTHER: CALM})
+    still = [one for follower in lab.assessor._followers for one in follower.open()]
+    assert still == opened  # a quiet night is no end
+    for _ in range(12):
+        lab.tick({OTHER: CALM})
+    assert [one for follower in lab.assessor._followers for one in follower.open()] == []
+    ends = [one.ended_at_ms for one in lab.found if one.ended_at_ms is not None]
+    assert all(last + 24 <= end // HOUR.tick_ms <= last + 31 for end in ends)
+    return lab, opened
+
+
+def test_its_pages_end_and_its_tests_are_armed_again():
+    lab, opened = story(CALM, verdicts(60, 40))
+    assert {one.kind for one in opened} == {Kind.page}
+    (unit,) = [one for one in lab.assessor.fleet.state.units if one.unit.guardrail == "shield"]
+    assert unit.retired
+    assert {test.end_test for test in unit.epoch.page_tests} == {-1}
+    engine = lab.assessor.fleet.panel.evidence
+    assert all(engine.armed()[test.test] for test in unit.epoch.page_tests)
+    assert lab.again(lab.now) == lab.found  # neither does it show how ticks are grouped
+
+    lab.tick({1: CALM, OTHER: CALM})
+    assert not unit.retired
+    for _ in range(6):
+        lab.tick({1: verdicts(60, 40), OTHER: CALM})
+    pages = {one.id for one in lab.found if one.kind is Kind.page}
+    assert len(pages) == 2 * len(opened)  # it is watched as before, and what it does now is another page
+
+
+def test_its_contradictions_end():
+    _, opened = story(agreeing(100, 0), agreeing(80, 20))
+    assert [one.question for one in opened] == ["contradiction_share"]
+
+
+def test_its_lost_joins_end_and_the_signal_is_tested_again():
+    lab, opened = story(joins(100, 0), joins(50, 50))
+    assert {one.question for one in opened} == {"join_misses"}
+    (unit,) = [one for one in lab.assessor.fleet.state.units if one.unit.guardrail == "shield"]
+    assert "layer_bypass" not in unit.epoch.unavailable
