@@ -220,9 +220,16 @@ class Metrics:
         self.log_evidence = self._gauge(
             "driftline_log_evidence",
             "natural logarithm",
-            "evidence for drift; the largest are shown",
+            "evidence for drift, of the strongest test of a question; its alarm is at 0; the largest are shown",
             labels=("guardrail", "category", "signal", "question"),
             most=2000,
+        )
+        self.streams = self._gauge(
+            "driftline_streams",
+            "streams",
+            "streams by what is done with them: learning, waiting, watched, retired or pooled",
+            labels=("state",),
+            most=8,
         )
         self.join_misses = self._gauge(
             "driftline_join_miss_share",
@@ -249,7 +256,11 @@ class Metrics:
             most=1000,
         )
         self.spend = self._counter(
-            "driftline_spend_total", "false alarms", "false-alarm budget spent, by kind", labels=("kind",), most=8
+            "driftline_spend_total",
+            "false alarms",
+            "false-alarm budget spent by all tests, by kind: page, notice, or end (of pages; not of the budget)",
+            labels=("kind",),
+            most=8,
         )
         self.budget_alarms = self._gauge(
             "driftline_budget_alarms",

@@ -153,7 +153,7 @@ class _Stage:
             self._owned.set()
 
     def _judged(self, report: JudgeReport, judging: Judging) -> None:
-        self.verdicts.take(report, judging.judge.assessor)
+        self.verdicts.take(report)
 
     @contextmanager
     def service_running(self) -> Iterator[None]:

@@ -193,7 +193,7 @@ class Service:
         self._hooks.on_counted(report)
 
     def _judged(self, report: JudgeReport, seconds: float, judging: Judging) -> None:
-        self._observer.judged(report, seconds, judging.judge.assessor)
+        self._observer.judged(report, seconds)
         self._hooks.on_judged(report, judging)
 
     def _gauges(self, stores: Stores) -> None:
