@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
@@ -112,6 +112,14 @@ class Gauge(_Bounded):
             self._refused.add(metric=self.definition.name)
         else:
             self._series.labels(*values).set(value)
+
+    def follow(self, value: Callable[[], float], **labels: str) -> None:
+        """Ask for the value whenever it is scraped; beyond the bound nothing is shown, and that is counted."""
+        self._show()
+        if self._admit(labels) is None:
+            self._refused.add(metric=self.definition.name)
+        else:
+            self._series.labels(**labels).set_function(value)
 
     def remove(self, **labels: str) -> None:
         """Show this label set no longer; nothing happens if it is not shown."""
@@ -283,6 +291,16 @@ class Metrics:
             "tries to deliver a notification, by outcome",
             labels=("channel", "result"),
             most=256,
+        )
+        self.job_age = self._gauge(
+            "driftline_job_age_seconds",
+            "seconds",
+            "time since a job showed that it goes on; far above its period, it is late or stuck",
+            labels=("job",),
+            most=64,
+        )
+        self.job_failures = self._counter(
+            "driftline_job_failures_total", "steps", "steps of a job that failed", labels=("job",), most=64
         )
         self.build_info = self._gauge(
             "driftline_build_info", "always 1", "version of Driftline and of Python", labels=("version", "python")

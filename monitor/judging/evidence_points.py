@@ -20,7 +20,8 @@ class EvidencePoint:
     log_evidence: float
     """Natural logarithm, less the threshold: the alarm is at 0."""
     spent: float
-    """False alarms that the question's tests have spent of the budget so far."""
+    """False alarms that the question's tests have spent of the budget so far; of an alarm inside a minute that was
+    judged at once, by the end of that minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

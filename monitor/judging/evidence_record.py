@@ -1,6 +1,6 @@
 """What is stored of evidence over time: a point per test and minute, one at every alarm, levels by the hour.
 
-    recorder = EvidenceRecorder(rule, keep_ms=...)
+    recorder = EvidenceRecorder(rule, retention)
     recorder.begin(fleet, history)                            after the judge's memory was built
     for part, stop in recorder.stretches(counts, start, end, newest=...):   cut where minutes of event time end
         recorder.take(part, stop, view, findings) -> Record   what to store of it, in the same transaction
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
 
@@ -25,6 +26,7 @@ from monitor.findings.model import EVERY_GUARDRAIL, Finding
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
 from monitor.judging.history import History
 from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.ports import EvidenceLog
 from monitor.judging.view import ALL_TRAFFIC, JudgeView, StreamView, TestKind, TestView
 from monitor.judging.watching.fleet import Fleet
 from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS, USED_COLUMNS
@@ -41,19 +43,37 @@ LOWEST: Final = math.log(1e-12)
 """Evidence below it is not stored: the budget of a tick is larger."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long, in event time, the course of the evidence is kept."""
+
+    points_ms: int = 7 * 86_400_000
+    levels_ms: int = 90 * 86_400_000
+
+
+def forget(log: EvidenceLog, judged_before: int | None, retention: Retention, *, tick_ms: int) -> int:
+    """Remove what is older than the retention, seen from the newest judged tick; how many rows went."""
+    if judged_before is None:
+        return 0
+    return log.forget(
+        points_before=judged_before - retention.points_ms // tick_ms,
+        levels_before=judged_before - retention.levels_ms // tick_ms,
+    )
+
+
 class EvidenceRecorder:
     """Decides what is stored of the judge's views; remembers the sums of the hour that is not over."""
 
-    def __init__(self, rule: JudgeSettings, *, keep_ms: int) -> None:
+    def __init__(self, rule: JudgeSettings, retention: Retention) -> None:
         """Args:
         rule: for the length of a tick.
-        keep_ms: how long points are kept; when judging catches up, ticks older than that bring none.
+        retention: when judging catches up, ticks older than points are kept bring none.
         """
         self.minute = max(1, MINUTE_MS // rule.tick_ms)
         """Ticks of a minute."""
         self.hour = self.minute * max(1, HOUR_MS // (self.minute * rule.tick_ms))
         self._tick_ms = rule.tick_ms
-        self._keep_ticks = keep_ms // rule.tick_ms
+        self._keep_ticks = retention.points_ms // rule.tick_ms
         self._sums: NDArray[np.int64] = np.zeros((0, USED_COLUMNS), np.int64)
         """Counts of the hour by unit and column."""
         self._hour = 0
