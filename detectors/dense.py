@@ -155,6 +155,11 @@ class DenseEvidence:
         """(ids,) spend so far."""
         return np.where(self._alive[: self._slots.size], self._table["spent"][: self._slots.size], 0.0)
 
+    def spends(self) -> NDArray[np.float64]:
+        """(ids,) spend of a full tick from now on; 0 for tests that are not armed and for ids that are free."""
+        size = self._slots.size
+        return np.where(self._alive[:size] & self._table["armed"][:size], self._table["spend"][:size], 0.0)
+
     def mark(self) -> dict[str, NDArray[Any]]:
         """Where all tests stand, to come back to; no test may be added or removed in between."""
         return {name: column[: self._slots.size].copy() for name, column in self._table.items()}

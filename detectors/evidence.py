@@ -7,7 +7,8 @@
     engine.set_spend(test, 2e-4)    for future ticks        engine.reset(test)      M = 0, armed
     engine.disarm(test)             cells are ignored       engine.remove(test)     the id may be reused
     engine.set_history(test, [...]) after a fresh reference
-    engine.log_evidence()  engine.armed()  engine.total_spend()   one entry per id, NaN / False / 0 where free
+    engine.log_evidence()  engine.armed()  engine.total_spend()  engine.spends()
+                                                            one entry per id, NaN / False / 0 / 0 where free
     engine.leading(test)   the (component, alternative) that carries M
     engine.snapshot() / Evidence.restore(snapshot, banks=None)
 
@@ -223,9 +224,14 @@ class Evidence:
 
     def log_evidence(self) -> NDArray[np.float64]:
         """(ids,) log M, rounded to 1e-9; -inf at M = 0, NaN for ids that are free."""
+        rows = self._tests[: self._slots.size]
         out = np.full(self._slots.size, np.nan)
-        for test in np.flatnonzero(self._tests["alive"][: self._slots.size]):
-            out[test] = self.log_evidence_of(int(test))
+        for strata in np.unique(rows["strata"][rows["alive"]]).tolist():
+            tests = np.flatnonzero(rows["alive"] & (rows["strata"] == strata))
+            weights = _weights(strata)
+            m = self._totals.data[rows["component"][tests][:, None] + np.arange(len(weights))] @ weights
+            with np.errstate(divide="ignore"):
+                out[tests] = np.round(np.log(m), 9)
         return out
 
     def log_evidence_of(self, test: int) -> float:
@@ -244,6 +250,11 @@ class Evidence:
         """(ids,) spend so far: the bound on each test's expected false alarms."""
         rows = self._tests[: self._slots.size]
         return np.where(rows["alive"], rows["spent"], 0.0)
+
+    def spends(self) -> NDArray[np.float64]:
+        """(ids,) spend of a full tick from now on; 0 for tests that are not armed and for ids that are free."""
+        rows = self._tests[: self._slots.size]
+        return np.where(rows["alive"] & rows["armed"], rows["spend"], 0.0)
 
     def leading(self, test: int) -> tuple[int, int]:
         """(component, alternative) with the largest share of M; component S of S > 1 strata is the pooled one."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
@@ -112,6 +112,14 @@ class Gauge(_Bounded):
             self._refused.add(metric=self.definition.name)
         else:
             self._series.labels(*values).set(value)
+
+    def follow(self, value: Callable[[], float], **labels: str) -> None:
+        """Ask for the value whenever it is scraped; beyond the bound nothing is shown, and that is counted."""
+        self._show()
+        if self._admit(labels) is None:
+            self._refused.add(metric=self.definition.name)
+        else:
+            self._series.labels(**labels).set_function(value)
 
     def remove(self, **labels: str) -> None:
         """Show this label set no longer; nothing happens if it is not shown."""
@@ -225,9 +233,16 @@ class Metrics:
         self.log_evidence = self._gauge(
             "driftline_log_evidence",
             "natural logarithm",
-            "evidence for drift; the largest are shown",
+            "evidence for drift, of the strongest test of a question; its alarm is at 0; the largest are shown",
             labels=("guardrail", "category", "signal", "question"),
             most=2000,
+        )
+        self.streams = self._gauge(
+            "driftline_streams",
+            "streams",
+            "streams by what is done with them: learning, waiting, watched, retired or pooled",
+            labels=("state",),
+            most=8,
         )
         self.join_misses = self._gauge(
             "driftline_join_miss_share",
@@ -254,7 +269,11 @@ class Metrics:
             most=1000,
         )
         self.spend = self._counter(
-            "driftline_spend_total", "false alarms", "false-alarm budget spent, by kind", labels=("kind",), most=8
+            "driftline_spend_total",
+            "false alarms",
+            "false-alarm budget spent by all tests, by kind: page, notice, or end (of pages; not of the budget)",
+            labels=("kind",),
+            most=8,
         )
         self.budget_alarms = self._gauge(
             "driftline_budget_alarms",
@@ -277,6 +296,16 @@ class Metrics:
             "tries to deliver a notification, by outcome",
             labels=("channel", "result"),
             most=256,
+        )
+        self.job_age = self._gauge(
+            "driftline_job_age_seconds",
+            "seconds",
+            "time since a job showed that it goes on; far above its period, it is late or stuck",
+            labels=("job",),
+            most=64,
+        )
+        self.job_failures = self._counter(
+            "driftline_job_failures_total", "steps", "steps of a job that failed", labels=("job",), most=64
         )
         self.build_info = self._gauge(
             "driftline_build_info", "always 1", "version of Driftline and of Python", labels=("version", "python")

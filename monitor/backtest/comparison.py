@@ -21,9 +21,8 @@ from monitor.counts.cuts import of_slices
 from monitor.counts.model import LoadedCounts
 from monitor.counts.units import slices_counted_with
 from monitor.findings.model import Finding, Kind
-from monitor.judging.judge import Judge
 from monitor.judging.ports import JudgeStore
-from monitor.judging.state import UnitState
+from monitor.judging.view import JudgeView, StreamView, TestKind
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS, USED_COLUMNS
 
 MAX_FED: Final = 1_000_000
@@ -56,7 +55,7 @@ class Row:
 class _Stream:
     """One watched unit, with an ADWIN for each of its questions."""
 
-    unit: UnitState
+    stream: StreamView
     first: int
     effective: int
     questions: list[tuple[int, int, RiverDetector]]
@@ -64,26 +63,26 @@ class _Stream:
 
 
 def compared(
-    findings: Sequence[Finding], judge: Judge, store: JudgeStore, truth: Sequence[Stretch], *, tick_ms: int
+    findings: Sequence[Finding], view: JudgeView | None, store: JudgeStore, truth: Sequence[Stretch], *, tick_ms: int
 ) -> list[Row]:
     """The rows: ours, ADWIN's, always, never.
 
     Args:
         findings: what the judge found.
-        judge: after it has judged everything.
+        view: what the judge knows after everything; None where it never judged.
         store: its counts.
         truth: when something was wrong; empty: nobody knows.
         tick_ms: length of a tick.
     """
-    streams = list(_streams(judge))
+    streams = list(_streams(view))
     events, cells = _sizes(streams, store)
     pooled = 0 if events <= MAX_FED else max(1, -(-cells // MAX_FED))
     theirs, always = Score(truth), Score(truth)
     for stream, ticks, table in _tables(streams, store):
         judged = ticks[ticks >= stream.effective]
-        always.add((judged + 1) * tick_ms, stream.unit.unit.guardrail)
+        always.add((judged + 1) * tick_ms, stream.stream.unit.guardrail)
         told = np.array(list(_alarms(stream, ticks, table, pooled=pooled)), np.int64)
-        theirs.add((told + 1) * tick_ms, stream.unit.unit.guardrail)
+        theirs.add((told + 1) * tick_ms, stream.stream.unit.guardrail)
     fed = {0: "each event", 1: "the mean of each tick"}.get(pooled, f"the mean of {pooled} ticks")
     pages = [(one.paged_at_ms or one.detected_at_ms, one.guardrail) for one in findings if one.kind is Kind.page]
     every = [(one.detected_at_ms, one.guardrail) for one in findings]
@@ -118,18 +117,20 @@ def _row(name: str, fed: str, score: Score, truth: Sequence[Stretch]) -> Row:
     )
 
 
-def _streams(judge: Judge) -> Iterator[_Stream]:
-    units = () if judge.assessor is None else judge.assessor.fleet.state.units
-    for unit in units:
-        epoch = unit.epoch
-        if epoch is None:
+def _streams(view: JudgeView | None) -> Iterator[_Stream]:
+    if view is None:
+        return
+    signals = {signal.name: signal for signal in SIGNALS}
+    for stream in view.watched:
+        if stream.window is None or stream.watched_from is None:
             continue
         questions = []
-        for watch in epoch.page_tests:
-            signal = SIGNALS[watch.signal]
-            values = signal.questions[watch.question].values
-            questions.append((OFFSETS[signal.name], len(signal.bins), adwin(values)))
-        yield _Stream(unit, epoch.window[0], epoch.effective_tick, questions)
+        for test in view.tests:
+            if test.unit == stream.unit and test.kind is TestKind.page:
+                signal = signals[test.signal]
+                values = next(asked.values for asked in signal.questions if asked.name == test.question)
+                questions.append((OFFSETS[signal.name], len(signal.bins), adwin(values)))
+        yield _Stream(stream, stream.window[0], stream.watched_from, questions)
 
 
 def _sizes(streams: Sequence[_Stream], store: JudgeStore) -> tuple[int, int]:
@@ -149,7 +150,7 @@ def _tables(
 ) -> Iterator[tuple[_Stream, NDArray[np.int64], NDArray[np.int64]]]:
     """Piece by piece, each stream's ticks with events from its baseline on, and counts: int64 (ticks, columns)."""
     slices = store.slices()
-    own = [slices_counted_with(stream.unit.unit, slices) for stream in streams]
+    own = [slices_counted_with(stream.stream.unit, slices) for stream in streams]
     for piece in _pieces(store):
         for stream, mine in zip(streams, own, strict=True):
             counts = of_slices(piece, mine)

@@ -224,7 +224,7 @@ def _trial_of(
 def _views(judge: Judge, store: JudgeStore, settings: Settings) -> dict[Slice, BaselineView]:
     """Baselines in force, by unit."""
     baselines = [baseline for baseline in store.baselines() if baseline.effective_tick is not None]
-    watched = [] if judge.assessor is None else [u for u in judge.assessor.fleet.state.units if u.epoch is not None]
+    watched = () if judge.view is None else judge.view.watched
     rule = translate.judge_rule(settings)
     streams = weight_of((unit.unit for unit in watched), rule)
     return {one.baseline.unit: one for one in views(store, rule, baselines, streams=streams)}
@@ -259,14 +259,13 @@ def _streams(
 
 def _missing(stream: Stream, judge: Judge, settings: Settings, per_day: float | None) -> Missing:
     rule = translate.judge_rule(settings)
-    units = () if judge.assessor is None else judge.assessor.fleet.state.units
-    state = next((unit for unit in units if unit.unit == stream.unit), None)
-    learned, ticks = (0, 0) if state is None else (state.learned, state.learned_ticks)
+    known = None if judge.view is None else judge.view.stream(stream.unit)
+    learned, ticks = (0, 0) if known is None else (known.events, known.ticks)
     events, short = max(0, rule.baseline_events - learned), max(0, rule.baseline_ticks - ticks)
     days = None
     if per_day:
         days = max(events / per_day, short * rule.tick_ms / DAY_MS)
-    return Missing(events=events, ticks=short, days=days, unsettled=state is not None and state.restarts > 0)
+    return Missing(events=events, ticks=short, days=days, unsettled=known is not None and known.restarts > 0)
 
 
 def _threshold_from(stream: Stream, settings: Settings, learned: Sequence[LearnedLine]) -> str:

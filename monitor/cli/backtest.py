@@ -84,7 +84,7 @@ def backtest(
         stretches = labels.stretches() if known is None else known
         if comparison:
             rows = compared(
-                result.findings, result.judge, result.stores.judge, stretches, tick_ms=settings.ticks.length.ms
+                result.findings, result.judge.view, result.stores.judge, stretches, tick_ms=settings.ticks.length.ms
             )
     if as_json:
         _print_json(result, rows, stretches)

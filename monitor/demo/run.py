@@ -142,7 +142,7 @@ class _Stage:
             self._owned.set()
 
     def _judged(self, report: JudgeReport, judging: Judging) -> None:
-        self.verdicts.take(report, judging.judge.assessor)
+        self.verdicts.take(report)
         if report.judged_before is not None:
             self._judged_ms = report.judged_before * self._settings.ticks.length.ms
             self.clock.judged_to(self._judged_ms)

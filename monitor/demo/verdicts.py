@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import threading
 
+from monitor.counts.model import Slice
 from monitor.demo.state import Evidence
 from monitor.findings.model import Finding, Kind
-from monitor.judging.assess import Assessor
 from monitor.judging.judge import JudgeReport
-from monitor.judging.state import PageTest
-from monitor.signals.registry import SIGNALS
+from monitor.judging.view import JudgeView, TestKind
 
 
 class Verdicts:
@@ -22,6 +21,8 @@ class Verdicts:
         self._evidence: tuple[Evidence, ...] = ()
         self._pages: dict[str, Finding] = {}
         self._learned = False
+        self._floors: dict[tuple[Slice, str, str], float] = {}
+        """Logarithm of what a tick of each test spends."""
 
     @property
     def learned(self) -> bool:
@@ -45,32 +46,32 @@ class Verdicts:
         """The first page of all."""
         return next(iter(self.pages), None)
 
-    def take(self, report: JudgeReport, assessor: Assessor | None) -> None:
+    def take(self, report: JudgeReport) -> None:
         """One step of the judge."""
-        if report.assessment is None or assessor is None:
+        if report.assessment is None or report.view is None:
             return
         with self._lock:
             for finding in report.assessment.findings:
                 if finding.kind is Kind.page:
                     self._pages.setdefault(finding.id, finding)
-            self._evidence = tuple(self._tests(assessor))
+            self._evidence = tuple(self._tests(report.view))
             self._learned = bool(self._evidence)
 
-    def _tests(self, assessor: Assessor) -> list[Evidence]:
-        engine = assessor.fleet.panel.evidence
+    def _tests(self, view: JudgeView) -> list[Evidence]:
         tests = []
-        for test, (number, watch) in assessor.fleet.tests.items():
-            unit = assessor.fleet.state.units[number].unit
-            if not isinstance(watch, PageTest) or test != watch.test or unit.guardrail != self._guardrail:
+        for test in view.tests:
+            if test.kind is not TestKind.page or test.unit.guardrail != self._guardrail:
                 continue
-            signal = SIGNALS[watch.signal]
-            # Evidence starts from what one tick spends and alarms at 1: the distance is the budget's price.
-            floor = math.log(max(engine.spend_of(test), 1e-300))
-            value = engine.log_evidence_of(test)
+            # Evidence starts from what one tick spends and alarms at 1: the distance is the budget's price. A test
+            # that has alarmed spends nothing while its page is open; it is shown at the alarm.
+            key = (test.unit, test.signal, test.question)
+            if test.spend > 0:
+                self._floors[key] = math.log(test.spend)
+            floor = self._floors.get(key, math.log(1e-300))
             tests.append(
                 Evidence(
-                    name=f"{signal.name} {signal.questions[watch.question].name}",
-                    log_evidence=0.0 if value == -math.inf else max(0.0, value - floor),
+                    name=f"{test.signal} {test.question}",
+                    log_evidence=0.0 if test.log_evidence == -math.inf else max(0.0, test.log_evidence - floor),
                     log_threshold=-floor,
                 )
             )

@@ -47,6 +47,15 @@ class Assessment:
     contradictions: dict[str, int] = field(default_factory=dict)
     """By guardrail that logs score, threshold and verdict: how many verdicts contradict the other two."""
 
+    def add(self, later: Assessment) -> None:
+        """What the stretch right after this one brought."""
+        self.findings += later.findings
+        self.baselines += later.baselines
+        for outcome, count in later.labels.items():
+            self.labels[outcome] = self.labels.get(outcome, 0) + count
+        for name, count in later.contradictions.items():
+            self.contradictions[name] = self.contradictions.get(name, 0) + count
+
 
 class Assessor:
     """Judges every unit, tick by tick."""

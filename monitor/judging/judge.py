@@ -21,9 +21,13 @@ from monitor.errors import Fenced
 from monitor.findings.model import Finding
 from monitor.judging import snapshot
 from monitor.judging.assess import Assessment, Assessor
+from monitor.judging.evidence_points import Record
+from monitor.judging.evidence_record import EvidenceRecorder
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline, BaselineState, JudgeStore
 from monitor.judging.state import JudgeState
+from monitor.judging.view import JudgeView
+from monitor.judging.view_builder import ViewBuilder
 from monitor.signals.registry import LAYOUT
 
 LEASE_MS: Final = 10_000
@@ -66,6 +70,8 @@ class JudgeReport:
     step: Step
     judged_before: int | None = None
     assessment: Assessment | None = None
+    view: JudgeView | None = None
+    """What the judge knows after the step; None where no tick was judged."""
 
 
 class Judge:
@@ -81,6 +87,7 @@ class Judge:
         snapshot_ticks: int = 360,
         now_ms: Callable[[], int] | None = None,
         caught_up: PresentPolicy | None = None,
+        recorder: EvidenceRecorder | None = None,
     ) -> None:
         """Args:
         store: the judging side of storage.
@@ -90,6 +97,7 @@ class Judge:
         snapshot_ticks: a snapshot is taken every so many ticks; a restart replays at most these.
         caught_up: what is done about pages that are open when judging reaches the present.
         now_ms: the clock of the lease, to keep it during long steps; None where nobody else could take it.
+        recorder: what is stored of the evidence over time; None: nothing is.
         """
         self._store = store
         self._rule = rule
@@ -98,8 +106,11 @@ class Judge:
         self._snapshot_ticks = snapshot_ticks
         self._now_ms = now_ms
         self._caught_up = caught_up
+        self._recorder = recorder
         self._at_present = False
         self._assessor: Assessor | None = None
+        self._builder: ViewBuilder | None = None
+        self._view: JudgeView | None = None
         self._token: int | None = None
         self._renewed_ms = 0
         self._newest_slice = 0
@@ -109,8 +120,13 @@ class Judge:
 
     @property
     def assessor(self) -> Assessor | None:
-        """The state in memory, for gauges; None before the first step and after trouble."""
+        """The memory behind :attr:`view`, for tests; None before the first step and after trouble."""
         return self._assessor
+
+    @property
+    def view(self) -> JudgeView | None:
+        """What was known after the last step that judged anything; None before the first."""
+        return self._view
 
     def step(self, now_ms: int) -> JudgeReport:
         """Judge what is closed.
@@ -174,7 +190,7 @@ class Judge:
         approved = [assessor.approve(baseline) for baseline in self._pending()]
         waiting = [one for one in self._store.dismissals() if one.effective_tick is None]
         dismissed = [assessor.dismiss(one) for one in waiting]
-        assessment = assessor.advance(counts, end)
+        assessment, view, records = self._assess(assessor, counts, end, closed)
         assessment.findings = [self._with_offsets(finding) for finding in assessment.findings]
         with self._store.judgement(token) as store:
             for baseline in [*approved, *assessment.baselines]:
@@ -183,13 +199,31 @@ class Judge:
                 store.save_dismissal(dismissal)
             for finding in assessment.findings:
                 self._respond(store, finding, now_ms)
+            for record in records:
+                store.save_record(record)
             at_present = self._reach_present(store, assessor, end, now_ms)
             store.advance(end)
             if end - self._snapshot_at >= self._snapshot_ticks:
                 store.save_snapshot(snapshot.dump(assessor.fleet))
                 self._snapshot_at = end
         self._at_present = at_present
-        return JudgeReport(Step.judged, end, assessment)
+        self._view = view
+        return JudgeReport(Step.judged, end, assessment, view)
+
+    def _assess(
+        self, assessor: Assessor, counts: LoadedCounts, end: int, closed: int
+    ) -> tuple[Assessment, JudgeView, list[Record]]:
+        """Judge the ticks below ``end``; with a recorder, minute by minute of event time."""
+        builder = self._builder or ViewBuilder(assessor.fleet)
+        if self._recorder is None:
+            return assessor.advance(counts, end), builder.view(), []
+        whole, records = Assessment(), []
+        for part, stop in self._recorder.stretches(counts, assessor.judged_before, end, newest=closed):
+            brought = assessor.advance(part, stop)
+            view = builder.view()
+            records.append(self._recorder.take(part, stop, view, brought.findings))
+            whole.add(brought)
+        return whole, view, records
 
     def _reach_present(self, store: AlertStore, assessor: Assessor, end: int, now_ms: int) -> bool:
         """Whether judging is near the present; when it gets there, what is still open is told of."""
@@ -270,4 +304,7 @@ class Judge:
         while judged is not None and assessor.judged_before < judged:
             self._past_counts(judged, judged)  # keeps the lease
             assessor.advance(*self._next_counts(assessor.judged_before, judged))  # said before: not said again
+        self._builder = ViewBuilder(assessor.fleet)
+        if self._recorder is not None:
+            self._recorder.begin(assessor.fleet, self._past_counts)
         return assessor

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from monitor.alerting.ports import AlertStore
 from monitor.counts.model import Cluster, LoadedCounts, Slice
+from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
+from monitor.judging.view import StreamView
 
 
 class BaselineState(StrEnum):
@@ -85,6 +87,9 @@ class JudgementStore(AlertStore, BaselineStore, Protocol):
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep it; only the newest few are kept."""
 
+    def save_record(self, record: Record) -> None:
+        """Keep evidence, levels and what is known of streams; what is there already is replaced."""
+
 
 class JudgeStore(Protocol):
     """The judging side: lease, closed counts, baselines, snapshots."""
@@ -137,3 +142,37 @@ class JudgeStore(Protocol):
 
     def approval(self) -> AbstractContextManager[BaselineStore]:
         """Open a transaction on the baselines for a person; the judge takes note of it with its next tick."""
+
+
+class EvidenceLog(Protocol):
+    """The course of the evidence as the judge has stored it: for any process, whoever judges."""
+
+    def streams(self) -> Sequence[StreamView]:
+        """What was known last of each stream, in order of their names."""
+
+    def points(
+        self,
+        *,
+        guardrail: str | None = None,
+        unit: Slice | None = None,
+        signal: str | None = None,
+        from_tick: int | None = None,
+        to_tick: int | None = None,
+        limit: int = 10_000,
+    ) -> Sequence[EvidencePoint]:
+        """The newest points in [from_tick, to_tick), oldest first: of a guardrail, a stream, a signal, or all."""
+
+    def levels(
+        self,
+        *,
+        guardrail: str | None = None,
+        unit: Slice | None = None,
+        signal: str | None = None,
+        from_tick: int | None = None,
+        to_tick: int | None = None,
+        limit: int = 10_000,
+    ) -> Sequence[HourLevel]:
+        """The newest hours in [from_tick, to_tick), oldest first."""
+
+    def forget(self, *, points_before: int, levels_before: int) -> int:
+        """Remove what is older than these ticks; how many rows went."""

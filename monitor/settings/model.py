@@ -93,6 +93,20 @@ class Baseline(Section):
     events: int = setting(1600, "events of a stream that make a baseline", unit="events", ge=100, le=100_000_000)
 
 
+class Retention(Section):
+    """How long what is only for looking at is kept, in event time. Counts, baselines and findings are not touched."""
+
+    evidence: Duration = setting(
+        "7d", "how long the evidence of each minute is kept", ge=Duration(3_600_000), le=Duration(365 * 86_400_000)
+    )
+    levels: Duration = setting(
+        "90d",
+        "how long the level of each hour beside its approved level is kept",
+        ge=Duration(3_600_000),
+        le=Duration(3_650 * 86_400_000),
+    )
+
+
 class Limits(Section):
     """Bounds against hostile or broken input; what is beyond them is pooled or refused, and counted."""
 
@@ -202,6 +216,7 @@ class Settings(Section):
     )
     ticks: Ticks = setting(Ticks(), "how event time is cut")
     baseline: Baseline = setting(Baseline(), "what counts as normal")
+    retention: Retention = setting(Retention(), "how long the course of the evidence is kept")
     limits: Limits = setting(Limits(), "bounds")
     dead_letter: DeadLetter = setting(DeadLetter(), "unreadable records")
     alerts: Alerts = setting(Alerts(), "incidents and notifications")

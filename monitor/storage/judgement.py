@@ -8,8 +8,10 @@ from typing import Any, Final
 from sqlalchemy import delete, func, insert, select, update
 
 from monitor.errors import NotFound
+from monitor.judging.evidence_points import Record
 from monitor.judging.ports import Baseline, BaselineState, Dismissal, JudgementStore, Snapshot
 from monitor.storage import baselines as baseline_rows
+from monitor.storage import evidence
 from monitor.storage.response import ResponseTransaction
 from monitor.storage.session import insert_into
 from monitor.storage.tables import baselines, dismissals, judge, snapshots
@@ -36,6 +38,10 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
         self._connection.execute(insert(snapshots).values(values))
         newest = select(snapshots.c.id).order_by(snapshots.c.id.desc()).limit(SNAPSHOTS_KEPT)
         self._connection.execute(delete(snapshots).where(snapshots.c.id.not_in(newest)))
+
+    def save_record(self, record: Record) -> None:
+        """Keep evidence, levels and what is known of streams; what is there already is replaced."""
+        evidence.save(self._connection, record)
 
     def save_baseline(self, baseline: Baseline) -> Baseline:
         """Insert (id 0) or update; an approved baseline replaces the unit's earlier approved one.

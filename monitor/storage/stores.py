@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from monitor.alerting.ports import Alerts, Outbox
 from monitor.counting.ports import CountStore
 from monitor.evals.ports import Evals
-from monitor.judging.ports import JudgeStore
+from monitor.judging.ports import EvidenceLog, JudgeStore
 from monitor.storage.counts import SqlCountStore
 from monitor.storage.evals import SqlEvals
+from monitor.storage.evidence import SqlEvidenceLog
 from monitor.storage.judging import SqlJudgeStore
 from monitor.storage.migrate import require_current, upgrade_database
 from monitor.storage.outbox import SqlOutbox
@@ -31,6 +32,7 @@ class Stores:
     outbox: Outbox
     reads: Reads
     evals: Evals
+    evidence: EvidenceLog
 
 
 @contextmanager
@@ -70,4 +72,5 @@ def stores_on(database: Database, *, layout: str | None = None) -> Stores:
         outbox=SqlOutbox(database),
         reads=Reads(database),
         evals=SqlEvals(database),
+        evidence=SqlEvidenceLog(database),
     )

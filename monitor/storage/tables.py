@@ -14,6 +14,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Dialect,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -199,6 +200,49 @@ baselines: Final = Table(
         postgresql_where=text("state = 'approved'"),
         sqlite_where=text("state = 'approved'"),
     ),
+)
+
+streams: Final = Table(
+    "streams",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("unit_digest", LargeBinary, nullable=False),
+    Column("guardrail", SafeText, nullable=False),
+    Column("guardrail_version", SafeText, nullable=False),
+    Column("category", SafeText, nullable=False),
+    Column("stage", SafeText, nullable=False),
+    Column("score_kind", SafeText, nullable=False),
+    Column("semantics", SafeText, nullable=False),
+    Column("threshold_milli", BigInteger, nullable=False),
+    # When it was written last; the document is what the judge knew then, null for all traffic together.
+    Column("tick", BigInteger, nullable=False),
+    Column("state", SafeText, nullable=False),
+    Column("document", Text),
+    UniqueConstraint("unit_digest"),
+)
+
+evidence_points: Final = Table(
+    "evidence_points",
+    metadata,
+    Column("stream_id", BigInteger, ForeignKey("streams.id"), primary_key=True, autoincrement=False),
+    Column("tick", BigInteger, primary_key=True, autoincrement=False, index=True),
+    Column("signal", SafeText, primary_key=True),
+    Column("question", SafeText, primary_key=True),
+    Column("log_evidence", Double, nullable=False),
+    Column("spent", Double, nullable=False),
+)
+
+hour_levels: Final = Table(
+    "hour_levels",
+    metadata,
+    Column("stream_id", BigInteger, ForeignKey("streams.id"), primary_key=True, autoincrement=False),
+    Column("tick", BigInteger, primary_key=True, autoincrement=False, index=True),
+    Column("signal", SafeText, primary_key=True),
+    Column("question", SafeText, primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    Column("mean", Double, nullable=False),
+    Column("approved_level", Double, nullable=False),
+    Column("page_limit", Double, nullable=False),
 )
 
 incidents: Final = Table(

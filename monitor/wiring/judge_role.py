@@ -1,7 +1,6 @@
-"""The judging role: judge, deliver and keep the gauges, as timers of one scheduler.
+"""The judging role: judge, deliver, and remove what is old, each a job.
 
-Every job is an idempotent step that claims what it works on by compare-and-set, so a job that is missed, late or run
-twice changes nothing: the timers only say how soon things happen.
+Every step is idempotent and claims what it works on by compare-and-set: the periods only say how soon things happen.
 """
 
 from __future__ import annotations
@@ -18,12 +17,15 @@ from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.respond import respond, still_going_on
 from monitor.clock import Clock
 from monitor.errors import TryAgain
+from monitor.judging.evidence_record import EvidenceRecorder, Retention, forget
 from monitor.judging.judge import Judge, JudgeReport, PresentPolicy, Step
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.storage.stores import Stores
+from monitor.wiring.jobs import Job
 
 JUDGE_EVERY_S: Final = 0.1
 DELIVER_EVERY_S: Final = 0.2
+FORGET_EVERY_S: Final = 600.0
 MOST_STEPS: Final = 200
 """Steps in one go when catching up; then the timer comes round and others get their turn."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.judging")
@@ -38,6 +40,7 @@ class Judging:
         rule: JudgeSettings,
         policy: AlertPolicy,
         channels: Mapping[str, Channel],
+        retention: Retention,
         *,
         holder: str,
         clock: Clock,
@@ -46,6 +49,10 @@ class Judging:
         on_alive: Callable[[str], None],
     ) -> None:
         self._stores = stores
+        self._tick_ms = rule.tick_ms
+        self._retention = retention
+        self.leads = False
+        """Whether this process held the judge's lease at its last step."""
         self._channels = channels
         self._clock = clock
         self._on_judged = on_judged
@@ -61,7 +68,16 @@ class Judging:
                 within_ms=policy.notify_within_ms,
                 tell=lambda store, finding, now_ms: still_going_on(store, finding, now_ms=now_ms, policy=policy),
             ),
+            recorder=EvidenceRecorder(rule, retention),
         )
+
+    def jobs(self) -> list[Job]:
+        """What this role does again and again."""
+        return [
+            Job("judge", JUDGE_EVERY_S, self.judge_step),
+            Job("deliver", DELIVER_EVERY_S, self.deliver_step),
+            Job("forget", FORGET_EVERY_S, self.forget_step, leader_only=True),
+        ]
 
     def _judging_now_ms(self) -> int:
         """Asked for from inside long steps: the judge is alive."""
@@ -69,37 +85,50 @@ class Judging:
         return self._clock.now_ms()
 
     def judge_step(self) -> None:
-        """Judge all that is closed."""
+        """Judge all that is closed.
+
+        Raises:
+            TryAgain: the database did not answer.
+        """
         for _ in range(MOST_STEPS):
             began = time.perf_counter()
-            try:
-                report = self.judge.step(self._clock.now_ms())
-            except TryAgain as error:
-                _LOG.warning("judging paused", error=str(error))
-                return
+            self.leads = False
+            report = self.judge.step(self._clock.now_ms())
+            self.leads = report.step is not Step.standby
             self._on_alive("judge")
             self._on_judged(report, time.perf_counter() - began)
             if report.step is not Step.judged:
                 return
 
     def deliver_step(self) -> None:
-        """Send all that is due."""
+        """Send all that is due.
+
+        Raises:
+            TryAgain: the database did not answer.
+        """
         for _ in range(MOST_STEPS):
-            try:
-                delivered = deliver_step(self._stores.outbox, self._channels, now_ms=self._clock.now_ms())
-            except TryAgain as error:
-                _LOG.warning("delivery paused", error=str(error))
-                return
+            delivered = deliver_step(self._stores.outbox, self._channels, now_ms=self._clock.now_ms())
             self._on_alive("deliver")
             self._on_delivered(delivered)
             if delivered.claimed == 0:
                 return
 
+    def forget_step(self) -> None:
+        """Remove evidence and levels that are older than the retention.
+
+        Raises:
+            TryAgain: the database did not answer.
+        """
+        judged = self._stores.judge.judged_before()
+        forget(self._stores.evidence, judged, self._retention, tick_ms=self._tick_ms)
+
     def close(self, *, finish: bool) -> None:
         """Finish what is closed and due, unless there was a failure, and give the lease back."""
-        if finish:
-            self.judge_step()
-            self.deliver_step()
+        for step in (self.judge_step, self.deliver_step) if finish else ():
+            try:
+                step()
+            except TryAgain as error:
+                _LOG.warning("not finished before the stop", error=str(error), consequence="the next start goes on")
         try:
             self.judge.close()
         except TryAgain as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 
 from monitor.alerting.deliver import Delivered
@@ -10,12 +11,10 @@ from monitor.counting.slice_table import SliceTable
 from monitor.findings.model import Kind
 from monitor.incidents.model import Status
 from monitor.ingestion.worker import WorkerReport
-from monitor.judging.assess import Assessor
 from monitor.judging.judge import JudgeReport, Step
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.state import AnyChangeTest
+from monitor.judging.view import JudgeView, StreamState, TestKind
 from monitor.metrics import Metrics
-from monitor.signals.registry import SIGNALS
 from monitor.storage.stores import Stores
 
 
@@ -29,7 +28,8 @@ class Observer:
         self._rule = rule
         self._clock = clock
         self._pooled = 0
-        self._spent: dict[str, float] = {}
+        self._spent: dict[tuple[int | str, ...], float] = {}
+        """What each test had spent at the last step."""
         metrics.budget_alarms.set(rule.pages * DAY_MS / rule.page_period_ms, kind=Kind.page.value)
         metrics.budget_alarms.set(rule.notices * DAY_MS / rule.notice_period_ms, kind=Kind.notice.value)
 
@@ -52,7 +52,7 @@ class Observer:
         metrics.watermark_age.replace({(name,): (now - at) / 1000 for name, at in report.newest_ms.items()})
         metrics.consumer_lag.replace({(name,): float(lag) for name, lag in report.lag.items()})
 
-    def judged(self, report: JudgeReport, seconds: float, assessor: Assessor | None) -> None:
+    def judged(self, report: JudgeReport, seconds: float) -> None:
         """One step of the judge."""
         metrics = self._metrics
         metrics.judge_leader.set(float(report.step is not Step.standby))
@@ -71,11 +71,11 @@ class Observer:
             metrics.labels.add(count, guardrail=name, outcome=outcome)
         for name, count in report.assessment.contradictions.items():
             metrics.contradictions.add(count, guardrail=name)
-        if assessor is not None:
-            names = assessor.fleet.guardrails
-            metrics.undefined_controls.set(sum(name not in self._controls for name in names))
-            self._evidence(assessor)
-            self._joins(assessor)
+        if report.view is not None:
+            metrics.undefined_controls.set(sum(name not in self._controls for name in report.view.guardrails))
+            self._streams(report.view)
+            self._evidence(report.view)
+            self._joins(report.view)
 
     def delivered(self, delivered: Delivered) -> None:
         """One step of the deliverer."""
@@ -89,33 +89,33 @@ class Observer:
             waiting = store.incidents(status=(Status.open, Status.acknowledged))
         self._metrics.incidents_open.set(len(waiting))
 
-    def _evidence(self, assessor: Assessor) -> None:
-        engine = assessor.fleet.panel.evidence
-        logs, spent = engine.log_evidence(), engine.total_spend()
-        values: dict[tuple[str, ...], float] = {}
-        sums = {Kind.page.value: 0.0, Kind.notice.value: 0.0}
-        for test, (number, watch) in assessor.fleet.tests.items():
-            signal = SIGNALS[watch.signal]
-            if isinstance(watch, AnyChangeTest):
-                question, kind = "any_change", Kind.notice.value
-            elif test == watch.test:
-                question, kind = signal.questions[watch.question].name, Kind.page.value
-            else:
-                continue
-            unit = assessor.fleet.state.units[number].unit
-            key = (unit.guardrail, unit.category, signal.name, question)
-            values[key] = max(values.get(key, -1e9), float(logs[test]))
-            sums[kind] += float(spent[test])
-        self._metrics.log_evidence.replace({key: value for key, value in values.items() if value > -1e9})
-        for kind, total in sums.items():
-            # A new epoch's tests begin at 0: the counter only ever grows.
-            self._metrics.spend.add(max(0.0, total - self._spent.get(kind, 0.0)), kind=kind)
-            self._spent[kind] = total
+    def _streams(self, view: JudgeView) -> None:
+        numbers: dict[tuple[str, ...], float] = {(state.name,): 0.0 for state in StreamState}
+        for stream in view.streams:
+            numbers[stream.state.name,] += 1
+        self._metrics.streams.replace(numbers)
 
-    def _joins(self, assessor: Assessor) -> None:
+    def _evidence(self, view: JudgeView) -> None:
+        """The largest evidence of each question, and what all tests have spent since the last step."""
+        values: dict[tuple[str, ...], float] = {}
+        spent: dict[tuple[int | str, ...], float] = {}
+        grown = dict.fromkeys([*Kind, None], 0.0)
+        for test in view.tests:
+            spent[test.key] = test.spent
+            grown[test.kind.alarm] += test.spent - self._spent.get(test.key, 0.0)
+            log_evidence = test.log_evidence - test.log_threshold
+            if test.kind is not TestKind.end and log_evidence > -math.inf:
+                key = (test.unit.guardrail, test.unit.category, test.signal, test.question)
+                values[key] = max(values.get(key, log_evidence), log_evidence)
+        self._spent = spent
+        self._metrics.log_evidence.replace(values)
+        for kind, more in grown.items():
+            self._metrics.spend.add(max(0.0, more), kind="end" if kind is None else kind.value)
+
+    def _joins(self, view: JudgeView) -> None:
         shares: dict[tuple[str, ...], float] = {}
-        for unit in assessor.fleet.state.units:
-            for state in unit.epoch.joins if unit.epoch is not None else ():
-                key = (unit.unit.guardrail, unit.unit.category, SIGNALS[state.signal].name)
-                shares[key] = max(shares.get(key, 0.0), state.share)
+        for stream in view.streams:
+            for join in stream.joins:
+                key = (stream.unit.guardrail, stream.unit.category, join.signal)
+                shares[key] = max(shares.get(key, 0.0), join.missed)
         self._metrics.join_misses.replace(shares)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import CollectorRegistry
 
 from monitor.clock import Clock
-from monitor.errors import TryAgain
 from monitor.ingestion.worker import WorkerReport
 from monitor.judging.baselines import approved_slices
 from monitor.judging.judge import JudgeReport
@@ -29,12 +25,11 @@ from monitor.web.health import Check, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
-from monitor.wiring.judge_role import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
+from monitor.wiring.jobs import STALE_S, Job, Jobs
+from monitor.wiring.judge_role import Judging
 from monitor.wiring.observe import Observer
 
 GAUGES_EVERY_S: Final = 1.0
-STALE_S: Final = 180.0
-"""A loop without a heartbeat for so long is stuck: eight messages to a dead receiver take half of it."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.service")
 
 
@@ -73,8 +68,8 @@ class Service:
         self._hooks = hooks or Hooks()
         self._metrics = Metrics(CollectorRegistry())
         self._observer = Observer(self._metrics, translate.judge_rule(settings), clock, controls=settings.controls)
-        loops = [*(["count"] if roles.count else []), *(["judge", "deliver", "gauges"] if roles.judge else [])]
-        self._beats = {name: time.monotonic() for name in loops}
+        self._counted_at = time.monotonic()
+        self._jobs = self._jobs_of([])
         self._stop = threading.Event()
         self._failure: Exception | None = None
         self.http_address: str | None = None
@@ -94,10 +89,12 @@ class Service:
             url = self._settings.open_database_url(self._env)
             stores = opened.enter_context(open_stores(url, layout=LAYOUT))
             counting = self._counting(stores)
-            judging = opened.enter_context(self._judging(stores)) if self._roles.judge else None
+            if self._roles.judge:
+                judging = opened.enter_context(self._judging(stores))
+                gauges = Job("gauges", GAUGES_EVERY_S, lambda: self._observer.stored(stores))
+                self._jobs = self._jobs_of([*judging.jobs(), gauges], leads=lambda: judging.leads)
             opened.enter_context(self._http(stores, counting))
-            if judging is not None:
-                opened.enter_context(self._timers(stores, judging))
+            opened.enter_context(self._jobs.running())
             _LOG.info("started", database=stores.database.name, roles=self._names(), http=self.http_address)
             if counting is not None:
                 counting.run(self._stop, lambda report: self._counted(report, counting))
@@ -123,6 +120,7 @@ class Service:
             translate.judge_rule(self._settings),
             translate.alert_policy(self._settings),
             channels(self._settings, clock=self._clock, env=self._env),
+            translate.retention(self._settings),
             # Two processes under one name (a pod that was replaced while cut off) must not share the lease's token.
             holder=f"{worker_name(self._settings)}/{secrets.token_hex(4)}",
             clock=self._clock,
@@ -135,25 +133,15 @@ class Service:
         finally:
             judging.close(finish=self._failure is None)
 
-    @contextmanager
-    def _timers(self, stores: Stores, judging: Judging) -> Iterator[None]:
-        """Judge, deliver and gauges, each never twice at a time; what was missed is made up by one run."""
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a step longer than its interval is no news
-        scheduler: Any = BackgroundScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
-        jobs = (
-            ("judge", judging.judge_step, JUDGE_EVERY_S),
-            ("deliver", judging.deliver_step, DELIVER_EVERY_S),
-            ("gauges", lambda: self._gauges(stores), GAUGES_EVERY_S),
-        )
-        for name, step, seconds in jobs:
-            scheduler.add_job(self._beating(name, step), "interval", seconds=seconds, id=name)
-        scheduler.start()
-        try:
-            yield
-        finally:
-            scheduler.shutdown(wait=True)
+    def _jobs_of(self, jobs: list[Job], *, leads: Callable[[], bool] = lambda: False) -> Jobs:
+        return Jobs(jobs, self._metrics, leads=leads, on_failure=self._failed)
+
+    def _alive(self, name: str) -> None:
+        self._jobs.alive(name)
+
+    def _failed(self, error: Exception) -> None:
+        self._failure = error
+        self._stop.set()
 
     @contextmanager
     def _http(self, stores: Stores, counting: Counting | None) -> Iterator[None]:
@@ -164,43 +152,26 @@ class Service:
         ready = [Check("database", lambda: _answers(stores))]
         if counting is not None:
             ready.append(Check("source", lambda: None if counting.assigned else "no partition has been read yet"))
-        alive = [Check(name, partial(self._stuck, name)) for name in self._beats]
+        ready += self._jobs.ready()
+        alive = self._jobs.healthy()
+        if self._roles.count:
+            alive.insert(0, Check("count", self._stuck))
         with serve(http.host, http.port, self._metrics.registry, alive=alive, ready=ready) as address:
             self.http_address = address
             yield
 
-    def _stuck(self, name: str) -> str | None:
-        age = time.monotonic() - self._beats[name]
+    def _stuck(self) -> str | None:
+        age = time.monotonic() - self._counted_at
         return f"no heartbeat for {age:.0f} s" if age > STALE_S else None
 
-    def _alive(self, name: str) -> None:
-        self._beats[name] = time.monotonic()
-
-    def _beating(self, name: str, step: Callable[[], None]) -> Callable[[], None]:
-        def beat() -> None:
-            self._alive(name)
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001 - raised again by run(), which ends the process
-                self._failure = error
-                self._stop.set()
-
-        return beat
-
     def _counted(self, report: WorkerReport, counting: Counting) -> None:
-        self._alive("count")
+        self._counted_at = time.monotonic()
         self._observer.counted(report, counting.slices)
         self._hooks.on_counted(report)
 
     def _judged(self, report: JudgeReport, seconds: float, judging: Judging) -> None:
-        self._observer.judged(report, seconds, judging.judge.assessor)
+        self._observer.judged(report, seconds)
         self._hooks.on_judged(report, judging)
-
-    def _gauges(self, stores: Stores) -> None:
-        try:
-            self._observer.stored(stores)
-        except TryAgain as error:
-            _LOG.debug("gauges not updated", error=str(error))
 
 
 def _answers(stores: Stores) -> str | None:

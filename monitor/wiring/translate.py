@@ -12,6 +12,7 @@ from monitor.counting.tick import TickRule
 from monitor.errors import SettingsError
 from monitor.incidents.controls import Control
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
+from monitor.judging.evidence_record import Retention
 from monitor.judging.judge_settings import OURS, JudgeSettings, SignalRule
 from monitor.settings.model import Settings
 from monitor.settings.signals import SignalSettings
@@ -62,6 +63,11 @@ def judge_rule(settings: Settings) -> JudgeSettings:
         signals=tuple((name, _signal_rule(name, one)) for name, one in sorted(settings.signals.items())),
         campaign=settings.rules.campaign,
     )
+
+
+def retention(settings: Settings) -> Retention:
+    """How long the course of the evidence is kept."""
+    return Retention(points_ms=settings.retention.evidence.ms, levels_ms=settings.retention.levels.ms)
 
 
 def _signal_rule(name: str, given: SignalSettings) -> SignalRule:

@@ -21,9 +21,12 @@ from monitor.incidents.model import Incident
 from monitor.ingestion.deadletter import CountedDeadLetters
 from monitor.ingestion.memory import MemoryRecord, MemorySource
 from monitor.ingestion.worker import Worker
+from monitor.judging.evidence_points import EvidencePoint, HourLevel
+from monitor.judging.evidence_record import EvidenceRecorder, Retention
 from monitor.judging.judge import Judge, Step
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline
+from monitor.judging.view import StreamView
 from monitor.signals.registry import LAYOUT
 from monitor.storage.stores import Stores, open_stores
 
@@ -42,6 +45,8 @@ class Judging:
     snapshot_ticks: int = NO_SNAPSHOTS
     rival: bool = False
     """A second judge stands by; who steps is up to chance, and the lease runs out between most steps."""
+    retention: Retention | None = None
+    """What is stored of the evidence over time, kept for so long; None: nothing is."""
     worker_deaths: bool = False
     """The counting worker dies at random between its steps; a new one takes over from the last commit."""
 
@@ -55,6 +60,9 @@ class Outcome:
     baselines: list[Baseline]
     judge: Judge
     deaths: int = 0
+    points: list[EvidencePoint] = field(default_factory=list)
+    levels: list[HourLevel] = field(default_factory=list)
+    streams: list[StreamView] = field(default_factory=list)
 
     def pages(self, guardrail: str | None = None) -> list[Finding]:
         """Pages in order of detection."""
@@ -88,8 +96,14 @@ class Service:
         self.worker = self.new_worker()
 
     def _new_judge(self, holder: str) -> Judge:
+        retention = self.judging.retention
         return Judge(
-            self.stores.judge, self.rule, self._respond, holder=holder, snapshot_ticks=self.judging.snapshot_ticks
+            self.stores.judge,
+            self.rule,
+            self._respond,
+            holder=holder,
+            snapshot_ticks=self.judging.snapshot_ticks,
+            recorder=None if retention is None else EvidenceRecorder(self.rule, retention),
         )
 
     def _respond(self, store, finding: Finding, now_ms: int) -> Finding:
@@ -141,7 +155,9 @@ class Service:
         with self.stores.alerts.transaction() as store:
             found = sorted(store.findings(limit=10_000), key=lambda f: (f.detected_at_ms, f.id))
             incidents = sorted(store.incidents(limit=10_000), key=lambda incident: incident.key)
-        return Outcome(found, incidents, list(self.stores.judge.baselines()), self.judge, self.deaths)
+        log = self.stores.evidence
+        recorded = list(log.points(limit=1_000_000)), list(log.levels(limit=1_000_000)), list(log.streams())
+        return Outcome(found, incidents, list(self.stores.judge.baselines()), self.judge, self.deaths, *recorded)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def rows_of(log: Path) -> tuple[list[Row], list[Stretch], int]:
     watching = lambda *given: labels.watching(block_decoder(*given))  # noqa: E731
     with replayed(FileSource([log]), settings, decoder_of=watching) as done:
         truth = labels.stretches()
-        rows = compared(done.findings, done.judge, done.stores.judge, truth, tick_ms=10_000)
+        rows = compared(done.findings, done.judge.view, done.stores.judge, truth, tick_ms=10_000)
         return rows, truth, done.summary.pages
 
 

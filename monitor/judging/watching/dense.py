@@ -81,6 +81,17 @@ class DenseTests:
         """log M."""
         return self._of(test).log_evidence_of(test // _BINS)
 
+    def standing(self) -> dict[int, tuple[float, float, float]]:
+        """Where every test stands: id -> (log M, spend so far, spend of its next full tick)."""
+        out: dict[int, tuple[float, float, float]] = {}
+        for bins, engine in self._engines.items():
+            logs = engine.log_evidence()
+            ids = np.flatnonzero(~np.isnan(logs))
+            columns = (ids * _BINS + bins - 1, logs[ids], engine.total_spend()[ids], engine.spends()[ids])
+            for test, log, spent, spend in zip(*(column.tolist() for column in columns), strict=True):
+                out[test] = (log, spent, spend)
+        return out
+
     def drifted(self, test: int) -> NDArray[np.float64]:
         """(B,) shares of the bins since the start that carries most of M."""
         return self._of(test).drifted(test // _BINS)

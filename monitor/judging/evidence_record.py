@@ -1,0 +1,262 @@
+"""What is stored of evidence over time: a point per test and minute, one at every alarm, levels by the hour.
+
+    recorder = EvidenceRecorder(rule, retention)
+    recorder.begin(fleet, history)                            after the judge's memory was built
+    for part, stop in recorder.stretches(counts, start, end, newest=...):   cut where minutes of event time end
+        recorder.take(part, stop, view, findings) -> Record   what to store of it, in the same transaction
+
+Minutes and hours are those of event time, so what is recorded does not depend on how ticks were grouped into steps,
+and a tick that is judged again brings the same rows: they replace themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.counts.model import LoadedCounts, Slice
+from monitor.findings.model import EVERY_GUARDRAIL, Finding
+from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
+from monitor.judging.history import History
+from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.ports import EvidenceLog
+from monitor.judging.view import ALL_TRAFFIC, JudgeView, StreamView, TestKind, TestView
+from monitor.judging.watching.fleet import Fleet
+from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS, USED_COLUMNS
+
+MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
+POINTS_AT_MOST: Final = 500
+"""Of a minute, those closest to an alarm; with a week's retention 500 x 10,080 = 5 million rows at the very most."""
+POINTS_PER_STREAM: Final = 32
+"""Of a minute: more than a stream has questions, unless releases are compared."""
+LEVELS_AT_MOST: Final = 1_000
+"""Of an hour, those closest to their limits; with a quarter's retention 1,000 x 2,160 = 2 million rows at most."""
+LOWEST: Final = math.log(1e-12)
+"""Evidence below it is not stored: the budget of a tick is larger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long, in event time, the course of the evidence is kept."""
+
+    points_ms: int = 7 * 86_400_000
+    levels_ms: int = 90 * 86_400_000
+
+
+def forget(log: EvidenceLog, judged_before: int | None, retention: Retention, *, tick_ms: int) -> int:
+    """Remove what is older than the retention, seen from the newest judged tick; how many rows went."""
+    if judged_before is None:
+        return 0
+    return log.forget(
+        points_before=judged_before - retention.points_ms // tick_ms,
+        levels_before=judged_before - retention.levels_ms // tick_ms,
+    )
+
+
+class EvidenceRecorder:
+    """Decides what is stored of the judge's views; remembers the sums of the hour that is not over."""
+
+    def __init__(self, rule: JudgeSettings, retention: Retention) -> None:
+        """Args:
+        rule: for the length of a tick.
+        retention: when judging catches up, ticks older than points are kept bring none.
+        """
+        self.minute = max(1, MINUTE_MS // rule.tick_ms)
+        """Ticks of a minute."""
+        self.hour = self.minute * max(1, HOUR_MS // (self.minute * rule.tick_ms))
+        self._tick_ms = rule.tick_ms
+        self._keep_ticks = retention.points_ms // rule.tick_ms
+        self._sums: NDArray[np.int64] = np.zeros((0, USED_COLUMNS), np.int64)
+        """Counts of the hour by unit and column."""
+        self._hour = 0
+        self._stored: dict[Slice, StreamView] = {}
+        self._fleet: Fleet | None = None
+
+    def begin(self, fleet: Fleet, history: History) -> None:
+        """Go on after the fleet's judged ticks: the part of the hour that is over is read back."""
+        self._fleet = fleet
+        self._stored.clear()
+        self._sums = np.zeros((len(fleet.state.units), USED_COLUMNS), np.int64)
+        judged = fleet.state.judged_before
+        if judged % self.hour:
+            self._add(history(judged - judged % self.hour, judged), fleet)
+
+    def stretches(
+        self, counts: LoadedCounts, start: int, end: int, *, newest: int
+    ) -> Iterator[tuple[LoadedCounts, int]]:
+        """The ticks from ``start`` to ``end``, cut where a minute with events ends; a quiet stretch is one part.
+
+        Args:
+            counts: of these ticks.
+            start, end: which.
+            newest: the tick that judging has to reach. What is older by more than the retention is cut by the hour.
+        """
+        at = start
+        while at < end:
+            length = self.minute if at >= newest - self._keep_ticks else self.hour
+            first = int(np.searchsorted(counts.tick, at))
+            ahead = int(counts.tick[first]) if first < len(counts.tick) else None
+            stop = min(end, (at // length + 1) * length)
+            if at % length == 0 and (ahead is None or ahead >= stop):
+                stop = end if ahead is None else max(at + 1, ahead // length * length)
+            yield counts.where(slice(first, int(np.searchsorted(counts.tick, stop)))), stop
+            at = stop
+
+    def take(self, counts: LoadedCounts, stop: int, view: JudgeView, findings: Sequence[Finding]) -> Record:
+        """What to store after the ticks below ``stop`` were judged.
+
+        Args:
+            counts: of the stretch that ends with ``stop``.
+            stop: its end.
+            view: after it.
+            findings: of it.
+        """
+        if self._fleet is None:
+            raise AssertionError("a recorder begins with a fleet")
+        if len(counts.tick):
+            self._add(counts, self._fleet)
+        over = stop // self.hour > self._hour and bool(self._sums.any())
+        minute_over = stop % self.minute == 0
+        points = {
+            (point.unit, point.signal, point.question, point.tick): point
+            for point in [
+                *(_minute_points(view, stop - self.minute) if minute_over else ()),
+                *_alarm_points(view, findings, self._tick_ms),  # of the same tick, the alarm is what counts
+            ]
+        }
+        return Record(
+            tick=stop - 1,
+            streams=self._changed(view) if minute_over or findings else (),
+            points=list(points.values()),
+            levels=self._levels(view) if over else (),
+        )
+
+    def _add(self, counts: LoadedCounts, fleet: Fleet) -> None:
+        """Counts of one hour."""
+        slice_id, column = np.divmod(counts.cell, COLUMNS)
+        unit = fleet.panel.units_of(slice_id)
+        known = (unit >= 0) & (column < USED_COLUMNS)
+        size = len(fleet.state.units)
+        if size > len(self._sums):
+            more = np.zeros((size - len(self._sums), USED_COLUMNS), np.int64)
+            self._sums = np.concatenate([self._sums, more])
+        np.add.at(self._sums, (unit[known], column[known]), counts.count[known])
+        if len(counts.tick):
+            self._hour = int(counts.tick[-1]) // self.hour
+
+    def _levels(self, view: JudgeView) -> list[HourLevel]:
+        """The hour that is over, and begin the next."""
+        rows = []
+        number = {stream.unit: place for place, stream in enumerate(view.streams)}
+        signals = {signal.name: signal for signal in SIGNALS}
+        for test in view.tests:
+            if test.kind is not TestKind.page or test.level is None or test.limit is None:
+                continue
+            signal = signals[test.signal]
+            first = OFFSETS[signal.name]
+            place = number[test.unit]
+            bins = self._sums[place, first : first + len(signal.bins)] if place < len(self._sums) else np.zeros(1)
+            events = int(bins.sum())
+            if events:
+                values = next(asked.values for asked in signal.questions if asked.name == test.question)
+                mean = float(bins @ np.asarray(values)) / events
+                rows.append((_nearness(mean, test.level, test.limit), (test, events, mean)))
+        kept = nlargest(LEVELS_AT_MOST, rows, key=lambda row: row[0])
+        self._sums[:] = 0
+        return [
+            HourLevel(
+                tick=self._hour * self.hour,
+                unit=test.unit,
+                signal=test.signal,
+                question=test.question,
+                events=events,
+                mean=mean,
+                level=test.level or 0.0,
+                limit=test.limit or 0.0,
+            )
+            for _, (test, events, mean) in kept
+        ]
+
+    def _changed(self, view: JudgeView) -> list[StreamView]:
+        """Streams that differ from what was stored last; that one goes on bringing events is written once an hour."""
+        changed = []
+        for stream in view.streams:
+            last = stream.last_tick
+            plain = msgspec.structs.replace(stream, last_tick=None if last is None else last // self.hour)
+            if self._stored.get(stream.unit) != plain:
+                self._stored[stream.unit] = plain
+                changed.append(stream)
+        return changed
+
+
+def _minute_points(view: JudgeView, since: int) -> list[EvidencePoint]:
+    """A point for each question of the streams that had events from ``since`` on, as many as there is room for."""
+    active = {stream.unit for stream in view.streams if stream.last_tick is not None and stream.last_tick >= since}
+    if active:
+        active.add(ALL_TRAFFIC)
+    found: dict[tuple[Slice, str, str], tuple[float, float]] = {}
+    for test in view.tests:
+        if test.unit in active:
+            _fold(found, test)
+    ranked = nlargest(
+        len(found), (item for item in found.items() if item[1][0] > LOWEST), key=lambda item: item[1][0]
+    )
+    of_stream: dict[Slice, int] = {}
+    points: list[EvidencePoint] = []
+    for (unit, signal, question), (log_evidence, spent) in ranked:
+        of_stream[unit] = of_stream.get(unit, 0) + 1
+        if of_stream[unit] <= POINTS_PER_STREAM and len(points) < POINTS_AT_MOST:
+            points.append(_point(view.judged_before - 1, unit, signal, question, log_evidence, spent))
+    return points
+
+
+def _alarm_points(view: JudgeView, findings: Sequence[Finding], tick_ms: int) -> Iterator[EvidencePoint]:
+    """The evidence that each alarm was raised by, at its own tick; rules have none."""
+    spent: dict[tuple[Slice, str, str], tuple[float, float]] = {}
+    thresholds: dict[tuple[Slice, str, str], float] = {}
+    for test in view.tests if findings else ():
+        _fold(spent, test)
+        thresholds[test.unit, test.signal, test.question] = test.log_threshold
+    units: dict[tuple[str, str, str, str], Slice] = {}
+    for stream in view.watched if findings else ():
+        unit = stream.unit
+        units[unit.guardrail, unit.guardrail_version, unit.category, unit.stage] = unit
+    for finding in findings:
+        stream_key = (finding.guardrail, finding.guardrail_version, finding.category, finding.stage)
+        owner = ALL_TRAFFIC if finding.guardrail == EVERY_GUARDRAIL else units.get(stream_key)
+        asked = [share.name for share in finding.attribution if share.what == "question"]
+        question = asked[0] if asked else finding.question
+        if finding.ended_at_ms is not None or owner is None or (owner, finding.signal, question) not in spent:
+            continue
+        key = (owner, finding.signal, question)
+        at_ms = finding.paged_at_ms or finding.detected_at_ms
+        log_evidence = finding.evidence.log_evidence - thresholds[key]
+        yield _point(at_ms // tick_ms - 1, *key, log_evidence, spent[key][1])
+
+
+def _fold(found: dict[tuple[Slice, str, str], tuple[float, float]], test: TestView) -> None:
+    """A question's tests as one: the largest evidence, the sum of what they have spent."""
+    if test.kind in (TestKind.end, TestKind.river):
+        return
+    key = (test.unit, test.signal, test.question)
+    log_evidence, spent = found.get(key, (-math.inf, 0.0))
+    found[key] = max(log_evidence, test.log_evidence - test.log_threshold), spent + test.spent
+
+
+def _point(tick: int, unit: Slice, signal: str, question: str, log_evidence: float, spent: float) -> EvidencePoint:
+    return EvidencePoint(
+        tick=tick, unit=unit, signal=signal, question=question, log_evidence=log_evidence, spent=spent
+    )
+
+
+def _nearness(mean: float, level: float, limit: float) -> float:
+    """0 at the approved level, 1 at the limit."""
+    return (mean - level) / (limit - level) if limit != level else 0.0

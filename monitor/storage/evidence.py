@@ -1,0 +1,203 @@
+"""The course of the evidence: what is known of streams, points by the minute, levels by the hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, Table, delete, insert, select
+
+from monitor.counts.model import Slice
+from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
+from monitor.judging.ports import EvidenceLog
+from monitor.judging.view import StreamView
+from monitor.storage import slices
+from monitor.storage.session import Database, insert_into
+from monitor.storage.tables import evidence_points, hour_levels, streams
+
+_PER_QUERY: Final = 500
+"""Digests in one IN list; SQLite takes at most 999 parameters in its oldest builds."""
+_UNIT: Final = [streams.c[name] for name in slices.UNIT_FIELDS]
+
+
+def save(connection: Connection, record: Record) -> None:
+    """Write a record, inside the judge's transaction; a row that is there already is replaced."""
+    if record.streams:
+        rows = [_stream_row(one.unit, record.tick, one) for one in record.streams]
+        _upsert(connection, streams, ("unit_digest",), rows)
+    named = {point.unit for point in record.points} | {level.unit for level in record.levels}
+    ids = _ids(connection, named, record.tick)
+    points = [
+        {
+            "stream_id": ids[one.unit],
+            "tick": int(one.tick),
+            "signal": one.signal,
+            "question": one.question,
+            "log_evidence": float(one.log_evidence),
+            "spent": float(one.spent),
+        }
+        for one in record.points
+    ]
+    levels = [
+        {
+            "stream_id": ids[one.unit],
+            "tick": int(one.tick),
+            "signal": one.signal,
+            "question": one.question,
+            "events": int(one.events),
+            "mean": float(one.mean),
+            "approved_level": float(one.level),
+            "page_limit": float(one.limit),
+        }
+        for one in record.levels
+    ]
+    for table, rows in ((evidence_points, points), (hour_levels, levels)):
+        _upsert(connection, table, ("stream_id", "tick", "signal", "question"), rows)
+
+
+class SqlEvidenceLog(EvidenceLog):
+    """An :class:`EvidenceLog` in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def streams(self) -> Sequence[StreamView]:
+        """What was known last of each stream, in order of their names."""
+        query = select(streams.c.document).where(streams.c.document.is_not(None))
+        with self._database.reading() as connection:
+            documents = connection.execute(query).scalars().all()
+        found = [msgspec.json.decode(document, type=StreamView) for document in documents]
+        return sorted(found, key=lambda stream: stream.unit)
+
+    def points(
+        self,
+        *,
+        guardrail: str | None = None,
+        unit: Slice | None = None,
+        signal: str | None = None,
+        from_tick: int | None = None,
+        to_tick: int | None = None,
+        limit: int = 10_000,
+    ) -> Sequence[EvidencePoint]:
+        """The newest points in [from_tick, to_tick), oldest first: of a guardrail, a stream, a signal, or all."""
+        query = _chosen(evidence_points, guardrail, unit, signal, from_tick, to_tick, limit)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [
+            EvidencePoint(
+                tick=row.tick,
+                unit=_unit(row),
+                signal=row.signal,
+                question=row.question,
+                log_evidence=row.log_evidence,
+                spent=row.spent,
+            )
+            for row in reversed(rows)
+        ]
+
+    def levels(
+        self,
+        *,
+        guardrail: str | None = None,
+        unit: Slice | None = None,
+        signal: str | None = None,
+        from_tick: int | None = None,
+        to_tick: int | None = None,
+        limit: int = 10_000,
+    ) -> Sequence[HourLevel]:
+        """The newest hours in [from_tick, to_tick), oldest first."""
+        query = _chosen(hour_levels, guardrail, unit, signal, from_tick, to_tick, limit)
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [
+            HourLevel(
+                tick=row.tick,
+                unit=_unit(row),
+                signal=row.signal,
+                question=row.question,
+                events=row.events,
+                mean=row.mean,
+                level=row.approved_level,
+                limit=row.page_limit,
+            )
+            for row in reversed(rows)
+        ]
+
+    def forget(self, *, points_before: int, levels_before: int) -> int:
+        """Remove what is older than these ticks; how many rows went."""
+        with self._database.writing() as connection:
+            gone = connection.execute(delete(evidence_points).where(evidence_points.c.tick < int(points_before)))
+            more = connection.execute(delete(hour_levels).where(hour_levels.c.tick < int(levels_before)))
+        return int(gone.rowcount) + int(more.rowcount)
+
+
+def _chosen(
+    table: Table,
+    guardrail: str | None,
+    unit: Slice | None,
+    signal: str | None,
+    from_tick: int | None,
+    to_tick: int | None,
+    limit: int,
+) -> Select[Any]:
+    """Rows with their stream, newest first; of one tick in a fixed order."""
+    at = table.c
+    query = select(table, *_UNIT).join(streams, streams.c.id == at.stream_id)
+    if guardrail is not None:
+        query = query.where(streams.c.guardrail == guardrail)
+    if unit is not None:
+        query = query.where(streams.c.unit_digest == slices.digest(slices.unit_of(unit)))
+    if signal is not None:
+        query = query.where(at.signal == signal)
+    if from_tick is not None:
+        query = query.where(at.tick >= int(from_tick))
+    if to_tick is not None:
+        query = query.where(at.tick < int(to_tick))
+    order = (at.tick.desc(), at.stream_id.desc(), at.signal.desc(), at.question.desc())
+    return query.order_by(*order).limit(int(limit))
+
+
+def _unit(row: Row[Any]) -> Slice:
+    values: dict[str, Any] = {name: getattr(row, name) for name in slices.UNIT_FIELDS}
+    return Slice(**(values | dict.fromkeys(slices.STRATUM_FIELDS, "")))
+
+
+def _stream_row(unit: Slice, tick: int, known: StreamView | None) -> dict[str, Any]:
+    values = {name: getattr(unit, name) for name in slices.UNIT_FIELDS}
+    return {
+        **values,
+        "threshold_milli": int(unit.threshold_milli),
+        "unit_digest": slices.digest(slices.unit_of(unit)),
+        "tick": int(tick),
+        "state": "" if known is None else known.state.value,
+        "document": None if known is None else msgspec.json.encode(known).decode(),
+    }
+
+
+def _ids(connection: Connection, units: set[Slice], tick: int) -> dict[Slice, int]:
+    """The rows of streams; those of all traffic have no document, and are made here."""
+    digests = {slices.digest(slices.unit_of(unit)): unit for unit in units}
+    found = _known(connection, list(digests))
+    missing = [_stream_row(unit, tick, None) for key, unit in digests.items() if key not in found]
+    if missing:
+        connection.execute(insert(streams), missing)
+        found |= _known(connection, [row["unit_digest"] for row in missing])
+    return {unit: found[key] for key, unit in digests.items()}
+
+
+def _known(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
+    found: dict[bytes, int] = {}
+    for start in range(0, len(digests), _PER_QUERY):
+        chosen = streams.c.unit_digest.in_(digests[start : start + _PER_QUERY])
+        rows = connection.execute(select(streams.c.unit_digest, streams.c.id).where(chosen))
+        found.update((bytes(row.unit_digest), row.id) for row in rows)
+    return found
+
+
+def _upsert(connection: Connection, table: Table, key: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    statement = insert_into(connection, table)
+    values = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=values), list(rows))
