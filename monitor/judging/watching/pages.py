@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from detectors.alternatives import Bank, Unavailable, material
 from monitor.clock import DAY_MS
 from monitor.findings.model import Direction, Finding
-from monitor.judging.findings.describe import end_level
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import AnyChangeTest, PageTest
 from monitor.judging.watching.battery import NONE
@@ -128,6 +129,13 @@ def end_bank(
         )
     except Unavailable:
         return None
+
+
+def end_level(finding: Finding, limit: float) -> float:
+    """The drifted level that a test for the end must reject: halfway, on a log scale, from the bound to the drift."""
+    if finding.direction is Direction.fall:
+        return float(1.0 - np.sqrt((1.0 - limit) * (1.0 - min(limit, finding.effect.current))))
+    return float(np.sqrt(limit * max(limit, finding.effect.current)))
 
 
 def end_spend(rule: JudgeSettings) -> float:
