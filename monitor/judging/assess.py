@@ -19,10 +19,10 @@ from monitor.counts.cuts import between, by_guardrail, of_slices
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding, Kind
 from monitor.judging.follower import Approval, Stretch
-from monitor.judging.followers.registry import FOLLOWERS
 from monitor.judging.history import Clusters, History, kept_counts, no_clusters
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline, Dismissal
+from monitor.judging.registry import FOLLOWERS
 from monitor.judging.state import JudgeState
 from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.learning import POLICY, Learning

@@ -25,6 +25,7 @@ from monitor.clock import NEVER
 from monitor.counts.cuts import events_only
 from monitor.counts.model import LoadedCounts
 from monitor.findings.model import Finding
+from monitor.judging.watching.battery import TestId
 from monitor.judging.watching.fleet import Fleet
 
 
@@ -38,7 +39,7 @@ class Stretch:
     from_tick: int
     to_tick: int
     """The tick after the last one; may lie far beyond the last tick with events."""
-    alarmed: Sequence[int] = ()
+    alarmed: Sequence[TestId] = ()
     """Tests that alarmed in the last tick."""
 
     @cached_property

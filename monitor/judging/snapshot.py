@@ -14,6 +14,7 @@ from detectors.recoupling import Recoupler
 from monitor.judging.judge_settings import OURS, JudgeSettings
 from monitor.judging.ports import Snapshot
 from monitor.judging.state import JudgeState
+from monitor.judging.watching.battery import Battery
 from monitor.judging.watching.dense import DenseTests
 from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.panel import Panel
@@ -46,10 +47,12 @@ def load(snapshot: Snapshot, rule: JudgeSettings) -> tuple[JudgeState, Panel]:
     """State and panel as they were; wire them up in a :class:`Fleet`."""
     with np.load(io.BytesIO(snapshot.blob), allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
-    panel = Panel(strata=rule.strata + 1)
-    panel.evidence = Evidence.restore(_part(arrays, "evidence."))
-    panel.recoupler = Recoupler.restore(_part(arrays, "recoupler."))
-    panel.dense = DenseTests.restore(_part(arrays, "dense."))
+    battery = Battery(
+        Evidence.restore(_part(arrays, "evidence.")),
+        Recoupler.restore(_part(arrays, "recoupler.")),
+        DenseTests.restore(_part(arrays, "dense.")),
+    )
+    panel = Panel(strata=rule.strata + 1, battery=battery)
     return msgspec.msgpack.decode(arrays["state"].tobytes(), type=JudgeState), panel
 
 

@@ -9,6 +9,7 @@ from monitor.findings.model import Finding
 from monitor.judging.findings.lifecycle import Case
 from monitor.judging.release.state import ReleaseState
 from monitor.judging.traffic.state import TrafficState
+from monitor.judging.watching.rivers import RiverId
 
 
 class PageTest(msgspec.Struct, kw_only=True):
@@ -50,7 +51,8 @@ class AnyChangeTest(msgspec.Struct, kw_only=True):
     """The any-change test of one signal of one unit."""
 
     signal: int
-    test: int
+    test: int | RiverId
+    """Id in the evidence engine, or the river detector in its place."""
     rows: list[int]
     """Per stratum the row of the recoupler."""
     dense: list[int] = []

@@ -151,13 +151,6 @@ def _limit(limits: list[float], chosen: list[int], after: NDArray[np.int64]) -> 
     return float(bounds @ events / events.sum()) if events.sum() else float(bounds.mean())
 
 
-def end_level(finding: Finding, limit: float) -> float:
-    """The drifted level that a test for the end must reject: halfway, on a log scale, from the bound to the drift."""
-    if finding.direction is Direction.fall:
-        return float(1.0 - np.sqrt((1.0 - limit) * (1.0 - min(limit, finding.effect.current))))
-    return float(np.sqrt(limit * max(limit, finding.effect.current)))
-
-
 def _leading_stratum(alarm: Alarm) -> str:
     """The slice, if it is one of several that carries the evidence."""
     return alarm.epoch.strata[alarm.chosen[0]] if len(alarm.chosen) == 1 < len(alarm.epoch.strata) else ""

@@ -9,16 +9,16 @@ from typing import Final
 
 import msgspec
 
-from detectors.alternatives import Unavailable, material
-from monitor.clock import DAY_MS
-from monitor.findings.model import Direction, Discriminator, Finding
+from monitor.findings.model import Discriminator, Finding
 from monitor.judging.findings import describe
 from monitor.judging.findings.telling_fields import discriminators_of
 from monitor.judging.follower import Approval, Follower, Stretch
 from monitor.judging.judge_settings import OURS
 from monitor.judging.state import AnyChangeTest, Epoch, PageTest
+from monitor.judging.watching.battery import TestId
 from monitor.judging.watching.from_baseline import arrange
-from monitor.judging.watching.panel import NONE
+from monitor.judging.watching.pages import ALL_STRATA
+from monitor.judging.watching.rivers import RiverId
 from monitor.signals.registry import SIGNALS
 
 NEAR_TICKS: Final = 360
@@ -56,9 +56,9 @@ class Alarms(Follower):
                 if test.case.open is not None:
                     yield test.case.open
 
-    def _handle(self, test: int, tick: int) -> list[Finding]:
+    def _handle(self, test: TestId, tick: int) -> list[Finding]:
         """One test's alarm in ``tick``; nothing where an open page of the signal says it all."""
-        number, watch = self._fleet.tests[test]
+        number, watch = self._fleet.test(test)
         epoch = self._fleet.state.units[number].epoch
         if epoch is None:
             raise AssertionError(f"test {test} belongs to a unit without an epoch")
@@ -89,12 +89,14 @@ class Alarms(Follower):
         self, number: int, epoch: Epoch, watch: PageTest | AnyChangeTest, start: int, tick: int
     ) -> describe.Alarm:
         counts = self._fleet.counts_of(number, start, tick + 1)
-        river = watch.test < NONE
+        river, log_evidence = isinstance(watch.test, RiverId), 0.0
+        if not isinstance(watch.test, RiverId):
+            log_evidence = self._fleet.panel.evidence.log_evidence_of(watch.test)
         return describe.Alarm(
             unit=self._fleet.state.units[number].unit,
             epoch=epoch,
             tick=tick,
-            log_evidence=0.0 if river else self._fleet.panel.evidence.log_evidence_of(watch.test),
+            log_evidence=log_evidence,
             chosen=self._chosen(watch, epoch),
             excursion=arrange(counts, self._fleet.slices_of(number), epoch.strata),
             detector=self._rule.signal(SIGNALS[watch.signal].name).detector if river else OURS,
@@ -130,7 +132,8 @@ class Alarms(Follower):
         notices = [notice for notice in epoch.any_change_tests if notice.signal == watch.signal]
         seen = next((notice.finding for notice in notices if notice.finding is not None), None)
         found = watch.case.raise_(found, reopen_ms=self._rule.reopen_ms, notice=seen)
-        self._look_for_end(number, watch, found, chosen)
+        slice_leads = len(chosen) == 1 < len(epoch.strata)
+        self._fleet.pages.look_for_end(number, watch, found, chosen[0] if slice_leads else ALL_STRATA)
         for notice in notices:
             if notice.finding is not None and notice.finding.id == found.id:
                 notice.finding = None
@@ -151,40 +154,15 @@ class Alarms(Follower):
     def _chosen(self, watch: PageTest | AnyChangeTest, epoch: Epoch) -> list[int]:
         """The strata that the leading component looks at: one slice, or all that the test looks at."""
         tested = watch.strata if isinstance(watch, PageTest) else list(range(len(epoch.strata)))
-        if watch.test < NONE:
+        if isinstance(watch.test, RiverId):
             return tested
         component, _ = self._fleet.panel.evidence.leading(watch.test)
         return tested if len(tested) == 1 or component == len(tested) else [tested[component]]
 
-    def _look_for_end(self, number: int, watch: PageTest, found: Finding, chosen: list[int]) -> None:
-        question = SIGNALS[watch.signal].questions[watch.question]
-        epoch = self._fleet.state.units[number].epoch
-        slice_leads = epoch is not None and len(chosen) == 1 < len(epoch.strata)
-        limit = watch.limit if found.evidence.level is None else found.evidence.level
-        level = min(max(describe.end_level(found, limit), 1e-6), 1 - 1e-6)
-        try:
-            bank = material(
-                question.values,
-                level=level,
-                direction="rise" if question.direction is Direction.fall else "fall",
-                bursts=watch.bursts,
-            )
-        except Unavailable:
-            return  # the drifted level leaves no room for a test; a person ends it with a new baseline
-        spend = self._rule.ends_per_day * self._rule.tick_ms / DAY_MS
-        watch.end_test = self._fleet.panel.evidence.add([bank], spend=spend, n_ref=watch.n_ref)
-        watch.end_stratum = chosen[0] if slice_leads else NONE
-        self._fleet.tests[watch.end_test] = (number, watch)
-        self._fleet.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
-
     def _ended(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> list[Finding]:
         """It is over with ``tick``: the test is armed again, and so is the signal's any-change test."""
         ended = watch.case.end((tick + 1) * self._rule.tick_ms)
-        self._fleet.panel.place_end(number, watch.signal, watch.question, NONE, NONE)
-        if watch.end_test != NONE:
-            self._fleet.drop(watch.end_test)
-        watch.end_test, watch.end_stratum, watch.armed_tick = NONE, NONE, tick + 1
-        self._fleet.panel.evidence.reset(watch.test)
+        self._fleet.pages.end(number, watch, tick + 1)
         if not self._fleet.paging(epoch, watch.signal):
             for notice in epoch.any_change_tests:
                 if notice.signal == watch.signal:

@@ -58,7 +58,7 @@ def learn(
     limit, expected = new_limit(first={**parts[0], **parts[1]}, second=parts[2])
     pages, notices = spends(fleet.rule)
     mix_ref = max(1.0, float(baseline.sum()) / max(1, end - start))
-    fleet.state.traffic.mix = MixState(
+    mix = fleet.state.traffic.mix = MixState(
         effective_tick=tick,
         window=window,
         references=dict(references),
@@ -81,6 +81,7 @@ def learn(
             armed_tick=tick,
         ),
     )
+    fleet.panel.battery.place_row(mix.row, test=mix.test, stratum=0, dense=mix.dense)
 
 
 def forget(fleet: Fleet, mix: MixState) -> None:

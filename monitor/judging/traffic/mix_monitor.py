@@ -20,18 +20,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.alternatives import Unavailable, material
 from monitor.clock import DAY_MS
 from monitor.counts.cuts import column_only, events_only
 from monitor.counts.model import LoadedCounts
 from monitor.findings.model import Finding
-from monitor.judging.findings.describe import end_level
 from monitor.judging.follower import Approval, Follower, Stretch
 from monitor.judging.traffic import findings
 from monitor.judging.traffic.mix import DENSE_SHARE, FIRST_TURNS, SURGE_VALUES, forget, learn, spends, surge_bank
 from monitor.judging.traffic.requests import MOST_APPS, Requests, elected
 from monitor.judging.traffic.state import MixState, Recent, TrafficState
+from monitor.judging.watching.battery import NONE
 from monitor.judging.watching.fleet import Fleet
+from monitor.judging.watching.pages import end_bank, end_spend
 
 HOUR_MS: Final = 3_600_000
 MOVED: Final = 0.05
@@ -62,6 +62,7 @@ class Traffic(Follower):
             fleet.panel.evidence.set_spend(mix.test, notices * (1 - DENSE_SHARE))
             fleet.panel.dense.set_spend(mix.dense, notices * DENSE_SHARE)
             fleet.panel.evidence.set_spend(mix.surge.test, pages)
+            fleet.panel.battery.place_row(mix.row, test=mix.test, stratum=0, dense=mix.dense)
 
     @property
     def _state(self) -> TrafficState:
@@ -203,38 +204,27 @@ class Traffic(Follower):
 
     def _advance(self, mix: MixState, ticks: list[Recent], out: list[Finding]) -> int:
         """Feed all tests until one alarms; returns how many ticks were consumed."""
-        panel, surge = self._fleet.panel, mix.surge
+        surge = mix.surge
         numbers = np.array([one.tick for one in ticks], np.int64)
+        # Nothing else is asked of the mix while never-seen slices surge.
+        row = mix.row if surge.case.open is None else NONE
         at, bins, count = _cells(np.array([one.mixed for one in ticks], np.int64))
-        given = None
-        parts = []
-        reach, diffuse = len(ticks), list[int]()
-        if surge.case.open is None:
-            given = (np.searchsorted(at, np.arange(len(ticks) + 1)), numbers, np.full(len(at), mix.row), bins, count)
-            ptr, _, surrogate, number = panel.recoupler.recouple(*given)
-            recoupled = np.repeat(np.arange(len(ticks)), np.diff(ptr))
-            parts.append((recoupled, mix.test, surrogate, number))
-            dense = np.full(len(recoupled), mix.dense)
-            reach, diffuse = panel.dense.advance(recoupled, dense, surrogate, number, ticks=reach)
         unseen = np.array([[sum(one.named) - one.unseen, one.unseen] for one in ticks], np.int64)
-        at, bins, count = _cells(unseen)
-        parts += [(at, test, bins, count) for test in (surge.test, surge.end_test) if test >= 0]
-        at = np.concatenate([part[0] for part in parts])
-        order = np.argsort(at, kind="stable")
-        tests = np.concatenate([np.full(len(part[0]), part[1], np.int64) for part in parts])[order]
-        bins, count = (np.concatenate([part[i] for part in parts])[order] for i in (2, 3))
-        ptr = np.searchsorted(at[order], np.arange(reach + 1))
-        tests, bins, count = (column[: ptr[-1]] for column in (tests, bins, count))
-        done, found_ = panel.evidence.advance(ptr, tests, np.zeros(len(tests), np.int64), bins, count)
-        alarmed = {int(test) for test in found_} | ({mix.test} if diffuse and done == reach else set())
-        if given is not None:
-            panel.dense.retreat(done)
-            if alarmed:
-                panel.recoupler.retract(*given, keep=done)
+        place, kind, requests = _cells(unseen)
+        done, alarmed = self._fleet.panel.battery.advance(
+            numbers,
+            direct=[
+                (place, np.full(len(place), test), np.zeros(len(place), np.int64), kind, requests)
+                for test in (surge.test, surge.end_test)
+                if test != NONE
+            ],
+            rows=(at, np.full(len(at), row), bins, count),
+        )
         for one in ticks[:done]:
             out += self._note(mix, one)
-        for test in sorted(alarmed):
-            out += self._alarm(mix, test, ticks[done - 1].tick)
+        for test in (mix.test, surge.test, surge.end_test):
+            if test in alarmed:
+                out += self._alarm(mix, test, ticks[done - 1].tick)
         return done
 
     def _note(self, mix: MixState, one: Recent) -> list[Finding]:
@@ -324,13 +314,10 @@ class Traffic(Follower):
         page = surge.case.raise_(page, reopen_ms=self._rule.reopen_ms, notice=mix.notice)
         mix.notice = None
         mix.announced |= {share.name: tick for share in page.attribution if share.what == "stratum"}
-        level = min(max(end_level(page, surge.limit), 1e-6), 1 - 1e-6)
-        try:
-            bank = material(SURGE_VALUES, level=level, direction="fall")
-        except Unavailable:  # nothing but new slices: a person ends it with a new baseline
+        bank = end_bank(page, surge.limit, SURGE_VALUES, page.direction)
+        if bank is None:  # nothing but new slices: a person ends it with a new baseline
             return page
-        spend = self._rule.ends_per_day * self._rule.tick_ms / DAY_MS
-        surge.end_test = engine.add([bank], spend=spend, n_ref=mix.n_ref)
+        surge.end_test = engine.add([bank], spend=end_spend(self._rule), n_ref=mix.n_ref)
         engine.disarm(mix.test)
         self._fleet.panel.dense.disarm(mix.dense)
         return page
@@ -340,9 +327,9 @@ class Traffic(Follower):
         surge, engine = mix.surge, self._fleet.panel.evidence
         ended = surge.case.end((tick + 1) * self._rule.tick_ms)
         if ended:
-            if surge.end_test >= 0:
+            if surge.end_test != NONE:
                 engine.remove(surge.end_test)
-            surge.end_test, surge.armed_tick = -1, tick + 1
+            surge.end_test, surge.armed_tick = NONE, tick + 1
             engine.reset(surge.test)
             self._rearm(mix, tick)
         return ended

@@ -17,8 +17,8 @@ from monitor.judging.judge_settings import OURS, JudgeSettings
 from monitor.judging.state import AnyChangeTest
 from monitor.judging.watching.alternatives import dense_share
 from monitor.judging.watching.from_baseline import NotTested, Window, notice_test
-from monitor.judging.watching.panel import NONE, Panel, river_of, test_of
-from monitor.judging.watching.rivers import RiverTest
+from monitor.judging.watching.panel import Panel
+from monitor.judging.watching.rivers import RiverId, RiverTest
 from monitor.signals.registry import SIGNALS
 
 NOTHING: Final[list[int]] = []
@@ -42,7 +42,7 @@ class Notices:
                 raise NotTested(SIGNALS[signal].unavailable)
             return AnyChangeTest(
                 signal=signal,
-                test=test_of(self._panel.rivers.add(self._river_test(unit, signal, tick))),
+                test=RiverId(self._panel.rivers.add(self._river_test(unit, signal, tick))),
                 rows=[],
                 armed_tick=tick,
             )
@@ -74,23 +74,23 @@ class Notices:
         """The river detectors of a snapshot; each is to be rebuilt from counts before it is fed."""
         self._panel.rivers.put_back(
             {
-                river_of(watch.test): self._river_test(unit, watch.signal, watch.armed_tick)
+                watch.test.number: self._river_test(unit, watch.signal, watch.armed_tick)
                 for unit, watch in watches
-                if watch.test < NONE
+                if isinstance(watch.test, RiverId)
             }
         )
 
     def place(self, number: int, watch: AnyChangeTest) -> None:
         """Feed it."""
-        if watch.test < NONE:
-            self._panel.place_river(number, watch.signal, river_of(watch.test))
+        if isinstance(watch.test, RiverId):
+            self._panel.place_river(number, watch.signal, watch.test)
         else:
             self._panel.place_rows(number, watch.signal, watch.rows, watch.test, watch.dense)
 
     def mute(self, number: int, watch: AnyChangeTest) -> None:
         """Feed it no more, and spend nothing on it."""
-        if watch.test < NONE:
-            self._panel.place_river(number, watch.signal, NONE)
+        if isinstance(watch.test, RiverId):
+            self._panel.place_river(number, watch.signal, None)
             return
         self._panel.place_rows(number, watch.signal, NOTHING, watch.test, NOTHING)
         self._panel.evidence.disarm(watch.test)
@@ -105,8 +105,8 @@ class Notices:
         """
         watch.armed_tick = tick + 1
         watch.held_back = [self._panel.recoupler.reference(row).tolist() for row in watch.rows] if held_back else []
-        if watch.test < NONE:
-            self._panel.rivers.reset(river_of(watch.test), since=tick + 1)
+        if isinstance(watch.test, RiverId):
+            self._panel.rivers.reset(watch.test.number, since=tick + 1)
             return
         for row in watch.rows:
             self._panel.recoupler.reset_reference(row)
@@ -127,15 +127,15 @@ class Notices:
 
     def count_on(self, watch: AnyChangeTest) -> None:
         """Let the evidence count on from the references as they are: how its weights move goes by their sizes."""
-        if watch.rows:
+        if not isinstance(watch.test, RiverId):
             sizes = [int(self._panel.recoupler.reference(row).sum()) for row in watch.rows]
             self._panel.evidence.set_history(watch.test, sizes)
 
     def remove(self, number: int, watch: AnyChangeTest) -> None:
         """End it for good."""
         self.mute(number, watch)
-        if watch.test < NONE:
-            self._panel.rivers.remove(river_of(watch.test))
+        if isinstance(watch.test, RiverId):
+            self._panel.rivers.remove(watch.test.number)
             return
         for row in watch.rows:
             self._panel.recoupler.remove(row)
@@ -145,7 +145,7 @@ class Notices:
 
     def set_spend(self, watch: AnyChangeTest, share: float) -> None:
         """What it may spend in a full tick, the dense bets' part of it included."""
-        if watch.test < NONE:
+        if isinstance(watch.test, RiverId):
             return
         dense = dense_share(SIGNALS[watch.signal])
         self._panel.evidence.set_spend(watch.test, share * (1 - dense))

@@ -24,7 +24,8 @@ from detectors.budget import Budget
 from monitor.clock import DAY_MS, NEVER
 from monitor.counts.model import Slice
 from monitor.judging.judge_settings import UNITS_SHARE, JudgeSettings
-from monitor.judging.state import AnyChangeTest, Epoch, JudgeState, UnitState
+from monitor.judging.state import Epoch, JudgeState, UnitState
+from monitor.judging.watching.rivers import RiverId
 from monitor.signals.registry import SIGNALS
 
 REVIEW_TICKS: Final = 360
@@ -117,7 +118,9 @@ class Shares:
         return self._allot(of_unit, Budget(rule.pages * UNITS_SHARE, rule.page_period_ms / 1000))
 
     def notices(self, paging: Callable[[Epoch, int], bool]) -> dict[int, float]:
-        """Test id -> spend of a full tick of each armed any-change test of ours, its dense bets included.
+        """Test id -> spend of a full tick of each armed any-change test, its dense bets included.
+
+        River's detectors promise nothing, so they spend nothing.
 
         Args:
             paging: whether a page of a signal is open; nothing else is asked of that signal then.
@@ -125,13 +128,9 @@ class Shares:
         weight = _weights(self._rule)
 
         def of_unit(epoch: Epoch) -> dict[int, float]:
-            ours = [notice for notice in epoch.any_change_tests if is_ours(notice)]
-            whole = sum(weight[notice.signal] for notice in ours)
-            return {
-                notice.test: float(weight[notice.signal] / whole)
-                for notice in ours
-                if not paging(epoch, notice.signal)
-            }
+            ours = {one.test: one.signal for one in epoch.any_change_tests if not isinstance(one.test, RiverId)}
+            whole = sum(weight[signal] for signal in ours.values())
+            return {test: float(weight[signal] / whole) for test, signal in ours.items() if not paging(epoch, signal)}
 
         rule = self._rule
         return self._allot(of_unit, Budget(rule.notices * UNITS_SHARE, rule.notice_period_ms / 1000))
@@ -163,11 +162,6 @@ class Shares:
         first = min((epoch.effective_tick for _, epoch in watched), default=0)
         settled = max(first + self._day, now - self._day)
         return {stream_of(unit.unit) for unit, epoch in watched if epoch.by_person or epoch.effective_tick <= settled}
-
-
-def is_ours(notice: AnyChangeTest) -> bool:
-    """Whether it spends of the budget; river's detectors promise nothing, so they spend nothing."""
-    return notice.test >= 0
 
 
 def _weights(rule: JudgeSettings) -> NDArray[np.float64]:

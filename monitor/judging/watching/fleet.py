@@ -20,17 +20,19 @@ from monitor.judging.history import Clusters, History, Past, no_clusters
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import AnyChangeTest, Epoch, GuardrailState, JoinState, JudgeState, PageTest, UnitState
 from monitor.judging.watching.any_change import Notices
+from monitor.judging.watching.battery import TestId
 from monitor.judging.watching.budget_split import Shares
 from monitor.judging.watching.from_baseline import (
     NotTested,
     Window,
     arrange,
-    material_test,
     miss_share,
     place_of,
     window_of,
 )
-from monitor.judging.watching.panel import NONE, Panel, river_of
+from monitor.judging.watching.pages import Pages, Tests
+from monitor.judging.watching.panel import Panel
+from monitor.judging.watching.rivers import RiverId
 from monitor.signals import request_join
 from monitor.signals.registry import EVENTS_COLUMN, SIGNALS
 
@@ -55,8 +57,10 @@ class Fleet:
         self.state = state
         self.panel = panel
         self.slices: dict[int, Slice] = {}
-        self.tests: dict[int, tuple[int, PageTest | AnyChangeTest]] = {}
-        """Test id -> unit number and the watch it serves (as its test or as its test for the end)."""
+        self.tests: Tests = {}
+        """Id in the evidence engine -> unit number and what it serves, as its test or as its test for the end."""
+        self.rivers: dict[RiverId, tuple[int, AnyChangeTest]] = {}
+        """River detector -> unit number and the any-change test that it is."""
         self._index = {unit.unit: number for number, unit in enumerate(state.units)}
         self.guardrails: list[str] = []
         """Names, sorted."""
@@ -70,12 +74,13 @@ class Fleet:
         """Events per guardrail of the window asked for last: many units learn in the same one."""
         self._unsplit = True
         self.shares = Shares(rule, state)
+        self.pages = Pages(self.panel, rule, self.tests)
         self.notices = Notices(self.panel, rule)
         noted = [
             (n, unit, w) for n, unit in enumerate(state.units) if unit.epoch for w in unit.epoch.any_change_tests
         ]
         self.notices.put_back([(unit.unit, watch) for _, unit, watch in noted])
-        self._to_rebuild = [(number, watch) for number, _, watch in noted if watch.test < NONE]
+        self._to_rebuild = [(number, w.test, w) for number, _, w in noted if isinstance(w.test, RiverId)]
         for number, unit in enumerate(state.units):
             self._note_family(number)
             if unit.epoch is not None:
@@ -172,7 +177,7 @@ class Fleet:
                 continue
             self._add_notice(number, epoch, window, signal)
             for question in range(len(SIGNALS[signal].questions)):
-                self._add_watch(epoch, window, signal, question)
+                self._add_page_test(epoch, window, signal, question)
         tested = {watch.signal for watch in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
         epoch.joins = [
             JoinState(signal=s, from_tick=tick, tested=s in tested, share=miss_share(window, signal))
@@ -187,8 +192,7 @@ class Fleet:
         """Feed the signal's tests nothing: what would be fed is not what the baseline was taken of."""
         for watch in epoch.page_tests:
             if watch.signal == signal:
-                self.panel.place_material(number, signal, watch.question, NONE, [])
-                self.panel.place_end(number, signal, watch.question, NONE, NONE)
+                self.pages.mute(number, watch)
         for notice in epoch.any_change_tests:
             if notice.signal == signal:
                 self.notices.mute(number, notice)
@@ -199,18 +203,21 @@ class Fleet:
         """
         for watch in epoch.page_tests:
             if watch.signal == signal and watch.case.open is None:
-                self.panel.evidence.reset(watch.test)
-                watch.armed_tick = tick
+                self.pages.rearm(watch, tick)
         for notice in epoch.any_change_tests:
             if notice.signal == signal and not self.paging(epoch, signal):
                 self.notices.rearm(notice, tick - 1)
         self._place_tests(number, epoch)
 
-    def order_of(self, test: int) -> tuple[Slice, int, int, int]:
+    def test(self, test: TestId) -> tuple[int, PageTest | AnyChangeTest]:
+        """Unit number and what a test serves."""
+        return self.rivers[test] if isinstance(test, RiverId) else self.tests[test]
+
+    def order_of(self, test: TestId) -> tuple[Slice, int, int]:
         """By stream, signal and question, a notice before the pages: the same whoever registered a slice first."""
-        number, watch = self.tests[test]
+        number, watch = self.test(test)
         question = -1 if isinstance(watch, AnyChangeTest) else watch.question
-        return self.state.units[number].unit, watch.signal, question, test
+        return self.state.units[number].unit, watch.signal, question
 
     def dismiss(self, finding_id: str) -> None:
         """The notice was about nothing. Nothing happens if something else has been said of the signal since."""
@@ -274,18 +281,12 @@ class Fleet:
     def rebuild_rivers(self) -> None:
         """Feed the river detectors of a snapshot the counts that they have forgotten; once, before the next tick."""
         before = self.state.judged_before
-        for number, watch in self._to_rebuild:
-            river = river_of(watch.test)
-            first = self.panel.rivers.first_tick(river, before=before)
+        for number, river, watch in self._to_rebuild:
+            first = self.panel.rivers.first_tick(river.number, before=before)
             counts = self.counts_of(number, first, before)
             table = arrange(counts, self.slices_of(number), ("",)).signal(SIGNALS[watch.signal])[:, 0]
-            self.panel.rivers.rebuild(river, np.unique(counts.tick), table)
+            self.panel.rivers.rebuild(river.number, np.unique(counts.tick), table)
         self._to_rebuild = []
-
-    def drop(self, test: int) -> None:
-        """End a test for good."""
-        self.panel.evidence.remove(test)
-        del self.tests[test]
 
     def _place_slice(self, slice_id: int, number: int) -> None:
         unit = self.state.units[number]
@@ -299,60 +300,40 @@ class Fleet:
         """Wire the panel to the epoch's tests, as built or as restored."""
         paused = {state.signal for state in epoch.joins if state.case.open is not None}
         for watch in epoch.page_tests:
-            self.tests[watch.test] = (number, watch)
-            if watch.end_test != NONE:
-                self.tests[watch.end_test] = (number, watch)
-            if watch.signal in paused:
-                continue
-            self.panel.place_material(number, watch.signal, watch.question, watch.test, watch.strata)
-            if watch.end_test != NONE:
-                self.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
+            self.pages.register(number, watch)
+            if watch.signal not in paused:
+                self.pages.place(number, watch)
         for notice in epoch.any_change_tests:
-            self.tests[notice.test] = (number, notice)
+            if isinstance(notice.test, RiverId):
+                self.rivers[notice.test] = (number, notice)
+            else:
+                self.tests[notice.test] = (number, notice)
             if notice.signal not in paused and not self.paging(epoch, notice.signal):
                 self.notices.place(number, notice)
 
-    def _add_watch(self, epoch: Epoch, window: Window, signal: int, question: int) -> None:
+    def _add_page_test(self, epoch: Epoch, window: Window, signal: int, question: int) -> None:
         try:
-            test = material_test(window, signal, question)
+            epoch.page_tests.append(self.pages.start(window, signal, question, epoch.effective_tick))
         except NotTested as error:
             epoch.unavailable[f"{SIGNALS[signal].name}/{SIGNALS[signal].questions[question].name}"] = str(error)
-            return
-        epoch.page_tests.append(
-            PageTest(
-                signal=signal,
-                question=question,
-                test=self.panel.evidence.add(test.banks, spend=0.0, n_ref=test.n_ref),
-                strata=test.strata,
-                limits=test.limits,
-                rate=test.whole.rate,
-                level=test.whole.level,
-                limit=test.limit,
-                n_ref=test.n_ref,
-                bursts=test.whole.bursts,
-                armed_tick=epoch.effective_tick,
-            )
-        )
 
     def _add_notice(self, number: int, epoch: Epoch, window: Window, signal: int) -> None:
+        unit = self.state.units[number].unit
         try:
-            watch = self.notices.start(self.state.units[number].unit, window, signal, epoch.effective_tick)
+            epoch.any_change_tests.append(self.notices.start(unit, window, signal, epoch.effective_tick))
         except NotTested as error:
             epoch.unavailable[SIGNALS[signal].name] = str(error)
-            return
-        epoch.any_change_tests.append(watch)
 
     def _retire(self, number: int, epoch: Epoch) -> None:
         """A new baseline is a new epoch: the tests of the old one end with it."""
         for watch in epoch.page_tests:
-            self.panel.place_material(number, watch.signal, watch.question, NONE, [])
-            self.drop(watch.test)
-            if watch.end_test != NONE:
-                self.panel.place_end(number, watch.signal, watch.question, NONE, NONE)
-                self.drop(watch.end_test)
+            self.pages.remove(number, watch)
         for notice in epoch.any_change_tests:
             self.notices.remove(number, notice)
-            del self.tests[notice.test]
+            if isinstance(notice.test, RiverId):
+                del self.rivers[notice.test]
+            else:
+                del self.tests[notice.test]
 
     def _share_of_traffic(self, number: int, window: Window) -> None:
         """The guardrail's events per sibling event during the window: what silence is measured against."""

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +31,13 @@ STRETCH: Final = 2_160
 """Six hours of 10 s ticks: a detector knows the last 6 to 12 hours, and a restart feeds it those again."""
 EVENTS_AT_MOST: Final = 256
 """Of one tick; 256 events of .7 microseconds (ADWIN) are .2 ms a tick and stream."""
+
+
+class RiverId(msgspec.Struct, frozen=True):
+    """A river detector among the tests of a stream: not a number, so that no engine's array takes it for a place."""
+
+    number: int
+    """Its id in :class:`Rivers`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

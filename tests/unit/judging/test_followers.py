@@ -16,8 +16,8 @@ import pytest
 from monitor.counts.model import Cluster, Slice
 from monitor.findings.model import Finding, Kind
 from monitor.judging.follower import Follower
-from monitor.judging.followers.registry import FOLLOWERS
 from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.registry import FOLLOWERS
 from monitor.signals.campaign import YOUNG_BIN
 from tests.unit.judging.ticks import BASE, RULE, Cells, Lab, column, like, verdicts
 
