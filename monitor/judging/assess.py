@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from monitor.clock import NEVER
-from monitor.counts.cuts import between, by_guardrail, events_only, of_slices
+from monitor.counts.cuts import between, by_guardrail, events_only
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding, Kind
 from monitor.judging.followers.alarms import Alarms
@@ -24,14 +24,16 @@ from monitor.judging.followers.campaigns import Campaigns, Clusters
 from monitor.judging.followers.contradictions import follow_contradictions
 from monitor.judging.followers.lost_joins import Missing
 from monitor.judging.followers.silence import advance_rules
-from monitor.judging.history import History, kept_counts
+from monitor.judging.history import History
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.ports import Baseline, Dismissal
+from monitor.judging.ports import Baseline, BaselineState, Dismissal
 from monitor.judging.release.follow import Releases
 from monitor.judging.state import JudgeState
 from monitor.judging.traffic.mix_monitor import Traffic
+from monitor.judging.watching.approved_counts import approved_counts
 from monitor.judging.watching.fleet import Fleet
-from monitor.judging.watching.learning import POLICY, Learning
+from monitor.judging.watching.learning import POLICY, Learning, Uncounted
+from monitor.judging.watching.new_signals import NewSignals
 from monitor.judging.watching.panel import Panel
 from monitor.signals import contradictions, labels
 from monitor.signals.registry import COLUMNS, LAYOUT
@@ -65,6 +67,7 @@ class Assessor:
         state: JudgeState,
         panel: Panel | None = None,
         clusters: Clusters = lambda *_: (),
+        uncounted: Uncounted = lambda *_: {},
         approved: Sequence[Baseline] = (),
         dismissed: Sequence[Dismissal] = (),
     ) -> None:
@@ -73,11 +76,14 @@ class Assessor:
         history: reads counts back.
         clusters: reads clusters of prompts back.
         state, panel: where to go on from; without a panel, the state must be empty.
+        clusters: reads clusters of prompts back.
+        uncounted: which signals some counts lack, because another version of Driftline made them.
         approved: baselines with an effective tick from ``state.judged_before`` on, to be applied when it comes.
         dismissed: dismissals, likewise.
         """
         self.fleet = Fleet(rule, history, state, panel or Panel(strata=rule.strata + 1))
-        self._learning = Learning(self.fleet)
+        self._learning = Learning(self.fleet, uncounted)
+        self._new_signals = NewSignals(self.fleet, uncounted)
         self._alarms = Alarms(self.fleet)
         self._missing = Missing(self.fleet)
         self._traffic = Traffic(self.fleet)
@@ -120,8 +126,11 @@ class Assessor:
         return effective
 
     def _schedule(self, baseline: Baseline) -> None:
-        unit = self.fleet.state.units[self.fleet.number_of(baseline.unit)]
-        unit.by_hand = True
+        number = self.fleet.number_of(baseline.unit)
+        if baseline.state is BaselineState.added:
+            self._new_signals.schedule(number, baseline)
+        else:
+            self.fleet.state.units[number].by_hand = True
         self._approved.append(baseline)
         self._approved.sort(key=lambda b: (b.effective_tick or 0, b.id))
 
@@ -134,7 +143,7 @@ class Assessor:
             outcome.findings += self._take_effect(position)
             rest = _piece(counts, position, to_tick)
             if len(rest.tick):
-                self._review(int(rest.tick[0]))
+                outcome.baselines += self._review(int(rest.tick[0]))
                 rest = between(rest, position, self.fleet.shares.next_review(int(rest.tick[0])))
             self.fleet.split_budgets()
             piece_end = int(rest.tick[-1]) + 1 if len(rest.tick) and rest.tick[-1] < counts.tick[-1] else to_tick
@@ -144,6 +153,7 @@ class Assessor:
             done = stop if alarm_tick is None else alarm_tick + 1
             consumed = between(rest, position, done)
             self._learning.learn(consumed)
+            self._new_signals.learn(consumed)
             self.fleet.record_activity(consumed)
             outcome.findings += self._follow_rules(consumed, done)
             outcome.findings += self._follow_contradictions(consumed, outcome)
@@ -157,12 +167,14 @@ class Assessor:
             position = self.fleet.state.judged_before = done
         return outcome
 
-    def _review(self, tick: int) -> None:
+    def _review(self, tick: int) -> list[Baseline]:
         """At the first tick with events of each stretch, whoever steps when."""
-        if self.fleet.shares.is_due(tick):
-            self.fleet.shares.review(tick)
-            self.fleet.respend()
-            self.fleet.halve_full_references()
+        if not self.fleet.shares.is_due(tick):
+            return []
+        self.fleet.shares.review(tick)
+        self.fleet.respend()
+        self.fleet.halve_full_references()
+        return self._new_signals.complete(tick)
 
     def _next_approval(self) -> int:
         said: tuple[Baseline | Dismissal, ...] = (*self._approved, *self._dismissed)
@@ -176,13 +188,14 @@ class Assessor:
         while self._approved and (self._approved[0].effective_tick or 0) <= position:
             baseline = self._approved.pop(0)
             number = self.fleet.number_of(baseline.unit)
+            if baseline.state is BaselineState.added:
+                self._new_signals.take_effect(number, baseline, position)
+                continue
             epoch = self.fleet.state.units[number].epoch
             span = (baseline.from_tick, baseline.to_tick)
             if epoch is not None and (epoch.effective_tick, epoch.window) == (baseline.effective_tick, span):
                 continue  # the snapshot that we go on from has it
-            counts = self.fleet.counts_of(number, baseline.from_tick, baseline.to_tick)
-            if not _are_those_of(counts, baseline):
-                counts = of_slices(kept_counts(baseline), self.fleet.slices_of(number))
+            counts = approved_counts(self.fleet, number, baseline)
             if len(counts.tick):
                 at_ms = position * self.fleet.rule.tick_ms
                 said = (
@@ -190,7 +203,8 @@ class Assessor:
                 )
                 ended += [msgspec.structs.replace(found, ended_at_ms=at_ms) for found in said if found is not None]
                 by_person = baseline.approved_by != POLICY
-                self.fleet.activate(number, counts, span=span, tick=position, by_person=by_person)
+                lacking = LAYOUT.lacking(baseline.layout)
+                self.fleet.activate(number, counts, span=span, tick=position, by_person=by_person, lacking=lacking)
                 if by_person:
                     ended += self._traffic.approve(span, counts, position)
                     ended += self._releases.approve(number, position)
@@ -232,16 +246,3 @@ def _piece(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
     if last - first > PIECE:
         last = np.searchsorted(counts.tick, counts.tick[first + PIECE], side="right")
     return counts.where(slice(first, last))
-
-
-def _are_those_of(counts: LoadedCounts, baseline: Baseline) -> bool:
-    """Whether the stored counts of the window are what was approved: nothing excluded, nothing gone by retention.
-
-    Cells of another column layout cannot be compared, nor used.
-    """
-    if baseline.layout != LAYOUT:
-        return True
-    cells, at = np.unique(counts.cell, return_inverse=True)
-    sums = np.zeros(len(cells), np.int64)
-    np.add.at(sums, at, counts.count)
-    return dict(zip(cells.tolist(), sums.tolist(), strict=True)) == dict(baseline.counts)

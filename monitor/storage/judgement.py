@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from monitor.errors import NotFound
 from monitor.judging.ports import Baseline, BaselineState, Dismissal, JudgementStore, Snapshot
 from monitor.storage import baselines as baseline_rows
+from monitor.storage import layouts
 from monitor.storage.response import ResponseTransaction
 from monitor.storage.session import insert_into
 from monitor.storage.tables import baselines, dismissals, judge, snapshots
@@ -44,6 +45,8 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
             NotFound: there is no baseline of this id.
         """
         values = baseline_rows.to_row(baseline)
+        if baseline.layout.columns:
+            layouts.write(self._connection, baseline.layout)
         if baseline.state is BaselineState.approved:
             self._replace_approved(values["unit_digest"], but=baseline.id, waiting=baseline.effective_tick is None)
         if baseline.id == 0:
@@ -55,7 +58,7 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
             if row is None:
                 raise NotFound(f"there is no baseline {baseline.id}")
             written = row
-        return baseline_rows.from_row(written)
+        return baseline_rows.from_row(written, {baseline.layout.fingerprint: baseline.layout}, None)
 
     def save_dismissal(self, dismissal: Dismissal) -> Dismissal:
         """Insert, or update its effective tick; the first dismissal of a finding stands."""
@@ -75,7 +78,7 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
         """
         earlier: Any = (
             (baselines.c.unit_digest == unit_digest)
-            & (baselines.c.state == BaselineState.approved)
+            & baselines.c.state.in_([BaselineState.approved, BaselineState.added])
             & (baselines.c.id != but)
         )
         if not waiting:

@@ -98,6 +98,13 @@ tick_ledger: Final = Table(
     CheckConstraint("to_offset >= from_offset", name="offsets"),
 )
 
+layouts: Final = Table(
+    "layouts",
+    metadata,
+    Column("fingerprint", SafeText, primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
 tick_counts: Final = Table(
     "tick_counts",
     metadata,
@@ -199,6 +206,14 @@ baselines: Final = Table(
         postgresql_where=text("state = 'approved'"),
         sqlite_where=text("state = 'approved'"),
     ),
+    # Approvals that the judge has not seen: it asks with every step, and there are nearly always none.
+    Index(
+        "ix_baselines_pending",
+        "id",
+        postgresql_where=text("state = 'approved' AND effective_tick IS NULL"),
+        sqlite_where=text("state = 'approved' AND effective_tick IS NULL"),
+    ),
+    Index("ix_baselines_effective_tick", "effective_tick"),
 )
 
 incidents: Final = Table(
@@ -244,6 +259,13 @@ dismissals: Final = Table(
     Column("reason", SafeText, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("effective_tick", BigInteger),
+    Index(
+        "ix_dismissals_pending",
+        "finding_id",
+        postgresql_where=text("effective_tick IS NULL"),
+        sqlite_where=text("effective_tick IS NULL"),
+    ),
+    Index("ix_dismissals_effective_tick", "effective_tick"),
 )
 
 timeline: Final = Table(
