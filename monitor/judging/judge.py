@@ -24,6 +24,7 @@ from monitor.judging.assess import Assessment, Assessor
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import JudgeStore
 from monitor.judging.state import JudgeState
+from monitor.judging.unwatched import ended_with_their_rule
 from monitor.signals.registry import LAYOUT
 
 LEASE_MS: Final = 10_000
@@ -104,6 +105,8 @@ class Judge:
         self._renewed_ms = 0
         self._newest_slice = 0
         self._snapshot_at = 0
+        self._rebuilt = False
+        """From counts alone, as after an upgrade, and nothing is judged since."""
         self._ticks = FEW_TICKS
         """Ticks of the next step; follows the density of the counts."""
 
@@ -182,12 +185,16 @@ class Judge:
                 store.save_dismissal(dismissal)
             for finding in assessment.findings:
                 self._respond(store, finding, now_ms)
+            if self._rebuilt:
+                at_ms = end * self._rule.tick_ms
+                for page in ended_with_their_rule(store.open_pages(), assessor.fleet.state, at_ms=at_ms):
+                    self._respond(store, page, now_ms)
             at_present = self._reach_present(store, assessor, end, now_ms)
             store.advance(end)
             if end - self._snapshot_at >= self._snapshot_ticks:
                 store.save_snapshot(snapshot.dump(assessor.fleet))
                 self._snapshot_at = end
-        self._at_present = at_present
+        self._at_present, self._rebuilt = at_present, False
         return JudgeReport(Step.judged, end, assessment)
 
     def _reach_present(self, store: AlertStore, assessor: Assessor, end: int, now_ms: int) -> bool:
@@ -251,7 +258,7 @@ class Judge:
             dismissed=self._store.dismissals(since=start),
         )
         assessor.fleet.respend()
-        self._newest_slice, self._snapshot_at = 0, start
+        self._newest_slice, self._snapshot_at, self._rebuilt = 0, start, panel is None
         self._learn_slices(assessor)
         while judged is not None and assessor.judged_before < judged:
             self._past_counts(judged, judged)  # keeps the lease

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from monitor.alerting.ports import AlertStore
 from monitor.counts.model import Cluster, LoadedCounts, Slice
+from monitor.findings.model import Finding
 from monitor.signals.layout import Layout
 
 
@@ -85,6 +86,9 @@ class JudgementStore(AlertStore, BaselineStore, Protocol):
 
     def advance(self, judged_before: int) -> None:
         """All ticks below this are judged."""
+
+    def open_pages(self) -> Sequence[Finding]:
+        """Pages that have not ended, as stored."""
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep it; only the newest few are kept."""

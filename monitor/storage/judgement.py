@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import delete, func, insert, select, update
 
 from monitor.errors import NotFound
+from monitor.findings.model import Finding, Kind
 from monitor.judging.ports import Baseline, BaselineState, Dismissal, JudgementStore, Snapshot
 from monitor.storage import baselines as baseline_rows
 from monitor.storage import layouts
 from monitor.storage.response import ResponseTransaction
 from monitor.storage.session import insert_into
-from monitor.storage.tables import baselines, dismissals, judge, snapshots
+from monitor.storage.tables import baselines, dismissals, findings, judge, snapshots
 
 SNAPSHOTS_KEPT: Final = 4
 """The newest few by the time of writing: after an upgrade the new code's, and still the old's to go back to."""
@@ -30,6 +33,12 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
                 index_elements=[judge.c.id], set_={"judged_before": statement.excluded.judged_before}
             )
         )
+
+    def open_pages(self) -> Sequence[Finding]:
+        """Pages that have not ended, as stored, by their ids."""
+        at = findings.c
+        query = select(at.document).where(at.ended_at_ms.is_(None), at.kind == Kind.page).order_by(at.id)
+        return [msgspec.json.decode(document, type=Finding) for document in self._connection.execute(query).scalars()]
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep it, and of the earlier ones the newest few."""

@@ -1,9 +1,9 @@
 """This release, or a later one with a signal more and one changed, at work on a database: what it knows, as JSON.
 
-    python -m tests.migration.later_release FILE [--later] [--count-on]
+    python -m tests.migration.later_release FILE [SIGNAL] [--count-on]
 
-With ``--later`` the places of the signals are changed before the registry is made of them, so all of the code sees
-the later release's: ``verdict_mix`` has a second version, ``offset_parity`` is new. With ``--count-on`` a worker of
+With a signal the places of the signals are changed before the registry is made of them, so all of the code sees the
+later release's: that signal has another version, ``offset_parity`` is new. With ``--count-on`` a worker of
 that release counts three more hours of quiet traffic first, and at the end the judge is built anew from counts and
 baselines alone.
 """
@@ -21,7 +21,8 @@ from monitor.findings.model import Direction
 from monitor.signals import placed
 from monitor.signals.signal import Question, Signal
 
-LATER, COUNT_ON = "--later" in sys.argv, "--count-on" in sys.argv
+COUNT_ON = "--count-on" in sys.argv
+CHANGED = next((word for word in sys.argv[2:] if not word.startswith("--")), None)
 NEW = Signal(
     name="offset_parity",
     version=1,
@@ -36,17 +37,17 @@ FREE = 174
 """The first column that the release has not used."""
 
 
-def later_places() -> tuple[tuple[Signal | placed.Retired, int], ...]:
+def later_places(changed: str) -> tuple[tuple[Signal | placed.Retired, int], ...]:
     """Those of a release that retires one rule, counts its successor, and a signal more."""
-    old = next(one for one, _ in placed.PLACED if one.name == "verdict_mix")
+    old = next(one for one, _ in placed.PLACED if one.name == changed)
     assert isinstance(old, Signal)
     retired = placed.Retired(old.name, old.version, len(old.bins))
     kept = tuple((retired if one is old else one, first) for one, first in placed.PLACED)
-    return (*kept, (dataclasses.replace(old, version=2), FREE), (NEW, FREE + len(old.bins)))
+    return (*kept, (dataclasses.replace(old, version=old.version + 1), FREE), (NEW, FREE + len(old.bins)))
 
 
-if LATER:
-    placed.PLACED = later_places()  # type: ignore[misc]
+if CHANGED:
+    placed.PLACED = later_places(CHANGED)  # type: ignore[misc]
 
 # After the change: these build on the registry.
 from sqlalchemy import delete  # noqa: E402

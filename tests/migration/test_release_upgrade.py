@@ -32,11 +32,10 @@ def restored(folder: Path) -> Path:
     return file
 
 
-def judged(file: Path, *, later: bool) -> dict[str, Any]:
+def judged(file: Path, *arguments: str) -> dict[str, Any]:
     """What the judge of this release, or of the later one, knows after the ticks that were not judged yet."""
-    command = [sys.executable, "-m", "tests.migration.later_release", str(file), *(["--later"] if later else [])]
     answer = subprocess.run(
-        command,
+        [sys.executable, "-m", "tests.migration.later_release", str(file), *arguments],
         cwd=CHECKOUT,
         env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
@@ -44,17 +43,18 @@ def judged(file: Path, *, later: bool) -> dict[str, Any]:
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout)
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
 
 
 @pytest.fixture(scope="module")
 def same(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return judged(restored(tmp_path_factory.mktemp("same")), later=False)
+    return judged(restored(tmp_path_factory.mktemp("same")))
 
 
 @pytest.fixture(scope="module")
 def later(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return judged(restored(tmp_path_factory.mktemp("later")), later=True)
+    return judged(restored(tmp_path_factory.mktemp("later")), "verdict_mix")
 
 
 @pytest.mark.parametrize("release", ["same", "later"])
@@ -105,18 +105,7 @@ def test_only_the_new_and_the_changed_signal_learn(later: dict[str, Any]) -> Non
 def test_what_is_new_has_learned_once_workers_have_counted_it(tmp_path: Path) -> None:
     """The upgraded worker counts another three hours; old and new counts lie side by side."""
     file = restored(tmp_path)
-    answer = judged(file, later=True)
-    command = [sys.executable, "-m", "tests.migration.later_release", str(file), "--later", "--count-on"]
-    run = subprocess.run(
-        command,
-        cwd=CHECKOUT,
-        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    after = json.loads(run.stdout)
+    answer, after = judged(file, "verdict_mix"), judged(file, "verdict_mix", "--count-on")
     for name, unit in after["units"].items():
         assert unit["new_signals"] == []
         assert unit["effective_tick"] == answer["units"][name]["effective_tick"]
@@ -126,3 +115,12 @@ def test_what_is_new_has_learned_once_workers_have_counted_it(tmp_path: Path) ->
         (name, signal) for name in ("injection", "toxicity") for signal in ("offset_parity", "verdict_mix")
     ]
     assert after["again"] == after["units"]
+
+
+def test_an_open_page_of_the_changed_signal_ends_with_its_rule(tmp_path: Path) -> None:
+    answer = judged(restored(tmp_path), "boundary_proximity")
+    assert answer["open_pages"] == []
+    (page,) = [one for one in answer["findings_before"] if one["kind"] == "page" and one["ended_at_ms"] is None]
+    (ended,) = [one for one in answer["findings_after"] if one["id"] == page["id"]]
+    assert ended["ended_at_ms"] > page["paged_at_ms"]
+    assert len(answer["findings_after"]) == len(answer["findings_before"])
