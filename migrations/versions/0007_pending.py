@@ -6,7 +6,6 @@ Revises: 0006
 
 from __future__ import annotations
 
-import sqlalchemy as sa
 from alembic import op
 
 revision = "0007"
@@ -16,13 +15,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Two partial indexes that are nearly always empty, and two for what takes effect from a tick on."""
-    for table, column, waiting in (
-        ("baselines", "id", "state = 'approved' AND effective_tick IS NULL"),
-        ("dismissals", "finding_id", "effective_tick IS NULL"),
-    ):
-        where = sa.text(waiting)
-        op.create_index(f"ix_{table}_pending", table, [column], postgresql_where=where, sqlite_where=where)
+    """One index each; rows without a tick are in it too."""
+    for table in ("baselines", "dismissals"):
         op.create_index(f"ix_{table}_effective_tick", table, ["effective_tick"])
 
 
@@ -30,4 +24,3 @@ def downgrade() -> None:
     """The same rows, found more slowly."""
     for table in ("dismissals", "baselines"):
         op.drop_index(f"ix_{table}_effective_tick", table)
-        op.drop_index(f"ix_{table}_pending", table)

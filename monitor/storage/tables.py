@@ -206,13 +206,7 @@ baselines: Final = Table(
         postgresql_where=text("state = 'approved'"),
         sqlite_where=text("state = 'approved'"),
     ),
-    # Approvals that the judge has not seen: it asks with every step, and there are nearly always none.
-    Index(
-        "ix_baselines_pending",
-        "id",
-        postgresql_where=text("state = 'approved' AND effective_tick IS NULL"),
-        sqlite_where=text("state = 'approved' AND effective_tick IS NULL"),
-    ),
+    # With every step the judge asks for those without a tick, which it has not seen.
     Index("ix_baselines_effective_tick", "effective_tick"),
 )
 
@@ -259,12 +253,6 @@ dismissals: Final = Table(
     Column("reason", SafeText, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("effective_tick", BigInteger),
-    Index(
-        "ix_dismissals_pending",
-        "finding_id",
-        postgresql_where=text("effective_tick IS NULL"),
-        sqlite_where=text("effective_tick IS NULL"),
-    ),
     Index("ix_dismissals_effective_tick", "effective_tick"),
 )
 
