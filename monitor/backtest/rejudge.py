@@ -82,6 +82,10 @@ class _CountsElsewhere(JudgeStore):
         """Of the counts."""
         return self._counts.counts(from_tick, to_tick)
 
+    def uncounted(self, from_tick: int, to_tick: int) -> Mapping[str, int]:
+        """Of the counts."""
+        return self._counts.uncounted(from_tick, to_tick)
+
     def clusters(self, from_tick: int, to_tick: int) -> Sequence[Cluster]:
         """Of the counts."""
         return self._counts.clusters(from_tick, to_tick)
@@ -98,9 +102,25 @@ class _CountsElsewhere(JudgeStore):
         """Own."""
         return self._own.baselines(state=state)
 
-    def dismissals(self) -> Sequence[Dismissal]:
+    def pending_baselines(self) -> Sequence[Baseline]:
         """Own."""
-        return self._own.dismissals()
+        return self._own.pending_baselines()
+
+    def effective_baselines(self, since: int, *, before_too: bool) -> Sequence[Baseline]:
+        """Own."""
+        return self._own.effective_baselines(since, before_too=before_too)
+
+    def dismissals(self, *, since: int | None = None) -> Sequence[Dismissal]:
+        """Own."""
+        return self._own.dismissals(since=since)
+
+    def pending_dismissals(self) -> Sequence[Dismissal]:
+        """Own."""
+        return self._own.pending_dismissals()
+
+    def dismissal(self, finding_id: str) -> Dismissal | None:
+        """Own."""
+        return self._own.dismissal(finding_id)
 
     def snapshot(self, fingerprint: str) -> Snapshot | None:
         """Own."""

@@ -31,7 +31,7 @@ from monitor.ingestion.source import Source
 from monitor.judging.baselines import BaselineView, views, weight_of
 from monitor.judging.curves import Picture, picture
 from monitor.judging.judge import Judge
-from monitor.judging.ports import JudgeStore
+from monitor.judging.ports import BaselineState, JudgeStore
 from monitor.settings.model import Settings
 from monitor.wiring import translate
 
@@ -223,7 +223,8 @@ def _trial_of(
 
 def _views(judge: Judge, store: JudgeStore, settings: Settings) -> dict[Slice, BaselineView]:
     """Baselines in force, by unit."""
-    baselines = [baseline for baseline in store.baselines() if baseline.effective_tick is not None]
+    approved = store.baselines(state=BaselineState.approved)
+    baselines = [baseline for baseline in approved if baseline.effective_tick is not None]
     watched = () if judge.view is None else judge.view.watched
     rule = translate.judge_rule(settings)
     streams = weight_of((unit.unit for unit in watched), rule)

@@ -47,6 +47,7 @@ class PartitionCounter:
         self._committed_closed = self._ticks.closed_before
         self._memory = PartitionMemory(rule.memory)
         self._off = rule.off
+        self._layout = LAYOUT.without(rule.off)
         self._slices = slices
         self._pending: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
         self._clusters: list[Cluster] = []
@@ -145,7 +146,7 @@ class PartitionCounter:
             mark=self._mark,
             clock_ms=self._clock_ms,
             state=self._ticks.state(),
-            layout=LAYOUT,
+            layout=self._layout,
             counts=self._collect(ids_of),
             tally=Tally(
                 events=self._events,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from monitor.counts.model import Cluster, Slice, TickCounts
+from monitor.signals.layout import Layout
 
 
 class Mark(StrEnum):
@@ -65,8 +66,8 @@ class Commit:
     mark: Mark
     clock_ms: int | None
     state: bytes
-    layout: str
-    """Fingerprint of the column layout of the cells."""
+    layout: Layout
+    """Which columns of the cells hold which signal; a signal that is switched off has none."""
     counts: Sequence[TickCounts]
     tally: Tally
     clusters: Sequence[Cluster] = ()

@@ -45,6 +45,11 @@ def column_only(counts: LoadedCounts, column: int) -> LoadedCounts:
     return LoadedCounts(counts.tick[use], counts.cell[use] // COLUMNS, counts.count[use])
 
 
+def of_columns(counts: LoadedCounts, columns: NDArray[np.bool_]) -> LoadedCounts:
+    """The cells of these columns, bool (COLUMNS,)."""
+    return counts.where(columns[counts.cell % COLUMNS])
+
+
 def observations(counts: LoadedCounts) -> LoadedCounts:
     """The cells that number a unit's observations, with the slice's id in place of the cell."""
     use = OBSERVATIONS[counts.cell % COLUMNS]

@@ -15,17 +15,19 @@ from typing import Final
 import numpy as np
 
 from monitor.clock import NEVER
-from monitor.counts.cuts import between, by_guardrail, of_slices
+from monitor.counts.cuts import between, by_guardrail
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding, Kind
 from monitor.judging.follower import Approval, Stretch
-from monitor.judging.history import Clusters, History, kept_counts, no_clusters
+from monitor.judging.history import Clusters, History, no_clusters
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.ports import Baseline, Dismissal
+from monitor.judging.ports import Baseline, BaselineState, Dismissal
 from monitor.judging.registry import FOLLOWERS
 from monitor.judging.state import JudgeState
+from monitor.judging.watching.approved_counts import approved_counts
 from monitor.judging.watching.fleet import Fleet
-from monitor.judging.watching.learning import POLICY, Learning
+from monitor.judging.watching.learning import POLICY, Learning, Uncounted
+from monitor.judging.watching.new_signals import NewSignals
 from monitor.judging.watching.panel import Panel
 from monitor.signals import contradictions, labels
 from monitor.signals.registry import COLUMNS, LAYOUT
@@ -68,6 +70,7 @@ class Assessor:
         state: JudgeState,
         panel: Panel | None = None,
         clusters: Clusters = no_clusters,
+        uncounted: Uncounted = lambda *_: {},
         approved: Sequence[Baseline] = (),
         dismissed: Sequence[Dismissal] = (),
     ) -> None:
@@ -76,11 +79,14 @@ class Assessor:
         history: reads counts back.
         clusters: reads clusters of prompts back.
         state, panel: where to go on from; without a panel, the state must be empty.
+        clusters: reads clusters of prompts back.
+        uncounted: which signals some counts lack, because another version of Driftline made them.
         approved: baselines with an effective tick from ``state.judged_before`` on, to be applied when it comes.
         dismissed: dismissals, likewise.
         """
         self.fleet = Fleet(rule, history, state, panel or Panel(strata=rule.strata + 1), clusters)
-        self._learning = Learning(self.fleet)
+        self._learning = Learning(self.fleet, uncounted)
+        self._new_signals = NewSignals(self.fleet, uncounted)
         self._followers = [follower(self.fleet) for follower in FOLLOWERS]
         self._approved: list[Baseline] = []
         for baseline in approved:
@@ -114,8 +120,11 @@ class Assessor:
         return effective
 
     def _schedule(self, baseline: Baseline) -> None:
-        unit = self.fleet.state.units[self.fleet.number_of(baseline.unit)]
-        unit.by_hand = True
+        number = self.fleet.number_of(baseline.unit)
+        if baseline.state is BaselineState.added:
+            self._new_signals.schedule(number, baseline)
+        else:
+            self.fleet.state.units[number].by_hand = True
         self._approved.append(baseline)
         self._approved.sort(key=lambda b: (b.effective_tick or 0, b.id))
 
@@ -128,7 +137,7 @@ class Assessor:
             outcome.findings += self._take_effect(position)
             rest = _piece(counts, position, to_tick)
             if len(rest.tick):
-                outcome.findings += self._review(int(rest.tick[0]))
+                self._review(int(rest.tick[0]), outcome)
                 rest = between(rest, position, self.fleet.shares.next_review(int(rest.tick[0])))
             self.fleet.split_budgets()
             piece_end = int(rest.tick[-1]) + 1 if len(rest.tick) and rest.tick[-1] < counts.tick[-1] else to_tick
@@ -143,6 +152,7 @@ class Assessor:
             done = stop if alarm_tick is None else alarm_tick + 1
             consumed = between(rest, position, done)
             self._learning.learn(consumed)
+            self._new_signals.learn(consumed)
             self.fleet.record_activity(consumed)
             self._add_up(consumed, outcome)
             stretch = Stretch(self.fleet, consumed, position, done, alarmed)
@@ -152,18 +162,18 @@ class Assessor:
             position = self.fleet.state.judged_before = done
         return outcome
 
-    def _review(self, tick: int) -> list[Finding]:
-        """At the first tick with events of each stretch, whoever steps when; what ends with units that stopped."""
+    def _review(self, tick: int, outcome: Assessment) -> None:
+        """At the first tick with events of each stretch, whoever steps when: what ends with units that stopped, and
+        which new signals have learned enough."""
         if not self.fleet.shares.is_due(tick):
-            return []
+            return
         stopped = self.fleet.shares.review(tick)
         self.fleet.respend()
         self.fleet.reset_full_references()
-        ended: list[Finding] = []
         for follower in self._followers:
             for number in stopped:
-                ended += follower.retire(number, tick)
-        return ended
+                outcome.findings += follower.retire(number, tick)
+        outcome.baselines += self._new_signals.complete(tick)
 
     def _next_approval(self) -> int:
         said: tuple[Baseline | Dismissal, ...] = (*self._approved, *self._dismissed)
@@ -177,17 +187,20 @@ class Assessor:
         while self._approved and (self._approved[0].effective_tick or 0) <= position:
             baseline = self._approved.pop(0)
             number = self.fleet.number_of(baseline.unit)
+            if baseline.state is BaselineState.added:
+                self._new_signals.take_effect(number, baseline, position)
+                continue
             epoch = self.fleet.state.units[number].epoch
             span = (baseline.from_tick, baseline.to_tick)
             if epoch is not None and (epoch.effective_tick, epoch.window) == (baseline.effective_tick, span):
                 continue  # the snapshot that we go on from has it
-            counts = self.fleet.counts_of(number, baseline.from_tick, baseline.to_tick)
-            if not _are_those_of(counts, baseline):
-                counts = of_slices(kept_counts(baseline), self.fleet.slices_of(number))
+            counts = approved_counts(self.fleet, number, baseline)
             if len(counts.tick):
                 approval = Approval(number, span, counts, by_person=baseline.approved_by != POLICY)
                 ended += self._approved_by(approval, position, of_epochs=True)
-                self.fleet.activate(number, counts, span=span, tick=position, by_person=approval.by_person)
+                lacking = LAYOUT.lacking(baseline.layout)
+                by_person = approval.by_person
+                self.fleet.activate(number, counts, span=span, tick=position, by_person=by_person, lacking=lacking)
                 ended += self._approved_by(approval, position, of_epochs=False)
         return ended
 
@@ -221,16 +234,3 @@ def _piece(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
     if last - first > PIECE:
         last = np.searchsorted(counts.tick, counts.tick[first + PIECE], side="right")
     return counts.where(slice(first, last))
-
-
-def _are_those_of(counts: LoadedCounts, baseline: Baseline) -> bool:
-    """Whether the stored counts of the window are what was approved: nothing excluded, nothing gone by retention.
-
-    Cells of another column layout cannot be compared, nor used.
-    """
-    if baseline.layout != LAYOUT:
-        return True
-    cells, at = np.unique(counts.cell, return_inverse=True)
-    sums = np.zeros(len(cells), np.int64)
-    np.add.at(sums, at, counts.count)
-    return dict(zip(cells.tolist(), sums.tolist(), strict=True)) == dict(baseline.counts)

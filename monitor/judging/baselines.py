@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -101,7 +101,7 @@ def matching_units(store: JudgeStore, *, guardrail: str, category: str | None, v
 def approved_slices(store: JudgeStore) -> list[Slice]:
     """The slices that approved baselines hold counts of, in the order of their ids."""
     approved = store.baselines(state=BaselineState.approved)
-    ids = {cell // COLUMNS for baseline in approved if baseline.layout == LAYOUT for cell in baseline.counts}
+    ids = {cell // COLUMNS for baseline in approved for cell in baseline.counts}
     slices = store.slices()
     return [slices[i] for i in sorted(ids & slices.keys())]
 
@@ -154,7 +154,7 @@ def propose(
                 to_tick=ticks[1],
                 effective_tick=None,
                 counts=dict(zip(cells.tolist(), sums.tolist(), strict=True)),
-                layout=LAYOUT,
+                layout=LAYOUT.without(store.uncounted(*ticks)),
                 approved_by=actor,
                 reason=reason,
                 created_at_ms=now_ms,
@@ -169,15 +169,17 @@ def approve(store: JudgeStore, baseline_id: int, *, actor: str, reason: str) -> 
 
     Raises:
         NotFound: there is no such baseline.
-        Refused: it is no proposal, or of an earlier layout of the counts.
+        Refused: it is no proposal, or of a release whose counts cannot be read any more.
     """
     baseline = next((b for b in store.baselines() if b.id == baseline_id), None)
     if baseline is None:
         raise NotFound(f"there is no baseline {baseline_id}; `driftline baseline show` lists them")
     if baseline.state is not BaselineState.proposed:
         raise Refused(f"baseline {baseline_id} is {baseline.state.value}; only a proposed one can be approved")
-    if baseline.layout != LAYOUT:
-        raise Refused(f"baseline {baseline_id} was counted by another version's bins; propose the window anew")
+    if not LAYOUT.shared(baseline.layout):
+        raise Refused(
+            f"baseline {baseline_id} holds no signal that this version of Driftline counts; propose the window anew"
+        )
     approved = dataclasses.replace(
         baseline, state=BaselineState.approved, approved_by=actor, reason=reason or baseline.reason
     )
@@ -216,7 +218,15 @@ def views(
             events=window.events,
             strata=window.strata,
             homogeneous=agrees_with_itself(window),
-            levels=list(_levels(window, rule, traffic, share=weight / max(streams, weight))),
+            levels=list(
+                _levels(
+                    window,
+                    rule,
+                    traffic,
+                    share=weight / max(streams, weight),
+                    signals=LAYOUT.shared(baseline.layout),
+                )
+            ),
         )
 
 
@@ -244,9 +254,14 @@ class Traffic:
         return float(self.counts.signal(SIGNALS[signal]).sum()) / max(1, self.ticks) * DAY_MS / rule.tick_ms
 
 
-def _levels(window: Window, rule: JudgeSettings, traffic: Traffic, *, share: float) -> Iterator[LevelView]:
+def _levels(
+    window: Window, rule: JudgeSettings, traffic: Traffic, *, share: float, signals: Collection[str]
+) -> Iterator[LevelView]:
     answers = {
-        (s, q): _asked(window, rule, s, q) for s, kind in enumerate(SIGNALS) for q in range(len(kind.questions))
+        (s, q): _asked(window, rule, s, q)
+        for s, kind in enumerate(SIGNALS)
+        for q in range(len(kind.questions))
+        if kind.name in signals
     }
     tested = [s for (s, _), answer in answers.items() if not isinstance(answer, str)]
     weights = {s: rule.signal(SIGNALS[s].name).weight for s in tested}

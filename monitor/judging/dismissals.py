@@ -55,7 +55,7 @@ def dismiss(stores: Findings, start: str, *, by: str, reason: str, now_ms: int) 
             f"{finding.id} is a page: it ends by itself, or with a new baseline (`driftline baseline propose`); "
             "what is to be done about it goes to its incident"
         )
-    earlier = dismissals(stores).get(finding.id)
+    earlier = stores.judge.dismissal(finding.id)
     if earlier is not None:
         raise Refused(f"{finding.id} was dismissed by {earlier.by} already: {earlier.reason}")
     with stores.judge.approval() as store:

@@ -24,8 +24,9 @@ from monitor.judging.assess import Assessment, Assessor
 from monitor.judging.evidence_points import Record
 from monitor.judging.evidence_record import EvidenceRecorder
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.ports import Baseline, BaselineState, JudgeStore
+from monitor.judging.ports import JudgeStore
 from monitor.judging.state import JudgeState
+from monitor.judging.unwatched import ended_with_their_rule
 from monitor.judging.view import JudgeView
 from monitor.judging.view_builder import ViewBuilder
 from monitor.signals.registry import LAYOUT
@@ -115,6 +116,8 @@ class Judge:
         self._renewed_ms = 0
         self._newest_slice = 0
         self._snapshot_at = 0
+        self._rebuilt = False
+        """From counts alone, as after an upgrade, and nothing is judged since."""
         self._ticks = FEW_TICKS
         """Ticks of the next step; follows the density of the counts."""
 
@@ -187,9 +190,8 @@ class Judge:
             return JudgeReport(Step.waiting, None if assessor is None else assessor.judged_before)
         counts, end = self._next_counts(assessor.judged_before, closed)
         self._learn_slices(assessor)
-        approved = [assessor.approve(baseline) for baseline in self._pending()]
-        waiting = [one for one in self._store.dismissals() if one.effective_tick is None]
-        dismissed = [assessor.dismiss(one) for one in waiting]
+        approved = [assessor.approve(baseline) for baseline in self._store.pending_baselines()]
+        dismissed = [assessor.dismiss(one) for one in self._store.pending_dismissals()]
         assessment, view, records = self._assess(assessor, counts, end, closed)
         assessment.findings = [self._with_offsets(finding) for finding in assessment.findings]
         with self._store.judgement(token) as store:
@@ -201,12 +203,16 @@ class Judge:
                 self._respond(store, finding, now_ms)
             for record in records:
                 store.save_record(record)
+            if self._rebuilt:
+                at_ms = end * self._rule.tick_ms
+                for page in ended_with_their_rule(store.open_pages(), assessor.fleet.state, at_ms=at_ms):
+                    self._respond(store, page, now_ms)
             at_present = self._reach_present(store, assessor, end, now_ms)
             store.advance(end)
             if end - self._snapshot_at >= self._snapshot_ticks:
                 store.save_snapshot(snapshot.dump(assessor.fleet))
                 self._snapshot_at = end
-        self._at_present = at_present
+        self._at_present, self._rebuilt = at_present, False
         self._view = view
         return JudgeReport(Step.judged, end, assessment, view)
 
@@ -252,11 +258,6 @@ class Judge:
         last = max(finding.detected_at_ms, finding.paged_at_ms or 0) // self._rule.tick_ms
         return msgspec.structs.replace(finding, offsets=dict(self._store.offsets(first, last)))
 
-    def _pending(self) -> list[Baseline]:
-        """Approvals that have not taken effect yet."""
-        approved = self._store.baselines(state=BaselineState.approved)
-        return [baseline for baseline in approved if baseline.effective_tick is None]
-
     def _learn_slices(self, assessor: Assessor) -> None:
         new = self._store.slices(after_id=self._newest_slice)
         if new:
@@ -278,28 +279,20 @@ class Judge:
                 return None
             state, panel = JudgeState(judged_before=first, units=[], guardrails={}), None
         start = state.judged_before
-        effective = [
-            baseline
-            for baseline in self._store.baselines()
-            if baseline.effective_tick is not None
-            and baseline.layout == LAYOUT
-            # One from before the oldest counts still holds: what it was learned from may be gone, it is not.
-            and (baseline.effective_tick >= start or (panel is None and baseline.state is BaselineState.approved))
-        ]
-        dismissed = [
-            one for one in self._store.dismissals() if one.effective_tick is not None and one.effective_tick >= start
-        ]
+        # One from before the oldest counts still holds: what it was learned from may be gone, it is not.
+        effective = self._store.effective_baselines(start, before_too=panel is None)
         assessor = Assessor(
             self._rule,
             self._past_counts,
             state=state,
             panel=panel,
             clusters=self._store.clusters,
-            approved=effective,
-            dismissed=dismissed,
+            uncounted=self._store.uncounted,
+            approved=[baseline for baseline in effective if LAYOUT.shared(baseline.layout)],
+            dismissed=self._store.dismissals(since=start),
         )
         assessor.fleet.respend()
-        self._newest_slice, self._snapshot_at = 0, start
+        self._newest_slice, self._snapshot_at, self._rebuilt = 0, start, panel is None
         self._learn_slices(assessor)
         while judged is not None and assessor.judged_before < judged:
             self._past_counts(judged, judged)  # keeps the lease

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from monitor.alerting.ports import AlertStore
 from monitor.counts.model import Cluster, LoadedCounts, Slice
+from monitor.findings.model import Finding
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
 from monitor.judging.view import StreamView
+from monitor.signals.layout import Layout
 
 
 class BaselineState(StrEnum):
@@ -19,6 +21,8 @@ class BaselineState(StrEnum):
 
     proposed = "proposed"
     approved = "approved"
+    added = "added"
+    """By the policy: counts of a signal that the unit's approved baseline lacks, because it is newer than that."""
     replaced = "replaced"
 
 
@@ -39,7 +43,8 @@ class Baseline:
     """First tick judged against it; set by the judge, None until then."""
     counts: Mapping[int, int]
     """Cell (slice id * COLUMNS + column) -> events, excluded windows left out."""
-    layout: str
+    layout: Layout
+    """Which signals were counted in the window; of an added one the first is what it adds."""
     approved_by: str
     reason: str
     created_at_ms: int
@@ -84,6 +89,9 @@ class JudgementStore(AlertStore, BaselineStore, Protocol):
     def advance(self, judged_before: int) -> None:
         """All ticks below this are judged."""
 
+    def open_pages(self) -> Sequence[Finding]:
+        """Pages that have not ended, as stored."""
+
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep it; only the newest few are kept."""
 
@@ -115,6 +123,9 @@ class JudgeStore(Protocol):
     def counts(self, from_tick: int, to_tick: int) -> LoadedCounts:
         """Counts of ticks in [from_tick, to_tick)."""
 
+    def uncounted(self, from_tick: int, to_tick: int) -> Mapping[str, int]:
+        """Signals that some counts of ticks in [from_tick, to_tick) lack: by name the newest such tick."""
+
     def clusters(self, from_tick: int, to_tick: int) -> Sequence[Cluster]:
         """Clusters of ticks in [from_tick, to_tick), the same whatever was committed together; in order."""
 
@@ -127,8 +138,25 @@ class JudgeStore(Protocol):
     def baselines(self, *, state: BaselineState | None = None) -> Sequence[Baseline]:
         """By id, all or of one state."""
 
-    def dismissals(self) -> Sequence[Dismissal]:
-        """By finding."""
+    def pending_baselines(self) -> Sequence[Baseline]:
+        """Approvals that have not taken effect, by id."""
+
+    def effective_baselines(self, since: int, *, before_too: bool) -> Sequence[Baseline]:
+        """Those that took effect in tick ``since`` or later, whatever became of them, by id.
+
+        Args:
+            since: the tick.
+            before_too: with them those that took effect earlier and hold to this day.
+        """
+
+    def dismissals(self, *, since: int | None = None) -> Sequence[Dismissal]:
+        """By finding; with ``since`` those that took effect in that tick or later."""
+
+    def pending_dismissals(self) -> Sequence[Dismissal]:
+        """Those that have not taken effect, by finding."""
+
+    def dismissal(self, finding_id: str) -> Dismissal | None:
+        """Of one finding."""
 
     def snapshot(self, fingerprint: str) -> Snapshot | None:
         """The newest snapshot of this fingerprint."""

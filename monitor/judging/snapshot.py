@@ -18,9 +18,9 @@ from monitor.judging.watching.battery import Battery
 from monitor.judging.watching.dense import DenseTests
 from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.panel import Panel
-from monitor.signals.registry import LAYOUT
+from monitor.signals.registry import LAYOUT, SIGNALS
 
-VERSION: Final = 16
+VERSION: Final = 17
 """Raise it when the meaning of the state changes: older snapshots are then not used, and counts are replayed."""
 
 
@@ -28,7 +28,8 @@ def fingerprint(rule: JudgeSettings) -> str:
     """What a snapshot must agree in to be used. Budgets are not in it: a new budget changes future spend only."""
     judged = [(name, one.enabled, one.detector, one.parameters) for name, one in rule.signals]
     judged = [one for one in judged if one[1:] != (True, OURS, ())]  # a weight changes future spend only
-    text = f"{VERSION};{LAYOUT};{rule.tick_ms};{rule.strata};{judged}"
+    asked = [(signal.questions, signal.bets, signal.misses) for signal in SIGNALS]
+    text = f"{VERSION};{LAYOUT.document()};{asked};{rule.tick_ms};{rule.strata};{judged}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -83,6 +83,18 @@ class JoinState(msgspec.Struct, kw_only=True):
     """Open while the signal is unavailable for want of joins."""
 
 
+class NewSignal(msgspec.Struct, kw_only=True):
+    """A signal that is newer than the epoch's baseline and learns by itself."""
+
+    signal: int
+    from_tick: int
+    """First tick of its window."""
+    learned: int = 0
+    """Events of the unit in the window so far."""
+    learned_ticks: int = 0
+    restarts: int = 0
+
+
 class Epoch(msgspec.Struct, kw_only=True):
     """A unit against its approved baseline."""
 
@@ -101,6 +113,8 @@ class Epoch(msgspec.Struct, kw_only=True):
     any_change_tests: list[AnyChangeTest]
     unavailable: dict[str, str]
     """Signal or question -> why it is not tested."""
+    new_signals: list[NewSignal] = []
+    """Of which the baseline holds nothing because they were not counted then."""
     joins: list[JoinState] = []
     """Of the signals that join a request's events, where the baseline has outputs."""
 

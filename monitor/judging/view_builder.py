@@ -25,8 +25,8 @@ from monitor.judging.release.state import Comparing
 from monitor.judging.state import AnyChangeTest, Epoch, PageTest, UnitState
 from monitor.judging.traffic.findings import SIGNAL as TRAFFIC_SIGNAL
 from monitor.judging.view import ALL_TRAFFIC, JoinView, JudgeView, StreamState, StreamView, TestKind, TestView
-from monitor.judging.watching.budget_split import is_ours
 from monitor.judging.watching.fleet import Fleet
+from monitor.judging.watching.rivers import RiverId
 from monitor.signals.registry import OFFSETS, SIGNALS
 
 NONE = -math.inf
@@ -120,7 +120,7 @@ class ViewBuilder:
             unavailable=kept.unavailable,
             scarce=kept.scarce,
             joins=tuple(
-                JoinView(signal=SIGNALS[one.signal].name, missed=one.share, paused=one.finding is not None)
+                JoinView(signal=SIGNALS[one.signal].name, missed=one.share, paused=one.case.open is not None)
                 for one in epoch.joins
             ),
         )
@@ -138,7 +138,7 @@ class ViewBuilder:
         surge, since = mix.surge, mix.effective_tick
         yield _test(ALL_TRAFFIC, TRAFFIC_SIGNAL, "mix_change", TestKind.traffic_mix, (since,), engines, mix.test)
         yield _dense(ALL_TRAFFIC, TRAFFIC_SIGNAL, "mix_change", (since,), engines, mix.dense)
-        open_id = None if surge.finding is None else surge.finding.id
+        open_id = None if surge.case.open is None else surge.case.open.id
         yield _test(
             ALL_TRAFFIC,
             TRAFFIC_SIGNAL,
@@ -180,14 +180,14 @@ class ViewBuilder:
                     limit=limit,
                     # A comparison begins once and is asked at all times together: it spends its alpha at the start.
                     spent=alpha,
-                    finding=None if one.finding is None else one.finding.id,
+                    finding=None if one.case.open is None else one.case.open.id,
                 )
 
 
 def _page_tests(number: int, unit: Slice, epoch: Epoch, watch: PageTest, engines: _Engines) -> Iterator[TestView]:
     signal = SIGNALS[watch.signal]
     question = signal.questions[watch.question].name
-    key, found = (number, epoch.effective_tick), None if watch.finding is None else watch.finding.id
+    key, found = (number, epoch.effective_tick), None if watch.case.open is None else watch.case.open.id
     asked = (unit, signal.name, question)
     of_level: dict[str, Any] = {"level": watch.level, "limit": watch.limit}
     yield _test(*asked, TestKind.page, key, engines, watch.test, finding=found, **of_level)
@@ -201,7 +201,7 @@ def _any_change_tests(
 ) -> Iterator[TestView]:
     signal = SIGNALS[notice.signal].name
     key = (number, epoch.effective_tick)
-    if not is_ours(notice):
+    if isinstance(notice.test, RiverId):
         yield TestView(
             unit=unit,
             signal=signal,

@@ -1,16 +1,11 @@
-"""The registry of signals: a signal is a rule from an event to a bin, and the questions asked of the counts.
+"""The registry of signals, worked out from where they are placed: their columns, and the columns of a batch's events.
 
-To add a signal: write one file with a ``SIGNAL`` and add one line to :data:`SIGNALS`. Every bin of every signal gets
-a column of the count table; a cell of a tick's counts is ``slice id * COLUMNS + column``. Column 0 counts the events
-themselves, whatever they carry: volume, silence and strata shares come from it.
-
-New signals go to the end, so that no column changes its meaning. The layout is another one all the same: counts and
-baselines of the one before are not read any more, and every stream learns anew.
+Every bin of every signal gets a column of the count table; a cell of a tick's counts is ``slice id * COLUMNS +
+column``. Column 0 counts the events themselves, whatever they carry: volume, silence and strata shares come from it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -18,60 +13,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import MISSING, EventBatch
-from monitor.signals import (
-    boundary_proximity,
-    campaign,
-    category_mix,
-    contradictions,
-    coverage,
-    input_shape,
-    labels,
-    layer_bypass,
-    output_shape,
-    repetition,
-    request_join,
-    score_shift,
-    spec_gaming,
-    verdict_mix,
-)
+from monitor.signals.layout import Columns, Layout, checked
+from monitor.signals.placed import PLACED, Retired
 from monitor.signals.recall import Recall
 from monitor.signals.signal import ALL, Bet, Question, Signal
 
-SIGNALS: Final[tuple[Signal, ...]] = (
-    boundary_proximity.SIGNAL,
-    verdict_mix.SIGNAL,
-    coverage.SIGNAL,
-    request_join.SIGNAL,
-    layer_bypass.SIGNAL,
-    spec_gaming.SIGNAL,
-    contradictions.SIGNAL,
-    score_shift.SIGNAL,
-    *input_shape.SIGNALS,
-    *output_shape.SIGNALS,
-    category_mix.SIGNAL,
-    repetition.SIGNAL,
-    campaign.SIGNAL,
-    labels.HARMFUL,
-    labels.BENIGN,
-)
+SIGNALS: Final[tuple[Signal, ...]] = tuple(one for one, _ in PLACED if isinstance(one, Signal))
 
 EVENTS_COLUMN: Final = 0
 """Counts every event of the slice."""
 
-OFFSETS: Final[dict[str, int]] = {}
+COLUMNS: Final = 256
+"""Columns per slice: room to add signals."""
+
+ASSIGNED: Final[tuple[Columns, ...]] = checked(
+    (
+        Columns(one.name, one.version, first, len(one.bins) if isinstance(one, Signal) else one.bins)
+        for one, first in PLACED
+    ),
+    COLUMNS,
+)
+"""Who has which columns, retired rules included."""
+
+OFFSETS: Final[dict[str, int]] = {one.name: first for one, first in PLACED if isinstance(one, Signal)}
 """First column of each signal."""
 
-_next = EVENTS_COLUMN + 1
-for _signal in SIGNALS:
-    OFFSETS[_signal.name] = _next
-    _next += len(_signal.bins)
+if len(OFFSETS) < len(SIGNALS):
+    raise ValueError("two signals have one name; retire the older version")
 
-USED_COLUMNS: Final[int] = _next
-COLUMNS: Final = 256
-"""Columns reserved per slice: room to add signals without renumbering the cells stored before."""
+LAYOUT: Final = Layout(
+    tuple(Columns(signal.name, signal.version, OFFSETS[signal.name], len(signal.bins)) for signal in SIGNALS), COLUMNS
+)
+"""What this version of Driftline counts, and reads of other versions' counts."""
 
-if USED_COLUMNS > COLUMNS:
-    raise ValueError(f"signals need {USED_COLUMNS} columns, the layout has {COLUMNS}")
+USED_COLUMNS: Final[int] = max(one.end for one in LAYOUT.columns)
+"""Columns above are empty."""
 
 OBSERVATIONS: Final[NDArray[np.bool_]] = np.zeros(COLUMNS, np.bool_)
 """Columns by which a unit's observations are numbered: its events or, where a pooled signal is all that it holds, the
@@ -81,11 +57,6 @@ for _signal in SIGNALS:
     if _signal.pooled:
         OBSERVATIONS[OFFSETS[_signal.name] : OFFSETS[_signal.name] + len(_signal.bins)] = True
 OBSERVATIONS.setflags(write=False)
-
-LAYOUT: Final = hashlib.sha256(
-    ";".join(f"{s.name}/{s.version}:{OFFSETS[s.name]}:{','.join(s.bins)}" for s in SIGNALS).encode()
-).hexdigest()[:16]
-"""Fingerprint of the columns: counts of another layout are not mixed with these."""
 
 
 def columns_of(batch: EventBatch, recall: Recall, off: Collection[str] = ()) -> NDArray[np.int32]:
@@ -125,15 +96,18 @@ def _columns(signals: Sequence[Signal], batch: EventBatch, recall: Recall) -> ND
 
 __all__ = [
     "ALL",
+    "ASSIGNED",
     "COLUMNS",
     "EVENTS_COLUMN",
     "LAYOUT",
     "OBSERVATIONS",
     "OFFSETS",
+    "PLACED",
     "SIGNALS",
     "USED_COLUMNS",
     "Bet",
     "Question",
+    "Retired",
     "Signal",
     "columns_of",
     "pooled_columns_of",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Row
 
 from monitor.counts.model import Slice
 from monitor.judging.ports import Baseline, BaselineState
+from monitor.signals.layout import Layout
 from monitor.storage import cells, slices
+
+UNKNOWN: Final = Layout((), 1)
+"""Of baselines from releases that left no layout behind: nothing of them can be read."""
 
 
 def to_row(baseline: Baseline) -> dict[str, Any]:
@@ -27,18 +32,28 @@ def to_row(baseline: Baseline) -> dict[str, Any]:
         "to_tick": int(baseline.to_tick),
         "effective_tick": None if baseline.effective_tick is None else int(baseline.effective_tick),
         "counts": cells.encode([(keys, numbers)])[0],
-        "layout": baseline.layout,
+        "layout": baseline.layout.fingerprint,
         "approved_by": baseline.approved_by,
         "reason": baseline.reason,
         "created_at_ms": int(baseline.created_at_ms),
     }
 
 
-def from_row(row: Row[Any]) -> Baseline:
-    """The baseline of a row; its unit has empty stratum fields."""
+def from_row(row: Row[Any], stored_layouts: Mapping[str, Layout], present: Layout | None) -> Baseline:
+    """The baseline of a row; its unit has empty stratum fields.
+
+    Args:
+        row: of the table.
+        stored_layouts: by fingerprint.
+        present: the reader's: cells that it does not know are left out. None: cells are as they are stored.
+    """
     stored = row._mapping
     unit = {name: stored[name] for name in slices.UNIT_FIELDS} | dict.fromkeys(slices.STRATUM_FIELDS, "")
+    layout = stored_layouts.get(stored["layout"], UNKNOWN)
     _, keys, numbers = cells.decode([stored["counts"]])
+    if present is not None and layout.columns:
+        kept, keys = layout.cells_in(present, keys)
+        numbers, layout = numbers[kept], layout.narrowed(present)
     return Baseline(
         id=stored["id"],
         unit=Slice(**unit),
@@ -47,7 +62,7 @@ def from_row(row: Row[Any]) -> Baseline:
         to_tick=stored["to_tick"],
         effective_tick=stored["effective_tick"],
         counts=dict(zip(keys.tolist(), numbers.tolist(), strict=True)),
-        layout=stored["layout"],
+        layout=layout,
         approved_by=stored["approved_by"],
         reason=stored["reason"],
         created_at_ms=stored["created_at_ms"],

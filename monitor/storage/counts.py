@@ -11,7 +11,8 @@ from sqlalchemy import Connection, bindparam, insert, update
 from monitor.counting.ports import Commit, CountStore, Mark, Position
 from monitor.counts.model import Slice
 from monitor.errors import Fenced, StoreRefused
-from monitor.storage import cells, slices
+from monitor.signals.layout import Layout
+from monitor.storage import cells, layouts, slices
 from monitor.storage.session import Database, insert_into
 from monitor.storage.tables import SafeText, clusters, partitions, tick_counts, tick_ledger
 
@@ -26,6 +27,8 @@ class SqlCountStore(CountStore):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._written: set[Layout] = set()
+        """Layouts that are known to be stored."""
 
     def register(self, source: str, partitions: Sequence[str]) -> None:
         """Make these partitions known and active; one that came from another source changes over to this."""
@@ -67,6 +70,7 @@ class SqlCountStore(CountStore):
 
         Raises:
             Fenced: the position has moved or belongs to another generation; nothing was written.
+            StoreRefused: the columns of the cells hold something else in this database; nothing was written.
             StoreUnavailable: nothing was written, or the answer was lost; claim again before going on.
         """
         rows = _count_rows(commit)
@@ -87,11 +91,14 @@ class SqlCountStore(CountStore):
                     f"partition {commit.partition!r} is not at offset {commit.from_offset} "
                     f"in generation {commit.generation} any more; another worker has it"
                 )
+            if commit.layout not in self._written:
+                layouts.write(connection, commit.layout)
             connection.execute(_LEDGER, _ledger_row(commit, now_ms=now_ms))
             if rows:
                 connection.execute(_COUNTS, rows)
             if commit.clusters:
                 connection.execute(_CLUSTERS, _cluster_rows(commit))
+        self._written.add(commit.layout)
 
 
 _POSITION: Final = (
@@ -165,7 +172,7 @@ def _count_rows(commit: Commit) -> list[dict[str, Any]]:
             "tick": int(each.tick),
             "from_offset": int(commit.from_offset),
             "to_offset": int(commit.to_offset),
-            "layout": commit.layout,
+            "layout": commit.layout.fingerprint,
             "cells": blob,
         }
         for each, blob in zip(commit.counts, blobs, strict=True)
@@ -177,7 +184,7 @@ def _cluster_rows(commit: Commit) -> list[dict[str, Any]]:
         {
             "partition": commit.partition,
             "tick": int(seen.tick),
-            "layout": commit.layout,
+            "layout": commit.layout.fingerprint,
             "name": seen.name,
             "slice_id": int(seen.slice_id),
             "hits": int(seen.hits),
@@ -196,7 +203,7 @@ def _ledger_row(commit: Commit, *, now_ms: int) -> dict[str, Any]:
         "closed_before": _int_or_none(commit.closed_before),
         "mark": commit.mark,
         "clock_ms": _int_or_none(commit.clock_ms),
-        "layout": commit.layout,
+        "layout": commit.layout.fingerprint,
         "events": int(tally.events),
         "duplicates": int(tally.duplicates),
         "late": int(tally.late),

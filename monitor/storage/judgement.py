@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import delete, func, insert, select, update
 
 from monitor.errors import NotFound
+from monitor.findings.model import Finding, Kind
 from monitor.judging.evidence_points import Record
 from monitor.judging.ports import Baseline, BaselineState, Dismissal, JudgementStore, Snapshot
 from monitor.storage import baselines as baseline_rows
-from monitor.storage import evidence
+from monitor.storage import evidence, layouts
 from monitor.storage.response import ResponseTransaction
 from monitor.storage.session import insert_into
-from monitor.storage.tables import baselines, dismissals, judge, snapshots
+from monitor.storage.tables import baselines, dismissals, findings, judge, snapshots
 
 SNAPSHOTS_KEPT: Final = 4
 """The newest few by the time of writing: after an upgrade the new code's, and still the old's to go back to."""
@@ -31,6 +34,12 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
                 index_elements=[judge.c.id], set_={"judged_before": statement.excluded.judged_before}
             )
         )
+
+    def open_pages(self) -> Sequence[Finding]:
+        """Pages that have not ended, as stored, by their ids."""
+        at = findings.c
+        query = select(at.document).where(at.ended_at_ms.is_(None), at.kind == Kind.page).order_by(at.id)
+        return [msgspec.json.decode(document, type=Finding) for document in self._connection.execute(query).scalars()]
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep it, and of the earlier ones the newest few."""
@@ -50,6 +59,8 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
             NotFound: there is no baseline of this id.
         """
         values = baseline_rows.to_row(baseline)
+        if baseline.layout.columns:
+            layouts.write(self._connection, baseline.layout)
         if baseline.state is BaselineState.approved:
             self._replace_approved(values["unit_digest"], but=baseline.id, waiting=baseline.effective_tick is None)
         if baseline.id == 0:
@@ -61,7 +72,7 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
             if row is None:
                 raise NotFound(f"there is no baseline {baseline.id}")
             written = row
-        return baseline_rows.from_row(written)
+        return baseline_rows.from_row(written, {baseline.layout.fingerprint: baseline.layout}, None)
 
     def save_dismissal(self, dismissal: Dismissal) -> Dismissal:
         """Insert, or update its effective tick; the first dismissal of a finding stands."""
@@ -81,7 +92,7 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
         """
         earlier: Any = (
             (baselines.c.unit_digest == unit_digest)
-            & (baselines.c.state == BaselineState.approved)
+            & baselines.c.state.in_([BaselineState.approved, BaselineState.added])
             & (baselines.c.id != but)
         )
         if not waiting:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from monitor.counting.clusters import few
 from monitor.counts.model import Cluster, LoadedCounts, Slice
@@ -20,8 +20,9 @@ from monitor.judging.ports import (
     JudgeStore,
     Snapshot,
 )
+from monitor.signals.layout import Layout
 from monitor.storage import baselines as baseline_rows
-from monitor.storage import cells, slices
+from monitor.storage import cells, layouts, slices
 from monitor.storage import tables as t
 from monitor.storage.judgement import JudgementTransaction
 from monitor.storage.lease import Lease
@@ -35,11 +36,11 @@ class SqlJudgeStore(JudgeStore):
 
     Args:
         database: where.
-        layout: only counts of this column layout are seen, because cells of another mean something else;
-            None sees all.
+        layout: what the reader counts by: of counts of other layouts it sees the signals that mean the same in
+            both; None sees cells as they are stored.
     """
 
-    def __init__(self, database: Database, *, layout: str | None = None) -> None:
+    def __init__(self, database: Database, *, layout: Layout | None = None) -> None:
         self._database = database
         self._layout = layout
         self._lease = Lease(database, LEASE)
@@ -76,9 +77,8 @@ class SqlJudgeStore(JudgeStore):
         tick = t.tick_counts.c.tick
         from_then = [] if since is None else [tick >= int(since)]
         with self._database.reading() as connection:
-            query = select(func.min(tick)).where(*from_then, *self._of_layout())
-            oldest: int | None = connection.execute(query).scalar_one()
-        return oldest
+            query = select(tick).where(*from_then, *self._of_layouts(connection, t.tick_counts.c.layout))
+            return connection.execute(query.order_by(tick).limit(1)).scalar_one_or_none()
 
     def counts(self, from_tick: int, to_tick: int) -> LoadedCounts:
         """Counts of ticks in [from_tick, to_tick), summed over partitions and commits.
@@ -86,23 +86,43 @@ class SqlJudgeStore(JudgeStore):
         Raises:
             StoreRefused: a stored blob is damaged.
         """
-        query = select(t.tick_counts.c.tick, t.tick_counts.c.cells).where(*self._of_ticks(from_tick, to_tick))
+        held = t.tick_counts.c
         with self._database.reading() as connection:
-            rows = connection.execute(query.order_by(t.tick_counts.c.tick)).all()
-        ticks = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-        row_of, cell, count = cells.decode([row[1] for row in rows])
+            stored = layouts.known(connection)
+            here = self._of_ticks(connection, from_tick, to_tick)
+            query = select(held.tick, held.layout, held.cells).where(*here).order_by(held.tick)
+            rows = connection.execute(query).all()
+        ticks = np.fromiter((row.tick for row in rows), np.int64, len(rows))
+        row_of, cell, count = cells.decode([row.cells for row in rows])
+        if self._layout is not None:
+            row_of, cell, count = layouts.narrowed(
+                stored, self._layout, [row.layout for row in rows], row_of, cell, count
+            )
         tick, cell, count = cells.add_up(ticks[row_of], cell, count)
         return LoadedCounts(tick=tick, cell=cell, count=count)
+
+    def uncounted(self, from_tick: int, to_tick: int) -> Mapping[str, int]:
+        """Signals that some counts of ticks in [from_tick, to_tick) lack: by name the newest such tick."""
+        if self._layout is None:
+            return {}
+        newest: dict[str, int] = {}
+        held = t.tick_counts.c
+        with self._database.reading() as connection:
+            lacks = {name: self._layout.lacking(one) for name, one in layouts.known(connection).items()}
+            for name in sorted(name for name, signals in lacks.items() if signals):
+                here = (held.layout == name) & (held.tick >= int(from_tick)) & (held.tick < int(to_tick))
+                query = select(held.tick).where(here).order_by(held.tick.desc()).limit(1)
+                for last in connection.execute(query).scalars():
+                    newest |= {signal: max(newest.get(signal, last), last) for signal in lacks[name]}
+        return newest
 
     def clusters(self, from_tick: int, to_tick: int) -> Sequence[Cluster]:
         """Clusters of ticks in [from_tick, to_tick): by partition what one commit of everything would have kept."""
         at = t.clusters.c
-        here = [at.tick >= int(from_tick), at.tick < int(to_tick)]
-        if self._layout is not None:
-            here.append(at.layout == self._layout)
-        query = select(at.partition, at.tick, at.name, at.slice_id, at.hits, at.senders).where(*here)
         parts: dict[str, list[Cluster]] = {}
         with self._database.reading() as connection:
+            here = [at.tick >= int(from_tick), at.tick < int(to_tick), *self._of_layouts(connection, at.layout)]
+            query = select(at.partition, at.tick, at.name, at.slice_id, at.hits, at.senders).where(*here)
             for partition, *row in connection.execute(query.order_by(at.partition, at.id)):
                 parts.setdefault(partition, []).append(Cluster(*row))
         found = [seen for part in parts.values() for seen in few(part)]
@@ -120,28 +140,56 @@ class SqlJudgeStore(JudgeStore):
         A range that starts with the partition's first commit starts at 0.
         """
         held = t.tick_counts.c
-        query = (
-            select(held.partition, func.min(held.from_offset), func.max(held.to_offset))
-            .where(*self._of_ticks(from_tick, to_tick))
-            .group_by(held.partition)
-            .order_by(held.partition)
-        )
+        ends = [func.min(held.from_offset), func.max(held.to_offset)]
         with self._database.reading() as connection:
+            here = self._of_ticks(connection, from_tick, to_tick)
+            query = select(held.partition, *ends).where(*here).group_by(held.partition).order_by(held.partition)
             return {name: (max(low, 0), max(high, 0)) for name, low, high in connection.execute(query)}
 
     def baselines(self, *, state: BaselineState | None = None) -> Sequence[Baseline]:
         """By id, all or of one state."""
-        query = select(t.baselines).order_by(t.baselines.c.id)
-        if state is not None:
-            query = query.where(t.baselines.c.state == state)
-        with self._database.reading() as connection:
-            return [baseline_rows.from_row(row) for row in connection.execute(query)]
+        return self._baselines(*([] if state is None else [t.baselines.c.state == state]))
 
-    def dismissals(self) -> Sequence[Dismissal]:
-        """By finding."""
+    def pending_baselines(self) -> Sequence[Baseline]:
+        """Approvals that have not taken effect, by id."""
+        at = t.baselines.c
+        return self._baselines(at.state == BaselineState.approved, at.effective_tick.is_(None))
+
+    def effective_baselines(self, since: int, *, before_too: bool) -> Sequence[Baseline]:
+        """Those that took effect in tick ``since`` or later, whatever became of them, by id.
+
+        Args:
+            since: the tick.
+            before_too: with them those that took effect earlier and hold to this day.
+        """
+        at = t.baselines.c
+        later = at.effective_tick >= int(since)
+        holds = at.state.in_([BaselineState.approved, BaselineState.added]) & at.effective_tick.is_not(None)
+        return self._baselines(later | holds if before_too else later)
+
+    def _baselines(self, *which: ColumnElement[bool]) -> Sequence[Baseline]:
+        query = select(t.baselines).where(*which).order_by(t.baselines.c.id)
         with self._database.reading() as connection:
-            rows = connection.execute(select(t.dismissals).order_by(t.dismissals.c.finding_id))
-            return [Dismissal(**row._mapping) for row in rows]
+            rows = connection.execute(query).all()
+            stored = layouts.known(connection) if rows else {}
+        return [baseline_rows.from_row(row, stored, self._layout) for row in rows]
+
+    def dismissals(self, *, since: int | None = None) -> Sequence[Dismissal]:
+        """By finding; with ``since`` those that took effect in that tick or later."""
+        return self._dismissals(*([] if since is None else [t.dismissals.c.effective_tick >= int(since)]))
+
+    def pending_dismissals(self) -> Sequence[Dismissal]:
+        """Those that have not taken effect, by finding."""
+        return self._dismissals(t.dismissals.c.effective_tick.is_(None))
+
+    def dismissal(self, finding_id: str) -> Dismissal | None:
+        """Of one finding."""
+        return next(iter(self._dismissals(t.dismissals.c.finding_id == finding_id)), None)
+
+    def _dismissals(self, *which: ColumnElement[bool]) -> Sequence[Dismissal]:
+        query = select(t.dismissals).where(*which).order_by(t.dismissals.c.finding_id)
+        with self._database.reading() as connection:
+            return [Dismissal(**row._mapping) for row in connection.execute(query)]
 
     def snapshot(self, fingerprint: str) -> Snapshot | None:
         """The newest snapshot of this fingerprint."""
@@ -162,12 +210,13 @@ class SqlJudgeStore(JudgeStore):
             self._lease.check(connection, token)
             yield JudgementTransaction(connection)
 
-    def _of_layout(self) -> list[ColumnElement[bool]]:
-        return [] if self._layout is None else [t.tick_counts.c.layout == self._layout]
+    def _of_layouts(self, connection: Connection, column: ColumnElement[str]) -> list[ColumnElement[bool]]:
+        """Rows whose meaning is known: of releases that left no layout behind, nothing is."""
+        return [] if self._layout is None else [column.in_(sorted(layouts.known(connection)))]
 
-    def _of_ticks(self, from_tick: int, to_tick: int) -> list[ColumnElement[bool]]:
-        tick = t.tick_counts.c.tick
-        return [tick >= int(from_tick), tick < int(to_tick), *self._of_layout()]
+    def _of_ticks(self, connection: Connection, from_tick: int, to_tick: int) -> list[ColumnElement[bool]]:
+        held = t.tick_counts.c
+        return [held.tick >= int(from_tick), held.tick < int(to_tick), *self._of_layouts(connection, held.layout)]
 
     @contextmanager
     def approval(self) -> Iterator[BaselineStore]:

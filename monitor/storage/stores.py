@@ -10,6 +10,7 @@ from monitor.alerting.ports import Alerts, Outbox
 from monitor.counting.ports import CountStore
 from monitor.evals.ports import Evals
 from monitor.judging.ports import EvidenceLog, JudgeStore
+from monitor.signals.layout import Layout
 from monitor.storage.counts import SqlCountStore
 from monitor.storage.evals import SqlEvals
 from monitor.storage.evidence import SqlEvidenceLog
@@ -36,7 +37,7 @@ class Stores:
 
 
 @contextmanager
-def open_stores(url: str, *, layout: str | None = None, limits: Limits | None = None) -> Iterator[Stores]:
+def open_stores(url: str, *, layout: Layout | None = None, limits: Limits | None = None) -> Iterator[Stores]:
     """Open a database whose schema fits; leaving closes its connections.
 
     A SQLite database is ours alone and is upgraded here; PostgreSQL is shared, so only ``driftline db upgrade``
@@ -62,7 +63,7 @@ def open_stores(url: str, *, layout: str | None = None, limits: Limits | None = 
         database.close()
 
 
-def stores_on(database: Database, *, layout: str | None = None) -> Stores:
+def stores_on(database: Database, *, layout: Layout | None = None) -> Stores:
     """The stores of an open database that is up to date."""
     return Stores(
         database=database,

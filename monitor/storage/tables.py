@@ -99,6 +99,13 @@ tick_ledger: Final = Table(
     CheckConstraint("to_offset >= from_offset", name="offsets"),
 )
 
+layouts: Final = Table(
+    "layouts",
+    metadata,
+    Column("fingerprint", SafeText, primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
 tick_counts: Final = Table(
     "tick_counts",
     metadata,
@@ -200,6 +207,8 @@ baselines: Final = Table(
         postgresql_where=text("state = 'approved'"),
         sqlite_where=text("state = 'approved'"),
     ),
+    # With every step the judge asks for those without a tick, which it has not seen.
+    Index("ix_baselines_effective_tick", "effective_tick"),
 )
 
 streams: Final = Table(
@@ -288,6 +297,7 @@ dismissals: Final = Table(
     Column("reason", SafeText, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("effective_tick", BigInteger),
+    Index("ix_dismissals_effective_tick", "effective_tick"),
 )
 
 timeline: Final = Table(

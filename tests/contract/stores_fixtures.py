@@ -18,6 +18,7 @@ from sqlalchemy import make_url
 
 from monitor.counting.ports import Commit, Mark, Tally
 from monitor.counts.model import Slice, TickCounts
+from monitor.signals.registry import LAYOUT
 from monitor.storage import migrate
 from monitor.storage.session import Limits, open_database
 from monitor.storage.stores import Stores, stores_on
@@ -135,7 +136,7 @@ def a_commit(partition: str, generation: int, from_offset: int, to_offset: int, 
         "mark": Mark.data,
         "clock_ms": None,
         "state": b"",
-        "layout": "v1",
+        "layout": LAYOUT,
         "counts": (),
         "tally": Tally(),
     }

@@ -11,15 +11,19 @@ from functools import partial
 
 import numpy as np
 import pytest
+from sqlalchemy import delete
 
 from monitor.counting.clusters import NAMES, few
 from monitor.counting.ports import Mark
-from monitor.counts.model import Cluster, Slice, TickCounts
-from monitor.errors import Fenced, NotFound, StoreUnavailable
+from monitor.counts.model import Cluster, LoadedCounts, Slice, TickCounts
+from monitor.errors import Fenced, NotFound, StoreRefused, StoreUnavailable
 from monitor.incidents.model import Severity
-from monitor.judging.ports import Baseline, BaselineState, Snapshot
+from monitor.judging.ports import Baseline, BaselineState, Dismissal, Snapshot
+from monitor.signals.layout import Columns, Layout
+from monitor.signals.registry import LAYOUT
 from monitor.storage.judgement import SNAPSHOTS_KEPT
 from monitor.storage.stores import Stores, stores_on
+from monitor.storage.tables import layouts
 from tests.contract.stores_fixtures import (
     MishapError,
     Rig,
@@ -50,7 +54,9 @@ def token_of(stores: Stores) -> int:
     return token
 
 
-def store_counts(stores: Stores, partition: str, *ticks: TickCounts, to_offset: int = 0, layout: str = "v1") -> None:
+def store_counts(
+    stores: Stores, partition: str, *ticks: TickCounts, to_offset: int = 0, layout: Layout = LAYOUT
+) -> None:
     stores.counts.register("log", [partition])
     position = stores.counts.claim(partition, owner="w", now_ms=0)
     commit = a_commit(
@@ -237,13 +243,55 @@ def test_sums_equal_those_of_a_plain_dictionary(stores: Stores) -> None:
     assert got == [(tick, cell, expected[tick, cell]) for tick, cell in sorted(expected)]
 
 
-def test_counts_of_another_column_layout_are_not_mixed_in(rig: Rig) -> None:
-    store_counts(rig.stores, "a", counted(1, c1=1), layout="v1")
-    store_counts(rig.stores, "b", counted(2, c1=2), layout="v2")
-    judge = stores_on(rig.stores.database, layout="v2").judge
-    assert judge.counts(0, 9).count.tolist() == [2]
+# Beyond the columns of every release, whose layout a new database knows.
+LENGTH, OLD_MIX, NEW_MIX = Columns("length", 1, 200, 3), Columns("mix", 1, 203, 2), Columns("mix", 2, 205, 2)
+OLD, NEW = Layout((LENGTH, OLD_MIX), 256), Layout((LENGTH, NEW_MIX), 256)
+
+
+def cells_of(loaded: LoadedCounts) -> list[tuple[int, int, int]]:
+    return list(zip(loaded.tick.tolist(), loaded.cell.tolist(), loaded.count.tolist(), strict=True))
+
+
+def test_two_versions_side_by_side_read_of_each_other_what_means_the_same(rig: Rig) -> None:
+    """Cell 256 is the events of slice 1, 456 its length, 459 its mix by the old rule, 461 by the new one."""
+    store_counts(rig.stores, "a", counted(1, c256=5, c456=4, c459=3), layout=OLD)
+    store_counts(rig.stores, "b", counted(1, c256=7, c456=6, c461=2), counted(3, c256=1), layout=NEW)
+    new = stores_on(rig.stores.database, layout=NEW).judge
+    old = stores_on(rig.stores.database, layout=OLD).judge
+    assert cells_of(new.counts(0, 9)) == [(1, 256, 12), (1, 456, 10), (1, 461, 2), (3, 256, 1)]
+    assert cells_of(old.counts(0, 9)) == [(1, 256, 12), (1, 456, 10), (1, 459, 3), (3, 256, 1)]
+    assert new.uncounted(0, 9) == {"mix": 1}
+    assert old.uncounted(0, 9) == {"mix": 3}
+    assert new.uncounted(2, 9) == old.uncounted(0, 1) == {}
+    assert new.first_tick() == old.first_tick() == 1
+    assert list(new.offsets(0, 9)) == ["a", "b"]
+
+
+def test_cells_of_a_narrower_layout_find_their_slices(rig: Rig) -> None:
+    store_counts(rig.stores, "a", counted(1, c210=5, c410=4, c413=3, c420=2), layout=Layout(OLD.columns, 210))
+    judge = stores_on(rig.stores.database, layout=NEW).judge
+    assert cells_of(judge.counts(0, 9)) == [(1, 256, 5), (1, 456, 4), (1, 512, 2)]
+
+
+@pytest.mark.parametrize("columns", [Columns("other", 1, 202, 2), Columns("length", 1, 207, 3)])
+def test_a_worker_whose_columns_mean_something_else_here_is_refused_and_writes_nothing(
+    rig: Rig, columns: Columns
+) -> None:
+    store_counts(rig.stores, "a", counted(1, c256=5), layout=OLD)
+    with pytest.raises(StoreRefused, match=r"length version 1 in columns 200 to 202 there"):
+        store_counts(rig.stores, "b", counted(1, c256=5), layout=Layout((columns,), 256))
+    assert list(rig.stores.judge.offsets(0, 9)) == ["a"]
+    assert rig.stores.reads.totals().commits == 1
+
+
+def test_counts_of_a_release_that_left_no_layout_behind_are_not_read(rig: Rig) -> None:
+    store_counts(rig.stores, "a", counted(1, c256=5), layout=OLD)
+    store_counts(rig.stores, "a", counted(2, c256=7), layout=NEW)
+    with rig.stores.database.writing() as connection:
+        connection.execute(delete(layouts).where(layouts.c.fingerprint == OLD.fingerprint))
+    judge = stores_on(rig.stores.database, layout=NEW).judge
     assert judge.first_tick() == 2
-    assert list(judge.offsets(0, 9)) == ["b"]
+    assert cells_of(judge.counts(0, 9)) == [(2, 256, 7)]
 
 
 def test_offsets_span_the_commits_that_hold_the_ticks(stores: Stores) -> None:
@@ -289,7 +337,7 @@ def a_baseline(unit: Slice = UNIT, state: BaselineState = BaselineState.proposed
         "to_tick": 90,
         "effective_tick": None,
         "counts": {3: 500, 2**61: 1, 12: 0},
-        "layout": "v1",
+        "layout": LAYOUT,
         "approved_by": "",
         "reason": "first week \x00",
         "created_at_ms": 1_700_000_000_000,
@@ -300,6 +348,41 @@ def a_baseline(unit: Slice = UNIT, state: BaselineState = BaselineState.proposed
 def saved(stores: Stores, baseline: Baseline) -> Baseline:
     with stores.judge.judgement(token_of(stores)) as judgement:
         return judgement.save_baseline(baseline)
+
+
+def test_a_baseline_of_another_version_keeps_what_means_the_same(rig: Rig) -> None:
+    saved(rig.stores, a_baseline(counts={256: 5, 456: 4, 459: 3}, layout=OLD))
+    (baseline,) = stores_on(rig.stores.database, layout=NEW).judge.baselines()
+    assert baseline.counts == {256: 5, 456: 4}
+    assert baseline.layout == Layout((LENGTH,), 256)
+    assert NEW.lacking(baseline.layout) == {"mix"}
+
+
+def test_an_added_baseline_stands_beside_the_approved_one_and_goes_with_it(stores: Stores) -> None:
+    first = saved(stores, a_baseline(state=BaselineState.approved, effective_tick=50))
+    added = [saved(stores, a_baseline(state=BaselineState.added, effective_tick=tick)) for tick in (60, 70)]
+    assert list(stores.judge.effective_baselines(55, before_too=False)) == added
+    assert list(stores.judge.effective_baselines(65, before_too=True)) == [first, *added]
+    saved(stores, a_baseline(state=BaselineState.approved, effective_tick=90))
+    assert [one.state for one in stores.judge.baselines()] == ["replaced", "replaced", "replaced", "approved"]
+
+
+def test_the_judge_asks_for_what_has_not_taken_effect_and_gets_nothing_else(stores: Stores) -> None:
+    for number in range(3):
+        unit = replace(UNIT, guardrail=f"g{number}")
+        saved(stores, a_baseline(unit, state=BaselineState.approved, effective_tick=1))
+        with stores.judge.approval() as transaction:
+            transaction.save_dismissal(Dismissal(f"old-{number}", "ana", "a holiday", 1, effective_tick=number))
+    saved(stores, a_baseline())  # proposed
+    assert stores.judge.pending_baselines() == stores.judge.pending_dismissals() == []
+    waiting = saved(stores, a_baseline(state=BaselineState.approved))
+    with stores.judge.approval() as transaction:
+        dismissal = transaction.save_dismissal(Dismissal("new", "ana", "a holiday", 1))
+    assert stores.judge.pending_baselines() == [waiting]
+    assert stores.judge.pending_dismissals() == [dismissal]
+    assert [one.finding_id for one in stores.judge.dismissals(since=1)] == ["old-1", "old-2"]
+    assert stores.judge.dismissal("new") == dismissal
+    assert stores.judge.dismissal("none") is None
 
 
 def test_a_new_baseline_gets_an_id_and_comes_back_whole(stores: Stores) -> None:

@@ -120,8 +120,10 @@ def a_stream(state: StreamState, **other: Any) -> StreamView:
         (a_stream(StreamState.pooled), "counted with the stream of the same name that has scores"),
         (
             a_stream(StreamState.retired, events=1_600, watched_from=360, last_tick=719, by_person=True),
-            "watched since 1970-01-01 01:00 UTC, against a baseline of 1,600 events, approved by a person; "
-            + "retired: no event since 1970-01-01 02:00 UTC, and watched again from its next event on",
+            (
+                "watched since 1970-01-01 01:00 UTC, against a baseline of 1,600 events, approved by a person; "
+                "retired: no event since 1970-01-01 02:00 UTC, and watched again from its next event on"
+            ),
         ),
     ],
 )

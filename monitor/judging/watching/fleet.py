@@ -6,7 +6,7 @@ ticks. Counts of the past come through ``history``, which reads them back from s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,16 @@ from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import family_of, is_scoreless, unit_of
 from monitor.judging.history import Clusters, History, Past, no_clusters
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.state import AnyChangeTest, Epoch, GuardrailState, JoinState, JudgeState, PageTest, UnitState
+from monitor.judging.state import (
+    AnyChangeTest,
+    Epoch,
+    GuardrailState,
+    JoinState,
+    JudgeState,
+    NewSignal,
+    PageTest,
+    UnitState,
+)
 from monitor.judging.watching.any_change import Notices
 from monitor.judging.watching.battery import TestId
 from monitor.judging.watching.budget_split import Shares
@@ -36,6 +45,7 @@ from monitor.judging.watching.rivers import RiverId
 from monitor.signals import request_join
 from monitor.signals.registry import EVENTS_COLUMN, SIGNALS
 
+NEWER: Final = "newer than the baseline: it learns from what has been counted since"
 FULL_REFERENCE: Final = 500_000_000
 """Half of what a reference can hold: an hour of 100,000 events/s still fits on top."""
 
@@ -72,6 +82,8 @@ class Fleet:
         """Family -> the unit with scores that was activated last: events without a score count there."""
         self._traffic: tuple[tuple[int, int, int], NDArray[np.int64]] | None = None
         """Events per guardrail of the window asked for last: many units learn in the same one."""
+        self.with_new_signals: set[int] = set()
+        """Units of whose signals some are newer than the baseline."""
         self._unsplit = True
         self.shares = Shares(rule, state)
         self.pages = Pages(self.panel, rule, self.tests)
@@ -85,6 +97,7 @@ class Fleet:
             self._note_family(number)
             if unit.epoch is not None:
                 self._place_tests(number, unit.epoch)
+                self._note_new_signals(number, unit.epoch)
         watched = [(unit.epoch.effective_tick, unit.unit) for unit in state.units if unit.epoch is not None]
         for _, unit_name in sorted(watched):
             if not is_scoreless(unit_name):
@@ -148,9 +161,19 @@ class Fleet:
         return window_of(counts, self.slices_of(number), self.rule)
 
     def activate(
-        self, number: int, counts: LoadedCounts, *, span: tuple[int, int], tick: int, by_person: bool
+        self,
+        number: int,
+        counts: LoadedCounts,
+        *,
+        span: tuple[int, int],
+        tick: int,
+        by_person: bool,
+        lacking: Collection[str] = (),
     ) -> None:
-        """From ``tick`` on the unit is watched against these counts of the ticks in ``span``: a new epoch."""
+        """From ``tick`` on the unit is watched against these counts of the ticks in ``span``: a new epoch.
+
+        Signals that are ``lacking`` were not counted in them, or not all of the time; they learn for themselves.
+        """
         window = self.window(number, counts)
         unit = self.state.units[number]
         if unit.epoch is not None:
@@ -175,17 +198,41 @@ class Fleet:
             if not self.rule.signal(SIGNALS[signal].name).enabled:
                 epoch.unavailable[SIGNALS[signal].name] = f"switched off (signals.{SIGNALS[signal].name}.enabled)"
                 continue
-            self._add_notice(number, epoch, window, signal)
-            for question in range(len(SIGNALS[signal].questions)):
-                self._add_page_test(epoch, window, signal, question)
+            if SIGNALS[signal].name in lacking:
+                epoch.unavailable[SIGNALS[signal].name] = NEWER
+                epoch.new_signals.append(NewSignal(signal=signal, from_tick=tick))
+            else:
+                self._add_tests(number, epoch, window, signal, tick)
+        self._note_new_signals(number, epoch)
         tested = {watch.signal for watch in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
         epoch.joins = [
             JoinState(signal=s, from_tick=tick, tested=s in tested, share=miss_share(window, signal))
             for s, signal in enumerate(SIGNALS)
-            if signal.misses and window.signal(request_join.SIGNAL).any()
+            if signal.misses and signal.name not in lacking and window.signal(request_join.SIGNAL).any()
         ]
         self._place_tests(number, epoch)
         self._share_of_traffic(number, window)
+        self.respend()
+
+    def activate_signal(self, number: int, signal: int, counts: LoadedCounts, *, tick: int) -> None:
+        """From ``tick`` on this signal is watched too, against these counts; the epoch's other tests go on."""
+        epoch = self.state.units[number].epoch
+        if epoch is None:
+            raise LookupError(f"unit {number} has no epoch that a signal could be added to")
+        kind = SIGNALS[signal]
+        window = arrange(counts, self.slices_of(number), epoch.strata)
+        epoch.new_signals = [new for new in epoch.new_signals if new.signal != signal]
+        self._note_new_signals(number, epoch)
+        epoch.unavailable.pop(kind.name, None)
+        epoch.baseline[signal] = _kept(window.signal(kind))
+        self._add_tests(number, epoch, window, signal, tick)
+        if kind.misses and window.signal(request_join.SIGNAL).any():
+            asked = {page.signal for page in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
+            tested = signal in asked
+            epoch.joins.append(
+                JoinState(signal=signal, from_tick=tick, tested=tested, share=miss_share(window, kind))
+            )
+        self._place_tests(number, epoch)
         self.respend()
 
     def pause(self, number: int, epoch: Epoch, signal: int) -> None:
@@ -311,16 +358,27 @@ class Fleet:
             if notice.signal not in paused and not self.paging(epoch, notice.signal):
                 self.notices.place(number, notice)
 
-    def _add_page_test(self, epoch: Epoch, window: Window, signal: int, question: int) -> None:
+    def _note_new_signals(self, number: int, epoch: Epoch) -> None:
+        if epoch.new_signals:
+            self.with_new_signals.add(number)
+        else:
+            self.with_new_signals.discard(number)
+
+    def _add_tests(self, number: int, epoch: Epoch, window: Window, signal: int, tick: int) -> None:
+        self._add_notice(number, epoch, window, signal, tick)
+        for question in range(len(SIGNALS[signal].questions)):
+            self._add_page_test(epoch, window, signal, question, tick)
+
+    def _add_page_test(self, epoch: Epoch, window: Window, signal: int, question: int, tick: int) -> None:
         try:
-            epoch.page_tests.append(self.pages.start(window, signal, question, epoch.effective_tick))
+            epoch.page_tests.append(self.pages.start(window, signal, question, tick))
         except NotTested as error:
             epoch.unavailable[f"{SIGNALS[signal].name}/{SIGNALS[signal].questions[question].name}"] = str(error)
 
-    def _add_notice(self, number: int, epoch: Epoch, window: Window, signal: int) -> None:
+    def _add_notice(self, number: int, epoch: Epoch, window: Window, signal: int, tick: int) -> None:
         unit = self.state.units[number].unit
         try:
-            epoch.any_change_tests.append(self.notices.start(unit, window, signal, epoch.effective_tick))
+            epoch.any_change_tests.append(self.notices.start(unit, window, signal, tick))
         except NotTested as error:
             epoch.unavailable[SIGNALS[signal].name] = str(error)
 

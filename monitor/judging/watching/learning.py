@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import NEVER
-from monitor.counts.cuts import observations
+from monitor.counts.cuts import observations, of_columns
 from monitor.counts.model import LoadedCounts
 from monitor.judging.ports import Baseline, BaselineState
 from monitor.judging.state import UnitState
@@ -22,12 +22,16 @@ MAX_RESTARTS: Final = 4
 """How often a window whose halves disagree is moved on before it is taken as it is; its level is wide then, since
 wander widens the margin."""
 
+Uncounted = Callable[[int, int], Mapping[str, int]]
+"""Signals that some counts of the ticks in [from, to) lack: by name the newest such tick."""
+
 
 class Learning:
     """Watches the units that have no baseline yet."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, uncounted: Uncounted) -> None:
         self._fleet = fleet
+        self._uncounted = uncounted
 
     def ends(self, counts: LoadedCounts) -> int:
         """The tick after the first in which some unit has learned enough; :data:`NEVER` if none does."""
@@ -61,8 +65,11 @@ class Learning:
             counts = self._homogeneous(number, tick)
             if counts is None:
                 continue
-            approved.append(self._baseline(number, counts, tick))
-            self._fleet.activate(number, counts, span=(unit.learning_from, tick), tick=tick, by_person=False)
+            span = (unit.learning_from, tick)
+            lacking = self._uncounted(*span)
+            counts = of_columns(counts, LAYOUT.mask(LAYOUT.without(lacking)))
+            approved.append(self._baseline(number, counts, tick, lacking))
+            self._fleet.activate(number, counts, span=span, tick=tick, by_person=False, lacking=lacking)
         return approved
 
     def _homogeneous(self, number: int, tick: int) -> LoadedCounts | None:
@@ -98,7 +105,7 @@ class Learning:
                 mine = of_unit == number
                 yield number, events.tick[mine], events.count[mine]
 
-    def _baseline(self, number: int, counts: LoadedCounts, tick: int) -> Baseline:
+    def _baseline(self, number: int, counts: LoadedCounts, tick: int, lacking: Collection[str]) -> Baseline:
         unit = self._fleet.state.units[number]
         cells, at = np.unique(counts.cell, return_inverse=True)
         sums = np.zeros(len(cells), np.int64)
@@ -111,7 +118,7 @@ class Learning:
             to_tick=tick,
             effective_tick=tick,
             counts=dict(zip(cells.tolist(), sums.tolist(), strict=True)),
-            layout=LAYOUT,
+            layout=LAYOUT.without(lacking),
             approved_by=POLICY,
             reason=f"{unit.learned} events whose halves agree"
             if unit.restarts < MAX_RESTARTS

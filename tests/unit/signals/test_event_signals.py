@@ -11,7 +11,7 @@ from monitor.counting.memory import MemoryRule, PartitionMemory
 from monitor.events.batch import FinishReason, Script, Stage
 from monitor.signals import input_shape, score_shift
 from monitor.signals.bands import band_names, banded
-from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS, USED_COLUMNS, columns_of
+from monitor.signals.registry import OFFSETS, SIGNALS, columns_of
 from tests.unit.batches import batch
 
 INPUT, OUTPUT, TOOL, RETRIEVAL, NO_STAGE = Stage.input, Stage.output, Stage.tool, Stage.retrieval, -1
@@ -124,13 +124,6 @@ def test_the_columns_are_those_of_the_signals_that_apply_to_some_event():
     ]
     nothing = batch(offset=[], score=[])
     assert columns_of(nothing, recalled(nothing)).shape == (0, 0)
-
-
-def test_the_layout_has_room_for_every_bin():
-    firsts = [OFFSETS[signal.name] for signal in SIGNALS]
-    lasts = [first + len(signal.bins) for first, signal in zip(firsts, SIGNALS, strict=True)]
-    assert firsts == [1, *lasts[:-1]]
-    assert lasts[-1] == USED_COLUMNS <= COLUMNS
 
 
 def test_bands_refuse_nothing_and_leave_out_what_is_negative():
