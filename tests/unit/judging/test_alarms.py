@@ -8,6 +8,7 @@ import pytest
 
 from monitor.counts.cuts import between
 from monitor.counts.model import LoadedCounts, Slice
+from monitor.findings.model import Kind
 from monitor.judging.assess import Assessor
 from monitor.judging.findings.lifecycle import upgraded
 from monitor.judging.judge_settings import JudgeSettings
@@ -15,6 +16,7 @@ from monitor.judging.state import JudgeState
 from monitor.signals import verdict_mix
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS
 from tests.unit.alerting.record import MINUTE, T0, notice, page
+from tests.unit.judging.ticks import BASE, Lab, like, verdicts
 
 
 def test_a_page_whose_own_excursion_began_later_has_the_onset_of_the_notice():
@@ -52,3 +54,36 @@ def test_a_notice_promises_nothing_where_the_baseline_s_events_come_together(tur
 
 BINS = ("allow/allow", "deny/block")
 NOTICE = ("verdict_mix", "any_change", "notice")
+
+
+def paging_lab() -> Lab:
+    """Two streams that go wrong in the same tick."""
+    lab = Lab({1: BASE, 2: like(guardrail="a guardrail that comes first")})
+    for _ in range(12):
+        lab.tick({1: verdicts(95, 5), 2: verdicts(95, 5)})
+    while not lab.assessor.open_pages():
+        lab.tick({1: verdicts(60, 40), 2: verdicts(60, 40)})
+    return lab
+
+
+def test_alarms_of_one_tick_are_reported_by_stream_whoever_was_registered_first():
+    found = [one.guardrail for one in paging_lab().found if one.kind is Kind.page]
+    assert found == sorted(found)
+    assert len(set(found)) == 2
+
+
+def test_a_page_names_its_question_its_level_and_the_share_that_was_seen():
+    page = next(one for one in paging_lab().found if one.kind is Kind.page)
+    assert (page.signal, page.question, page.promise.value) == ("verdict_mix", "adverse_rise", "proved")
+    assert page.effect.current == pytest.approx(0.4)
+    assert page.effect.baseline == pytest.approx(0.05)
+    assert page.effect.baseline < page.evidence.level < page.effect.current
+    assert page.onset_low_ms <= 12 * 60_000 <= page.onset_high_ms
+
+
+def test_while_a_page_is_open_no_notice_of_its_signal_is_raised():
+    lab = paging_lab()
+    before = len(lab.found)
+    for _ in range(20):
+        lab.tick({1: verdicts(60, 40), 2: verdicts(10, 90)})
+    assert [one for one in lab.found[before:] if one.signal == "verdict_mix"] == []
