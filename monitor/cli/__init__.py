@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "try": ("monitor.cli.try_:try_", "Try it on a log of yours: what is in it, what would have paged, settings."),
     "backtest": ("monitor.cli.backtest:backtest", "Replay recorded logs: what would have been found, and when."),
     "baseline": ("monitor.cli.baseline:baseline", "Show, propose and approve what counts as normal."),
+    "streams": ("monitor.cli.streams:streams", "Show which streams are watched, and why the others are not yet."),
     "evals": ("monitor.cli.evals:evals", "Record safety-suite results and compare them with the approved ones."),
     "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),
     "controls": ("monitor.cli.controls:controls", "Show what each guardrail is for, and which nobody has defined."),

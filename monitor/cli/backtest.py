@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from monitor.counting.ports import Tally
     from monitor.findings.model import Finding
     from monitor.ingestion.files import FileSource
+    from monitor.judging.progress import Progress
     from monitor.settings import Settings
 
 PIPE_COLUMNS: Final = 200
@@ -63,6 +64,7 @@ def backtest(
     from monitor.backtest.replay import replayed
     from monitor.backtest.truth import Labels, read_truth
     from monitor.ingestion.files import FileSource
+    from monitor.judging.progress import progress_of
     from monitor.wiring.decoding import block_decoder
     from monitor.wiring.logs import set_up_logs
 
@@ -86,10 +88,9 @@ def backtest(
             rows = compared(
                 result.findings, result.judge.view, result.stores.judge, stretches, tick_ms=settings.ticks.length.ms
             )
-    if as_json:
-        _print_json(result, rows, stretches)
-    else:
-        _print_text(result, rows, stretches)
+        view, tick_ms = result.judge.view, settings.ticks.length.ms
+        streams = progress_of(() if view is None else view.streams, result.stores.judge)
+    (_print_json if as_json else _print_text)(result, rows, stretches, streams, tick_ms=tick_ms)
 
 
 def _settings(config: Path | None, logs: list[str], pages: float | None) -> Settings:
@@ -174,19 +175,26 @@ def _wrong(found: dict[str, int]) -> str:
     return ", ".join(rates)
 
 
-def _print_json(result: Replay, rows: list[Row], stretches: list[Stretch]) -> None:
+def _print_json(
+    result: Replay, rows: list[Row], stretches: list[Stretch], streams: list[Progress], *, tick_ms: int
+) -> None:
+    from monitor.judging.progress import plain
+
     for finding in result.findings:
         click.echo(json.dumps(finding_json(finding), ensure_ascii=False))
     comparison = [dataclasses.asdict(row) for row in rows]
     truth = [dataclasses.asdict(stretch) for stretch in stretches]
-    summary = dataclasses.asdict(result.summary)
+    summary = dataclasses.asdict(result.summary) | {"streams": [plain(one, tick_ms=tick_ms) for one in streams]}
     click.echo(json.dumps({"type": "summary", **summary, "comparison": comparison, "truth": truth}))
 
 
-def _print_text(result: Replay, rows: list[Row], stretches: list[Stretch]) -> None:
+def _print_text(
+    result: Replay, rows: list[Row], stretches: list[Stretch], streams: list[Progress], *, tick_ms: int
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from monitor.cli.streams_text import unwatched
     from monitor.incidents.words import moment, plain
 
     # Without markup: names come from outside, and [red] in one is no colour.
@@ -216,6 +224,8 @@ def _print_text(result: Replay, rows: list[Row], stretches: list[Stretch]) -> No
         f"{summary.dead_lettered:,} dead-lettered, {summary.late:,} late, {summary.duplicates:,} duplicates. "
         f"{summary.seconds:.1f} s."
     )
+    for line in unwatched(streams, tick_ms=tick_ms):
+        console.print(line)
     for guardrail, found in sorted(summary.labels.items()):
         console.print(f"  {guardrail}, by its labels: {_wrong(found)}")
     for guardrail, count in sorted(summary.contradictions.items()):

@@ -48,7 +48,7 @@ def show(guardrail: str | None, every: bool, config: Path | None, database: str 
             for one in stores.judge.baselines()
             if guardrail in (None, one.unit.guardrail) and (every or one.state is not BaselineState.replaced)
         ]
-        rule = _rule(config)
+        rule = settings_rule(config)
         _print(list(views(stores.judge, rule, chosen)), rule, as_json=as_json)
 
 
@@ -85,7 +85,7 @@ def propose(
     from monitor.clock import SystemClock
     from monitor.judging import baselines
 
-    rule = _rule(config)
+    rule = settings_rule(config)
     stretches = [_ticks(*_pair(stretch), rule=rule, option="--without") for stretch in without]
     with open_store(config=config, database=database) as stores:
         units = baselines.matching_units(
@@ -118,13 +118,13 @@ def approve(
     """Approve a proposed baseline: a new epoch begins with the judge's next tick."""
     from monitor.judging import baselines
 
-    rule = _rule(config)
+    rule = settings_rule(config)
     with open_store(config=config, database=database) as stores:
         approved = baselines.approve(stores.judge, baseline_id, actor=actor, reason=reason)
         _print(list(baselines.views(stores.judge, rule, [approved])), rule, as_json=as_json)
 
 
-def _rule(config: Path | None) -> JudgeSettings:
+def settings_rule(config: Path | None) -> JudgeSettings:
     """The settings' rule; the defaults where there is no settings file."""
     from monitor.judging.judge_settings import JudgeSettings
     from monitor.settings import DEFAULT_FILE
