@@ -95,6 +95,9 @@ class Alarms:
         found = self._described(
             number, epoch, watch, tick, lambda alarm: describe.notice(self._diffuse(watch, alarm), watch, self._rule)
         )
+        if describe.unchanged(found):
+            self._fleet.notices.ignore(watch)
+            return None
         watch.finding = found
         self._fleet.notices.rearm(watch, tick, held_back=True)
         return found
