@@ -154,7 +154,8 @@ def summary(finding: Finding, phrases: Phrases) -> str:
 
 def sentence(finding: Finding, phrases: Phrases) -> str:
     """What happened and since when: ``share of requests judged unsafe 1.1 % -> 10.3 % since 03:12 UTC``."""
-    where = f" in {plain(finding.stratum)}" if finding.stratum else ""
+    most = ", most clearly" if finding.signal == "release_delta" else ""
+    where = f"{most} in {plain(finding.stratum)}" if finding.stratum else ""
     since = moment(finding.onset_low_ms, day_of_ms=finding.paged_at_ms or finding.detected_at_ms)
     return f"{summary(finding, phrases)}{where} since {since}"
 
@@ -168,7 +169,7 @@ def due_to(finding: Finding) -> tuple[str, ...]:
     said = []
     of = {what: [share for share in finding.attribution if share.what == what] for what in ("mix", *PARTS)}
     mix = max((share.share for share in of["mix"]), default=0.0)
-    if mix >= WORTH_A_WORD:
+    if WORTH_A_WORD <= mix <= 1 - WORTH_A_WORD:
         said.append(f"who asks {_whole(mix)}, how each is judged {_whole(1 - mix)}")
     for what in PARTS:
         sizes = [share.share for share in of[what]]

@@ -38,17 +38,20 @@ def share_of_bands(what: str, unit: str, edges: Sequence[int]) -> Callable[[int,
     >>> share(0, 0), share(1, 2)
     ('share of prompts of up to 15 characters', 'share of prompts of 16 to 255 characters')
     >>> share(2, 3)
-    'share of prompts of 64 characters and more'
+    'share of prompts of 64 characters or more'
     """
+
+    def counted(n: int) -> str:
+        return f"{n:,} {unit.removesuffix('s') if n == 1 else unit}"
 
     def share_of(first: int, last: int) -> str:
         low = 0 if first == 0 else edges[first - 1]
         if last == len(edges):
-            return f"share of {what} {low:,} {unit} and more"
+            return f"share of {what} {counted(low)} or more"
         high = edges[last] - 1
         if low == high:
-            return f"share of {what} {low:,} {unit}"
-        return f"share of {what} " + (f"up to {high:,} {unit}" if first == 0 else f"{low:,} to {high:,} {unit}")
+            return f"share of {what} {'no ' + unit if low == 0 else counted(low)}"
+        return f"share of {what} " + (f"up to {counted(high)}" if first == 0 else f"{low:,} to {counted(high)}")
 
     return share_of
 

@@ -76,6 +76,7 @@ SIGNAL: Final = Signal(
     ),
     share_of=share_of,
     ordered=True,
+    worse_high=True,
     unavailable="the guardrail's scores are boolean, or carry no threshold",
     bets=(Bet.boundary, Bet.crowding),
 )

@@ -23,6 +23,7 @@ from monitor.counts.model import Slice
 from monitor.findings.model import ANY_CHANGE, Direction, Effect, Evidence, Finding, Kind, Promise, Share, Unit
 from monitor.incidents.words import amount, change
 from monitor.judging.findings.moved import moved
+from monitor.judging.findings.parted import parted
 from monitor.judging.findings.promises import promise_of
 from monitor.judging.judge_settings import OURS, JudgeSettings
 from monitor.judging.state import AnyChangeTest, Epoch, PageTest
@@ -136,10 +137,15 @@ def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
     banks = [notice_bank(signal, q) if alarm.drifted is None else _towards(alarm.drifted, q) for q in laws]
     chosen = alarm.chosen
     table = alarm.excursion.signal(signal)
-    start = _onset(table, banks, chosen)
+    started_anew = watch.armed_tick > alarm.epoch.effective_tick
+    if started_anew:  # then the test compares with what came since, not with the baseline
+        seen = table[:, chosen].sum(axis=1)
+        start = parted(seen.sum(axis=0), seen)
+    else:
+        start = _onset(table, banks, chosen)
     after, history = table[start[1] :].sum(axis=0), table[: start[1]].sum(axis=0)
-    if watch.armed_tick > alarm.epoch.effective_tick and history[chosen].any():
-        baseline = history  # begun anew since: it is asked of what came after that, not of the baseline
+    if started_anew and history[chosen].any():
+        baseline = history
     old, new = baseline[chosen].sum(axis=0), after[chosen].sum(axis=0)
     part = moved(signal, old, new)
     x = part.values
@@ -174,7 +180,7 @@ def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
             log_evidence=alarm.log_evidence,
             events=int(new.sum()),
             level=None,
-            detail=f"{_claim(alarm)}; what shows it best is the {part.what}",
+            detail=_claim(alarm),
         ),
         attribution=attribution(baseline, after, x, alarm.epoch.strata, signal.bins, direction=way),
     )

@@ -4,7 +4,8 @@
 
 What people care about comes first: where a question of the signal asks for a share that has moved nearly as far as
 any, that share is shown (*judged unsafe 2 % -> 5 %*, not *allowed 98 % -> 95 %*). Else, of ordered bins, the range
-that has gained or lost most; of others, the bin. What has grown is shown rather than what made room for it.
+that has gained or lost most; of others, the bin. What has grown is shown rather than what made room for it, and the
+upper end of ordered bins where that is the worse one.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ def moved(signal: Signal, before: NDArray[np.int64], after: NDArray[np.int64]) -
     bins = len(signal.bins)
     choices = (bins * (bins + 1) // 2 if signal.ordered else bins) + len(signal.questions)
     first, last = _range(change) if signal.ordered else _single(change)
+    whole = first == 0 and last == bins - 1
+    if signal.ordered and first == 0 and not whole and (signal.worse_high or change[: last + 1].sum() < 0):
+        first, last = last + 1, bins - 1
     values = np.zeros(bins)
     values[first : last + 1] = 1.0
     furthest = abs(float(change @ values))

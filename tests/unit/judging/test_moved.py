@@ -59,16 +59,30 @@ def test_where_far_scores_go_from_one_side_to_the_other_that_is_shown() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "what"),
     [
-        ([10] * 13, [10] * 10 + [30, 30, 30], "share of prompts of 8,192 characters and more"),
+        ([10] * 13, [10] * 10 + [30, 30, 30], "share of prompts of 8,192 characters or more"),
         ([10] * 13, [10, 10, 10, 40, 40, *[10] * 8], "share of prompts of 64 to 255 characters"),
         ([10] * 13, [40, *[10] * 12], "share of prompts of up to 15 characters"),
-        ([*[10] * 12, 120], [10] * 13, "share of prompts of 32,768 characters and more"),
+        ([*[10] * 12, 120], [10] * 13, "share of prompts of 32,768 characters or more"),
     ],
 )
 def test_of_lengths_the_range_that_grew_is_shown_or_the_one_that_went_away(
     before: list[int], after: list[int], what: str
 ) -> None:
     assert moved(INPUT_LENGTH, np.array(before), np.array(after)).what == what
+
+
+@pytest.mark.parametrize(("before", "after"), [([90, 10], [60, 40]), ([60, 40], [90, 10])])
+def test_of_what_is_worse_above_the_upper_end_is_shown_whichever_way_it_went(
+    before: list[int], after: list[int]
+) -> None:
+    rules = BY_NAME["input_rules"]
+    rest = [0] * (len(rules.bins) - 2)
+    assert (
+        moved(rules, np.array(before + rest), np.array(after + rest)).what == "share of prompts hit by 1 rule or more"
+    )
+    scores = BY_NAME["score_shift"]
+    rest = [0] * (len(scores.bins) - 2)
+    assert moved(scores, np.array(before + rest), np.array(after + rest)).what == "share of scores of 0.05 or more"
 
 
 def test_what_shows_a_change_has_moved_and_where_nothing_moved_nothing_is_shown_to_have() -> None:
