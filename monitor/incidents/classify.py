@@ -266,8 +266,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="variants",
         trouble=IncidentType.probing,
-        sentence="the same request comes back in variants: somebody, or something automated, tries them out",
-        any_of=("repetition/*_rise", "campaign/*_rise"),
+        sentence="many requests come back in variants: somebody, or something automated, tries them out",
+        any_of=VARIANTS,
     ),
     Rule(
         name="worse_answers",
@@ -302,7 +302,7 @@ RULES: Final[tuple[Rule, ...]] = (
         sentence="other requests come in, and nothing says that each kind of them is judged otherwise than before",
         any_of=TRAFFIC,
         no_page_but=("traffic_mix/*",),
-        behaves=(*TRAFFIC, *VOLUME, *VERSIONS, "score_shift/any_change"),
+        behaves=(*TRAFFIC, *VOLUME, *VERSIONS, "score_shift/any_change", "campaign/*"),
     ),
     Rule(
         name="more_or_less_traffic",
@@ -317,6 +317,12 @@ RULES: Final[tuple[Rule, ...]] = (
         trouble=IncidentType.fail_open,
         sentence="which requests the guardrail judges at all has changed",
         any_of=("coverage/any_change",),
+    ),
+    Rule(
+        name="few_variants",
+        trouble=IncidentType.unclassified,
+        sentence="one request came back in variants, too few to say whether somebody tries them out",
+        any_of=("campaign/*",),
     ),
 )
 

@@ -68,6 +68,22 @@ def moment(at_ms: int, *, day_of_ms: int | None = None) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
+def duration(length_ms: float) -> str:
+    """``45 s``, ``12 min``, ``4.6 h``, ``3.5 days``.
+
+    >>> [duration(ms) for ms in (800, 45_000, 720_000, 16_560_000, 302_400_000)]
+    ['1 s', '45 s', '12 min', '4.6 h', '3.5 days']
+    """
+    seconds = length_ms / 1000
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.2g} h"
+    return f"{seconds / 86400:.2g} days"
+
+
 def number(value: float) -> str:
     """Two significant digits where it matters: ``14``, ``1.4``, ``0.032``, ``1,200``."""
     if value != 0 and abs(value) < 0.0001:

@@ -89,7 +89,7 @@ def picture(finding: Finding, store: JudgeStore, *, tick_ms: int) -> Picture | N
         number = np.bincount(at[mine], counts.count[mine], points)
         sums = np.bincount(at[mine], counts.count[mine] * asked.weights[bins], points)
         values_or_none = [float(s / n) if n else None for s, n in zip(sums, number, strict=True)]
-    # A level is drawn only on its own scale: a campaign's limit is one of sizes, and a silence lacks events, not a rate.
+    # A level is drawn only on its own scale: a campaign's limit is one of sizes, a silence's baseline one of events.
     level_too = asked is not None and finding.signal != campaign.SIGNAL.name
     rate = asked is None and finding.effect.unit is Unit.per_second
     return Picture(

@@ -100,7 +100,7 @@ class SqlJudgeStore(JudgeStore):
         here = [at.tick >= int(from_tick), at.tick < int(to_tick)]
         if self._layout is not None:
             here.append(at.layout == self._layout)
-        query = select(at.partition, at.tick, at.name, at.slice_id, at.hits, at.senders).where(*here)
+        query = select(at.partition, at.tick, at.name, at.slice_id, at.hits, at.senders, at.since_ms).where(*here)
         parts: dict[str, list[Cluster]] = {}
         with self._database.reading() as connection:
             for partition, *row in connection.execute(query.order_by(at.partition, at.id)):

@@ -1,13 +1,14 @@
-"""Campaigns: a cluster of near-duplicate prompts that has become large is told of, once, by name.
+"""Campaigns: a cluster of near-duplicate prompts that has become large is reported, once, by name.
 
-A plain rule on a declared cap: no query makes up seven of the prompts that a partition remembers. Clusters that were
-there while the guardrail was still learning are favourites, known and never told; every other one is told when its
-seventh prompt comes, and has ended when it has not been of that size for :data:`QUIET_MS`. Two clusters are the same
-when their names differ in few bits: names are fingerprints, and the oldest prompt of a cluster leaves the memory some
-day.
+A plain rule on a declared cap: no query makes up seven of the prompts that a partition remembers, unless they are
+spread: an ordinary question of one template comes seven times a day from seven people. So the last seven must have
+come within :data:`TOGETHER_MS`, or from few sessions (:data:`FEW`). Clusters that were there while the guardrail was
+still learning are favourites, known and never reported; every other one is reported when seven such prompts have come,
+and has ended when it has not been of that size for :data:`QUIET_MS`. Two clusters are the same when their names differ in
+few bits: names are fingerprints, and the oldest prompt of a cluster leaves the memory some day.
 
-The rule promises no rate, since popular questions come and go. It says from how many sessions the prompts came: a
-campaign has few, a piece of news has many.
+The rule promises no rate, since popular questions come and go. The finding states how long the prompts took and from
+how many sessions they came: a campaign has few, a piece of news has many.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 
 from monitor.counts.model import Cluster, LoadedCounts
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind
+from monitor.incidents.words import duration
 from monitor.judging.findings.describe import finding_id
 from monitor.judging.findings.promises import promise_of
 from monitor.judging.state import CampaignState
@@ -28,12 +30,16 @@ from monitor.signals import campaign
 from monitor.signals.registry import COLUMNS, OFFSETS
 
 QUIET_MS: Final = 60 * 60_000
+TOGETHER_MS: Final = 60 * 60_000
+"""As long as a campaign may be quiet: what comes more thinly would end between any two of its prompts."""
+FEW: Final = 0.5
+"""Sessions per prompt: two prompts of each session on average, which people do not send who merely ask alike."""
 SAME: Final = 14
 """Bits: both names are within 7 of the prompt that ties them."""
 KNOWN: Final = 64
 """Clusters remembered per guardrail; beyond, the one seen longest ago is forgotten."""
 OPEN: Final = 8
-"""Campaigns told of at a time, per guardrail: a flood of clusters is one story, not a thousand."""
+"""Campaigns open at a time, per guardrail: a flood of clusters is one story, not a thousand."""
 TEXTS: Final = 8_192
 _COLUMN: Final = OFFSETS[campaign.SIGNAL.name] + campaign.YOUNG_BIN
 
@@ -56,27 +62,29 @@ class Campaigns:
         if len(ticks):
             for seen in self._clusters(int(ticks[0]), int(ticks[-1]) + 1):
                 found += self._end(seen.tick)
-                told = self._see(seen)
-                if told is not None:
-                    found.append(told)
+                finding = self._see(seen)
+                if finding is not None:
+                    found.append(finding)
         return found + self._end(to_tick - 1)
 
     def _see(self, seen: Cluster) -> Finding | None:
         piece = self._fleet.slices[seen.slice_id]
         everywhere = self._fleet.state.campaigns
         known = everywhere.setdefault(piece.guardrail, [])
-        # Which guardrail logs a prompt first is up to chance: what is told of one is not told of the next.
-        told = [state for name in sorted(everywhere) for state in everywhere[name] if state.finding is not None]
-        for state in [*told, *known]:
+        # Which guardrail logs a prompt first is up to chance: what one has reported is not reported by the next.
+        open_ = [state for name in sorted(everywhere) for state in everywhere[name] if state.finding is not None]
+        for state in [*open_, *known]:
             if min(_differing(state.name, seen.name), _differing(state.latest, seen.name)) <= SAME:
                 state.last_tick, state.latest = seen.tick, seen.name
                 return None
         finding = self._finding(seen)
+        if finding is not None and not _concentrated(seen, (seen.tick + 1) * self._fleet.rule.tick_ms):
+            return None
         if finding is not None and sum(state.finding is not None for state in known) >= OPEN:
             return None
         known.append(CampaignState(name=seen.name, latest=seen.name, last_tick=seen.tick, finding=finding))
         if len(known) > KNOWN:
-            # What is told of stays, or it would be told twice.
+            # What is open stays, or it would be reported twice.
             known.remove(min((s for s in known if s.finding is None), key=lambda s: (s.last_tick, s.name)))
         return finding
 
@@ -99,12 +107,8 @@ class Campaigns:
             return None
         unit = self._fleet.state.units[number].unit
         paged = (seen.tick + 1) * rule.tick_ms
-        cap, share = (campaign.YOUNG + 1) / TEXTS, seen.hits / TEXTS
-        senders = (
-            f"from {seen.senders} session{'s' * (seen.senders > 1)}"
-            if seen.senders
-            else "from sessions that the log does not tell"
-        )
+        share = seen.hits / TEXTS
+        summary = _summary(seen, paged)
         return Finding(
             id=finding_id(unit, campaign.SIGNAL.name, f"cluster_rise {seen.name}", seen.tick),
             guardrail=unit.guardrail,
@@ -116,21 +120,45 @@ class Campaigns:
             kind=Kind.page if rule.campaign == "page" else Kind.notice,
             direction=Direction.rise,
             promise=promise_of(campaign.SIGNAL.name, "cluster_rise"),
-            onset_low_ms=seen.tick * rule.tick_ms,
+            onset_low_ms=min(seen.since_ms or seen.tick * rule.tick_ms, seen.tick * rule.tick_ms),
             onset_high_ms=paged,
             detected_at_ms=paged,
             paged_at_ms=paged if rule.campaign == "page" else None,
-            effect=Effect(baseline=cap, current=share, ratio=share / cap),
+            effect=Effect(
+                baseline=0.0,
+                current=share,
+                ratio=None,
+                what="share of near-duplicates of one prompt",
+                summary=summary,
+            ),
             evidence=Evidence(
                 log_evidence=0.0,
                 events=seen.hits,
-                level=cap,
+                level=None,
                 detail=(
-                    f"{seen.hits} near-duplicates of one prompt (cluster {seen.name}) among the last {TEXTS:,} of a "
-                    f"partition at most, {senders}; {campaign.YOUNG + 1} are a campaign"
+                    f"{summary} (cluster {seen.name}), among the last {TEXTS:,} prompts of a partition at most; "
+                    f"{campaign.YOUNG + 1} within {duration(TOGETHER_MS)}, or from few sessions, are a campaign"
                 ),
             ),
         )
+
+
+def _concentrated(seen: Cluster, until_ms: int) -> bool:
+    """Whether the last seven came within an hour, or from few sessions."""
+    few = 0 < seen.senders <= FEW * seen.hits
+    return few or until_ms - seen.since_ms <= TOGETHER_MS
+
+
+def _summary(seen: Cluster, until_ms: int) -> str:
+    """``7 near-duplicates of one prompt from 7 sessions in 4.6 h``."""
+    sessions = (
+        f"{seen.senders} session{'s' * (seen.senders > 1)}" if seen.senders else "sessions that the log does not name"
+    )
+    what = f"{seen.hits} near-duplicates of one prompt from {sessions}"
+    if not seen.since_ms:
+        return what
+    last = f", the last {campaign.YOUNG + 1}" if seen.hits > campaign.YOUNG + 1 else ""
+    return f"{what}{last} in {duration(until_ms - seen.since_ms)}"
 
 
 def _differing(one: str, other: str) -> int:

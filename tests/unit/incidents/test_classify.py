@@ -149,6 +149,11 @@ TABLE = [
     ("~coverage/source_silent", "data_fault", "silent_log"),
     ("~request_join", "data_fault", "lost_joins"),
     ("~layer_bypass/join_misses:@output", "data_fault", "lost_joins"),
+    # seven alike are no attempt yet, and explain nothing about other requests
+    ("~campaign/cluster_rise", "unclassified", "few_variants"),
+    ("campaign/cluster_rise ~score_shift", "unclassified", "few_variants"),
+    ("~campaign/cluster_rise ~input_length", "benign_traffic_shift", "other_requests"),
+    ("~campaign/cluster_rise repetition/near_duplicate_rise", "probing", "variants"),
     # nothing that a rule knows
     ("~score_shift", "unclassified", ""),
     ("~boundary_proximity", "unclassified", ""),
