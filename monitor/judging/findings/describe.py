@@ -23,14 +23,13 @@ from monitor.counts.model import Slice
 from monitor.findings.model import ANY_CHANGE, Direction, Effect, Evidence, Finding, Kind, Promise, Share, Unit
 from monitor.incidents.words import amount, change
 from monitor.judging.findings.moved import moved
-from monitor.judging.findings.parted import parted
 from monitor.judging.findings.promises import promise_of
 from monitor.judging.judge_settings import OURS, JudgeSettings
 from monitor.judging.state import AnyChangeTest, Epoch, PageTest
 from monitor.judging.watching.alternatives import notice_bank
 from monitor.judging.watching.from_baseline import Window
 from monitor.signals.registry import SIGNALS
-from monitor.signals.signal import Question
+from monitor.signals.signal import Question, Signal
 
 DRIFTED: Final = 0.99
 """Weight of what was learned: an event that it never saw costs a factor 100, not everything."""
@@ -133,19 +132,14 @@ def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
     """The finding of an any-change test. Its effect is that of the part that shows the change best (``moved``)."""
     signal = SIGNALS[watch.signal]
     baseline = np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
-    laws = [declared(row if row.sum() else baseline.sum(axis=0)) for row in baseline]
-    banks = [notice_bank(signal, q) if alarm.drifted is None else _towards(alarm.drifted, q) for q in laws]
-    chosen = alarm.chosen
-    table = alarm.excursion.signal(signal)
-    started_anew = watch.armed_tick > alarm.epoch.effective_tick
-    if started_anew:  # then the test compares with what came since, not with the baseline
-        seen = table[:, chosen].sum(axis=1)
-        start = parted(seen.sum(axis=0), seen)
+    table, chosen = alarm.excursion.signal(signal), alarm.chosen
+    if watch.armed_tick > alarm.epoch.effective_tick:  # begun anew since: held against what came after that
+        start = _onset(table, _banks(signal, table.sum(axis=0), alarm.drifted), chosen)
+        history = table[: start[1]].sum(axis=0)
+        baseline = history if history[chosen].any() else baseline
     else:
-        start = _onset(table, banks, chosen)
-    after, history = table[start[1] :].sum(axis=0), table[: start[1]].sum(axis=0)
-    if started_anew and history[chosen].any():
-        baseline = history
+        start = _onset(table, _banks(signal, baseline, alarm.drifted), chosen)
+    after = table[start[1] :].sum(axis=0)
     old, new = baseline[chosen].sum(axis=0), after[chosen].sum(axis=0)
     part = moved(signal, old, new)
     x = part.values
@@ -184,6 +178,12 @@ def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
         ),
         attribution=attribution(baseline, after, x, alarm.epoch.strata, signal.bins, direction=way),
     )
+
+
+def _banks(signal: Signal, history: Table, drifted: NDArray[np.float64] | None) -> list[Bank]:
+    """What the test bets on where this (strata, bins) is normal; of a stratum that it lacks, the rest is."""
+    laws = [declared(row if row.sum() else history.sum(axis=0)) for row in history]
+    return [notice_bank(signal, q) if drifted is None else _towards(drifted, q) for q in laws]
 
 
 def unchanged(finding: Finding) -> bool:

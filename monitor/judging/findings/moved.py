@@ -24,9 +24,6 @@ ASKED: Final = 0.5
 FALLEN: Final = 2.0
 """What has lost is shown if it has lost this many times what anything has gained."""
 
-LIKE: Final = 0.9
-"""A range has lost as much as another has gained from this part on: then the shorter one is shown."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
@@ -86,8 +83,9 @@ def _range(change: NDArray[np.float64]) -> tuple[int, int]:
     """(first, last) bin of the range that gained most; or lost most, where that is far more, or the shorter half."""
     gained, up = _largest(change)
     lost, down = _largest(-change)
-    complement = down >= LIKE * up and 2 * (lost[1] - lost[0] + 1) <= gained[1] - gained[0] + 1
-    return lost if down > FALLEN * up or complement else gained
+    sizes = [last - first + 1 for first, last in (gained, lost)]
+    shorter_half = sum(sizes) == len(change) and 2 * sizes[1] <= sizes[0]
+    return lost if down > FALLEN * up or shorter_half else gained
 
 
 def _largest(change: NDArray[np.float64]) -> tuple[tuple[int, int], float]:

@@ -8,9 +8,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from detectors.alternatives import Bank
-from detectors.onset import onset
+from detectors.onset import LOG_UNITS, onset
 from monitor.counts.model import Slice
 from monitor.counts.units import REST
 from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Share
@@ -29,6 +30,26 @@ def since(recent: Sequence[Recent], bank: Bank, table: NDArray[np.int64]) -> tup
     if not recent:
         raise AssertionError("an alarm without a tick")
     return found.first, found.best, found.last
+
+
+def parted(history: NDArray[np.int64], table: NDArray[np.int64]) -> tuple[int, int, int]:
+    """(first, best, last) tick of ``table`` (ticks, bins) from which on what came differs most from all before it.
+
+    The test has alarmed against its history, which the ticks are the end of, so it is asked of that very history: the
+    mix reported last may have gone long ago, too small a part of the history to be an alarm of its own.
+    """
+    after = np.cumsum(table[::-1], axis=0)[::-1]
+    likely = _likelihood(history - after) + _likelihood(after)
+    near = np.flatnonzero(likely >= likely.max() - LOG_UNITS)
+    return int(near[0]), int(likely.argmax()), int(near[-1])
+
+
+def _likelihood(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(rows,) log probability of counts (rows, bins), whatever their law may be: a Dirichlet prior of 1/2 a bin."""
+    half = np.full(counts.shape[1], 0.5)
+    whole = half.sum()
+    out: NDArray[np.float64] = gammaln(counts + half).sum(axis=1) - gammaln(counts.sum(axis=1) + whole)
+    return out
 
 
 def mix_changed(

@@ -26,7 +26,6 @@ from monitor.counts.cuts import column_only, events_only
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding
 from monitor.judging.findings.describe import end_level
-from monitor.judging.findings.parted import parted
 from monitor.judging.traffic import findings
 from monitor.judging.traffic.mix import DENSE_SHARE, FIRST_TURNS, SURGE_VALUES, forget, learn, spends, surge_bank
 from monitor.judging.traffic.requests import MOST_APPS, Requests, elected
@@ -271,7 +270,7 @@ class Traffic:
         table = np.array([one.mixed for one in recent], np.int64)
         panel = self._fleet.panel
         history = panel.recoupler.reference(mix.row)
-        start = parted(history, table)
+        start = findings.parted(history, table)
         evidence = max(panel.evidence.log_evidence_of(mix.test), panel.dense.log_evidence_of(mix.dense))
         self._rearm(mix, tick)
         after = table[start[1] :].sum(axis=0)

@@ -61,6 +61,11 @@ def test_where_far_scores_go_from_one_side_to_the_other_that_is_shown() -> None:
     [
         ([10] * 13, [10] * 10 + [30, 30, 30], "share of prompts of 8,192 characters or more"),
         ([10] * 13, [10, 10, 10, 40, 40, *[10] * 8], "share of prompts of 64 to 255 characters"),
+        (
+            [0, 20, 40, 20, 5, *[0] * 8],
+            [0, 18, 35, 18, 4, 1, 1, 0, 0, 8, *[0] * 3],
+            "share of prompts of 256 to 8,191 characters",
+        ),
         ([10] * 13, [40, *[10] * 12], "share of prompts of up to 15 characters"),
         ([*[10] * 12, 120], [10] * 13, "share of prompts of 32,768 characters or more"),
     ],
