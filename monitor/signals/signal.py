@@ -78,6 +78,8 @@ class Signal:
         share_of: (first bin, last bin) -> what these bins are the share of, for people: "share of prompts of 16 to 63
             characters". First and last differ only where the bins are ``ordered``.
         ordered: whether neighbouring bins are alike, so that a change is best named by a range of them.
+        of_requests: whether it is a fact about the prompt or the answer itself, which every guardrail that judges it
+            logs alike; such a signal asks no question.
         worse_high: of ordered bins, whether people look for the upper ones: a fall of the lower is a rise of these.
         bets: what the any-change test bets on; at least one other than ``dense``. Without any, and without questions,
             the signal is counted only.
@@ -99,6 +101,7 @@ class Signal:
     share_of: Callable[[int, int], str]
     ordered: bool = False
     worse_high: bool = False
+    of_requests: bool = False
     bets: tuple[Bet, ...] = (Bet.boundary, Bet.sparse)
     recalls: bool = False
     of_labels: bool = False

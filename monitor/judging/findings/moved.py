@@ -21,6 +21,8 @@ from monitor.signals.signal import Question, Signal
 
 ASKED: Final = 0.5
 """A question's share is shown if it has moved at least this part of the furthest."""
+ALMOST: Final = 0.1
+"""Where the upper bins are the worse, a range goes to the end if that takes off no more of its change than this."""
 FALLEN: Final = 2.0
 """What has lost is shown if it has lost this many times what anything has gained."""
 
@@ -49,6 +51,8 @@ def moved(signal: Signal, before: NDArray[np.int64], after: NDArray[np.int64]) -
     whole = first == 0 and last == bins - 1
     if signal.ordered and first == 0 and not whole and (signal.worse_high or change[: last + 1].sum() < 0):
         first, last = last + 1, bins - 1
+    if signal.worse_high and first > 0 and change[last + 1 :].sum() >= -ALMOST * abs(change[first : last + 1].sum()):
+        last = bins - 1
     values = np.zeros(bins)
     values[first : last + 1] = 1.0
     furthest = abs(float(change @ values))

@@ -13,6 +13,7 @@ from detectors.alternatives import Unavailable, material
 from monitor.clock import DAY_MS
 from monitor.findings.model import Direction, Discriminator, Finding
 from monitor.judging.findings import describe
+from monitor.judging.findings.same_requests import same_change
 from monitor.judging.findings.telling_fields import discriminators_of
 from monitor.judging.judge_settings import OURS
 from monitor.judging.state import AnyChangeTest, Epoch, PageTest
@@ -98,7 +99,8 @@ class Alarms:
         if describe.unchanged(found):
             self._fleet.notices.ignore(watch)
             return None
-        watch.finding = found
+        same = same_change(self._fleet, number, watch, found, tick)
+        watch.finding = found = same or found
         self._fleet.notices.rearm(watch, tick, held_back=True)
         return found
 
