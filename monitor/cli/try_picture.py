@@ -26,8 +26,8 @@ def lines(picture: Picture) -> list[str]:
     said = []
     for at_ms, mark, what in (
         (picture.onset_low_ms, "^", "began"),
-        (picture.detected_ms, "!", "told"),
-        (picture.ended_ms, "|", "over"),
+        (picture.detected_at_ms, "!", "told"),
+        (picture.ended_at_ms, "|", "over"),
     ):
         if at_ms is None:
             continue

@@ -163,11 +163,11 @@ def curve(picture: Picture) -> Curve:
     end_ms = picture.start_ms + span
     marks = [
         Mark(at_x(ms), name, f"{name} {moment(ms)}")
-        for ms, name in ((picture.detected_ms, "told"), (picture.ended_ms, "over"))
+        for ms, name in ((picture.detected_at_ms, "told"), (picture.ended_at_ms, "over"))
         if ms is not None and picture.start_ms <= ms <= end_ms
     ]
     band = (at_x(picture.onset_low_ms), max(2.0, at_x(picture.onset_high_ms) - at_x(picture.onset_low_ms)))
-    ended = "" if picture.ended_ms is None else f", over {moment(picture.ended_ms)}"
+    ended = "" if picture.ended_at_ms is None else f", over {moment(picture.ended_at_ms)}"
     return Curve(
         what=picture.what,
         lines=[" ".join(f"{x},{y}" for x, y in run) for run in runs if len(run) > 1],
@@ -179,7 +179,7 @@ def curve(picture: Picture) -> Curve:
         marks=marks,
         ticks_y=[(at_y(value), number(value)) for value in (0.0, top / 2.1, top / 1.05)],
         ticks_x=[(at_x(ms), moment(ms, day_of_ms=picture.start_ms)) for ms in _moments(picture.start_ms, end_ms)],
-        said=f"began {moment(picture.onset_low_ms)}, told {moment(picture.detected_ms)}{ended}",
+        said=f"began {moment(picture.onset_low_ms)}, told {moment(picture.detected_at_ms)}{ended}",
     )
 
 

@@ -52,8 +52,8 @@ class Picture:
     level: float | None
     onset_low_ms: int
     onset_high_ms: int
-    detected_ms: int
-    ended_ms: int | None
+    detected_at_ms: int
+    ended_at_ms: int | None
 
 
 def picture(finding: Finding, store: JudgeStore, *, tick_ms: int) -> Picture | None:
@@ -103,8 +103,8 @@ def picture(finding: Finding, store: JudgeStore, *, tick_ms: int) -> Picture | N
         level=finding.evidence.level if level_too else None,
         onset_low_ms=finding.onset_low_ms,
         onset_high_ms=finding.onset_high_ms,
-        detected_ms=finding.paged_at_ms or finding.detected_at_ms,
-        ended_ms=finding.ended_at_ms,
+        detected_at_ms=finding.paged_at_ms or finding.detected_at_ms,
+        ended_at_ms=finding.ended_at_ms,
     )
 
 

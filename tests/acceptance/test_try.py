@@ -67,11 +67,13 @@ def test_a_threshold_is_learned_from_the_verdicts_and_used(tried: dict[str, Any]
     began = START_MS + PROBING.begin * 4 * HOUR_MS
     pages = [one for one in tried["findings"] if one["kind"] == "page"]
     probing = next(page for page in pages if page["signal"] == "boundary_proximity")
-    assert began <= probing["detected_at"] <= began + HOUR_MS / 4
+    assert began <= probing["detected_at_ms"] <= began + HOUR_MS / 4
     picture = probing["picture"]
     assert picture["level"] < max(value for value in picture["values"] if value is not None)
     assert (
-        picture["start_ms"] < probing["onset_low"] < picture["start_ms"] + picture["step_ms"] * len(picture["values"])
+        picture["start_ms"]
+        < probing["onset_low_ms"]
+        < picture["start_ms"] + picture["step_ms"] * len(picture["values"])
     )
 
 

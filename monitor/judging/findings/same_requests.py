@@ -20,8 +20,8 @@ from monitor.judging.watching.from_baseline import arrange
 from monitor.signals.registry import SIGNALS
 
 APART: Final = 0.2
-"""Of the events, so many may lie in other ticks or bins than the other stream's. What guardrails log of one request may
-fall on both sides of a tick's end; two products of one kind, with 50 requests in a tick, differ by 40 %."""
+"""Of the events, so many may lie in other ticks or bins than the other stream's. What guardrails log of one request
+may fall on both sides of a tick's end; two products of one kind, with 50 requests in a tick, differ by 40 %."""
 BEFORE_TICKS: Final = 60
 """Before the onset that are compared as well: a change that is found in its first tick says too little."""
 ALSO: Final = "; the same requests at "
