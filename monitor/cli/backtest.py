@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,6 +15,7 @@ import click
 import msgspec
 
 from monitor.cli.options import config_option, errors_to_exit_codes, json_option
+from monitor.cli.wrapping import wrapped
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -149,7 +149,7 @@ def found_table(findings: Sequence[Finding], *, width: int) -> str:
         trouble = "-" if f.trouble is None else f.trouble.words
         lines.append(f"{moment(f.detected_at_ms):<21} {paged:<21} {f.kind.value:<7} {trouble}")
         text = f"{subject(f)}: {sentence(f, all_phrases())}"
-        lines += textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+        lines += wrapped(text, width, indent=4)
     return "\n".join(lines)
 
 

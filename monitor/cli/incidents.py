@@ -70,11 +70,13 @@ def list_(
 
 @incidents.command(epilog="Example: driftline incidents show INC-1")
 @_incident
+@click.option("--all", "everything", is_flag=True, help="Each finding with its evidence, and the timeline.")
 @json_option
 @database_options
 @errors_to_exit_codes
-def show(config: Path | None, database: str | None, *, incident: int, as_json: bool) -> None:
-    """One incident: what, since when, how large, why, what to do next, and its timeline."""
+def show(config: Path | None, database: str | None, *, incident: int, everything: bool, as_json: bool) -> None:
+    """One incident on one screen: what, since when, how sure, how large, where, and what to do next."""
+    from monitor.cli.incidents_screen import first_screen
     from monitor.cli.incidents_view import whole
 
     with existing_store(config, database) as stores, stores.alerts.transaction() as store:
@@ -90,7 +92,8 @@ def show(config: Path | None, database: str | None, *, incident: int, as_json: b
             }
         )
     else:
-        click.echo(whole(found, findings, entries, phrases=all_phrases()))
+        text = whole if everything else first_screen
+        click.echo(text(found, findings, entries, phrases=all_phrases()))
 
 
 @incidents.command(epilog="Example: driftline incidents ack INC-1")

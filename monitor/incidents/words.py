@@ -188,6 +188,8 @@ def due_to(finding: Finding) -> tuple[str, ...]:
     if WORTH_A_WORD <= mix <= 1 - WORTH_A_WORD:
         said.append(f"who asks {_whole(mix)}, how each is judged {_whole(1 - mix)}")
     for what in PARTS:
+        if what == "bin" and finding.effect.unit is Unit.weight:
+            continue  # steps of the weight, which mean nothing to a person
         sizes = [share.share for share in of[what]]
         even = len(sizes) > 1 and max(sizes) - min(sizes) < EVEN
         if sizes and not even and (len(sizes) > 1 or what == "stratum"):
