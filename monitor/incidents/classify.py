@@ -360,7 +360,7 @@ def leading(pages: Sequence[Finding]) -> Typed | None:
 
 
 def most_telling(pages: Sequence[Finding]) -> Finding:
-    """The page that an incident is named by: among the most severe, of the most specific type, what its rule is about.
+    """The page that names an incident: of the most severe, of the most specific type, what its rule is about.
 
     Args:
         pages: at least one, in any order.
