@@ -98,7 +98,8 @@ def proposed_mapping(samples: Sequence[bytes]) -> dict[str, str] | None:
         # What is not as it must be (a stage in other words) is left out, unless nothing would be read without it.
         if field in ESSENTIAL or _reads(more, samples):
             mapping = more
-    return mapping if _reads(mapping, samples) else None
+    judges = any(name in mapping for name in JUDGEMENT)
+    return mapping if judges and _reads(mapping, samples) else None
 
 
 def _parsed(sample: bytes) -> Any:

@@ -149,7 +149,7 @@ def test_a_log_that_is_too_short_says_what_is_missing(tmp_path: Path, capsys: py
         assert one.missing.events == 1_600 - one.stream.events
         assert one.per_day is not None
         assert one.missing.days == pytest.approx(one.missing.events / one.per_day)
-    text = told(trial, capsys)
+    text = " ".join(told(trial, capsys).split())
     assert "too short to judge anything" in text
     assert re.search(r"needs 1,\d+ more events, [\d.]+ (minutes|hours) more at this traffic", text)
     assert "too short to judge anything" in page(trial, "a log")
