@@ -1,4 +1,4 @@
-"""A newcomer's log, looked at as a whole: what is in it, what Driftline would propose, what that would have paged.
+"""A trial of a log: what is in it, which settings to begin with, and which pages these would have produced.
 
 The replay is the one of ``driftline backtest``; other budgets judge the same counts again.
 """
@@ -49,7 +49,7 @@ class Missing:
     events: int
     ticks: int
     days: float | None
-    """At the log's traffic until it would be enough; None where that cannot be said."""
+    """At the log's traffic until it would be enough; None where that is unknown."""
     unsettled: bool
     """There were enough, but their halves did not agree."""
 
@@ -78,7 +78,7 @@ class FindingWithCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetTrial:
-    """What another budget would have said, in the same log."""
+    """The findings of another budget on the same log."""
 
     factor: float
     pages_allowed: float
@@ -90,7 +90,7 @@ class BudgetTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """Everything that ``driftline try`` has to say."""
+    """Everything that ``driftline try`` reports."""
 
     formats: Mapping[str, FormatSeen]
     streams: Sequence[StreamTrial]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from monitor.settings import Settings
 
 PIPE_COLUMNS: Final = 80
-"""Width in a pipe or a file, where nobody has said how wide a screen is."""
+"""Width in a pipe or a file, where the width of a screen is unknown."""
 
 
 @click.command(epilog="Example: driftline backtest --config driftline.yaml january.jsonl.gz february.jsonl.gz --json")

@@ -50,7 +50,7 @@ class Curve:
     marks: Sequence[Mark]
     ticks_y: Sequence[tuple[float, str]]
     ticks_x: Sequence[tuple[float, str]]
-    said: str
+    moments: str
 
 
 def page(trial: Trial, name: str) -> str:
@@ -180,7 +180,7 @@ def curve(picture: Picture) -> Curve:
         marks=marks,
         ticks_y=[(at_y(value), level_text(picture, value)) for value in (0.0, top / 2.1, top / 1.05)],
         ticks_x=[(at_x(ms), moment(ms, day_of_ms=picture.start_ms)) for ms in _moments(picture.start_ms, end_ms)],
-        said=f"began {moment(picture.onset_low_ms)}, found {moment(picture.detected_at_ms)}{ended}",
+        moments=f"began {moment(picture.onset_low_ms)}, found {moment(picture.detected_at_ms)}{ended}",
     )
 
 

@@ -42,7 +42,7 @@ def _heading(console: Console, text: str) -> None:
     console.print(Text(text, style="bold"))
 
 
-def _say(console: Console, text: str, *, indent: int = 0, bold: bool = False) -> None:
+def _print(console: Console, text: str, *, indent: int = 0, bold: bool = False) -> None:
     """Names come from outside: they are text, and no markup."""
     for line in wrapped(text, console.width, indent=indent, hanging=2):
         console.print(Text(line, style="bold" if bold else ""))
@@ -53,17 +53,17 @@ def _found(console: Console, trial: Trial, name: str) -> None:
     console.print(Text(plain(name, longest=200), style="bold"))
     for format_, seen in trial.formats.items():
         if format_ != UNREADABLE and seen.records:
-            _say(console, f"{seen.records:,} records of format {format_} ({seen.why})", indent=2)
-    _say(console, f"{summary.events:,} events, {words.span(trial)}", indent=2)
+            _print(console, f"{seen.records:,} records of format {format_} ({seen.why})", indent=2)
+    _print(console, f"{summary.events:,} events, {words.span(trial)}", indent=2)
     counted = {"duplicates": summary.duplicates, "late": summary.late, "from the future": summary.future}
     if any(counted.values()):
-        _say(console, ", ".join(f"{count:,} {what}" for what, count in counted.items() if count), indent=2)
+        _print(console, ", ".join(f"{count:,} {what}" for what, count in counted.items() if count), indent=2)
     for line in words.unreadable(trial):
-        _say(console, f"cannot be read, {line}", indent=2)
+        _print(console, f"cannot be read, {line}", indent=2)
     for line in words.dropped(trial):
-        _say(console, f"dropped at the border, {line}", indent=2)
+        _print(console, f"dropped at the border, {line}", indent=2)
     if trial.pooled:
-        _say(console, "more names than the limits have room for; the rest is pooled into (other)", indent=2)
+        _print(console, "more names than the limits have room for; the rest is pooled into (other)", indent=2)
 
 
 def _streams(console: Console, trial: Trial) -> None:
@@ -71,22 +71,24 @@ def _streams(console: Console, trial: Trial) -> None:
         return
     _heading(console, "Streams")
     for one in trial.streams[:MOST_STREAMS]:
-        _say(console, words.name_of(one), indent=2, bold=True)
+        _print(console, words.name_of(one), indent=2, bold=True)
         per_day = "" if one.per_day is None else f", {one.per_day:,.0f} a day"
         not_run = words.not_run(one)
         ran = "all ran" if not_run in ("", "0") else f"{not_run} did not run"
         judged = words.not_allowed(one)
         allowed = judged if judged == "no verdicts" else f"{'none' if judged == '0' else judged} not allowed"
-        _say(console, f"{one.stream.events:,} events{per_day}; {allowed}; {ran}", indent=4)
+        _print(console, f"{one.stream.events:,} events{per_day}; {allowed}; {ran}", indent=4)
         if one.stream.scored:
-            said = f"scores 0 to 1 {_histogram(one)} {words.score(one)}; threshold {words.threshold(one)}"
-            _say(console, said, indent=4)
-        if said := words.contradictions(one):
-            _say(console, f"contradictions: {said}", indent=4)
+            scores = f"scores 0 to 1 {_histogram(one)} {words.score(one)}; threshold {words.threshold(one)}"
+            _print(console, scores, indent=4)
+        if against := words.contradictions(one):
+            _print(console, f"contradictions: {against}", indent=4)
     if len(trial.streams) > MOST_STREAMS:
-        _say(console, f"and {len(trial.streams) - MOST_STREAMS:,} more; --json and --report have them all", indent=2)
+        _print(
+            console, f"and {len(trial.streams) - MOST_STREAMS:,} more; --json and --report have them all", indent=2
+        )
     for learned in trial.learned:
-        _say(console, f"threshold {words.learned_sentence(learned)}", indent=2)
+        _print(console, f"threshold {words.learned_sentence(learned)}", indent=2)
 
 
 def _histogram(one: StreamTrial) -> str:
@@ -101,17 +103,17 @@ def _levels(console: Console, trial: Trial) -> None:
         _heading(console, "What each stream would be held to")
         for one in known[:MOST_STREAMS]:
             if one.baseline is not None:
-                _say(console, words.name_of(one), indent=2, bold=True)
-                _say(console, f"baseline: {one.baseline.baseline.reason}", indent=4)
+                _print(console, words.name_of(one), indent=2, bold=True)
+                _print(console, f"baseline: {one.baseline.baseline.reason}", indent=4)
                 _table(console, list(words.level_rows(one)))
         for reason, streams in _untested(known).items():
-            _say(console, f"not tested: {reason} ({streams} {'stream' if streams == 1 else 'streams'})", indent=2)
+            _print(console, f"not tested: {reason} ({streams} {'stream' if streams == 1 else 'streams'})", indent=2)
     if lacking:
         _heading(console, "Without a baseline")
         for one in lacking[:MOST_STREAMS]:
             if one.missing is not None:
                 text = f"{words.name_of(one)}: {one.stream.events:,} events; {words.short_of(one.missing)}"
-                _say(console, text, indent=2)
+                _print(console, text, indent=2)
 
 
 def _table(console: Console, rows: Sequence[words.LevelRow]) -> None:
@@ -121,7 +123,7 @@ def _table(console: Console, rows: Sequence[words.LevelRow]) -> None:
         table.add_row(f"    {row.question}", row.normal, row.pages, row.within_a_day)
     console.print(table)
     for why, asked in _by_reason(rows).items():
-        _say(console, f"{', '.join(asked) if len(asked) < len(rows) else 'all'}: {why}", indent=4)
+        _print(console, f"{', '.join(asked) if len(asked) < len(rows) else 'all'}: {why}", indent=4)
 
 
 def _by_reason(rows: Sequence[words.LevelRow]) -> dict[str, list[str]]:
@@ -133,24 +135,24 @@ def _by_reason(rows: Sequence[words.LevelRow]) -> dict[str, list[str]]:
 
 def _untested(known: Sequence[StreamTrial]) -> Counter[str]:
     """What cannot be asked, why, and of how many streams."""
-    return Counter(said for one in known for said in words.not_tested(one))
+    return Counter(reason for one in known for reason in words.not_tested(one))
 
 
 def _pages(console: Console, trial: Trial) -> None:
     _heading(console, words.answer(trial))
     for number, one in enumerate(trial.pages[:MOST_PICTURES], 1):
         console.print()
-        _say(console, f"{number}. {words.finding_title(one.finding)}")
+        _print(console, f"{number}. {words.finding_title(one.finding)}")
         _picture(console, one)
     if len(trial.pages) > MOST_PICTURES:
-        _say(console, f"and {len(trial.pages) - MOST_PICTURES:,} more; --json and --report have them all")
+        _print(console, f"and {len(trial.pages) - MOST_PICTURES:,} more; --json and --report have them all")
     notices = [one for one in trial.shown if one not in trial.pages]
     if notices:
         _heading(console, "Notices, which are shown and not sent")
         for one in notices[:MOST_NOTICES]:
-            _say(console, f"{words.finding_title(one.finding)}", indent=2)
+            _print(console, f"{words.finding_title(one.finding)}", indent=2)
         if len(notices) > MOST_NOTICES:
-            _say(console, f"and {len(notices) - MOST_NOTICES:,} more", indent=2)
+            _print(console, f"and {len(notices) - MOST_NOTICES:,} more", indent=2)
 
 
 def _picture(console: Console, one: FindingWithCurve) -> None:
@@ -186,8 +188,8 @@ def _proposal(console: Console, trial: Trial, *, written: Path | None, report: P
             console.print(Text(f"  {line}"), no_wrap=True, overflow="ignore", crop=False)
     console.print()
     if written is not None:
-        _say(console, f"written to {written}; check them with: driftline config check -c {written}")
+        _print(console, f"written to {written}; check them with: driftline config check -c {written}")
     else:
-        _say(console, "--write driftline.yaml writes them")
+        _print(console, "--write driftline.yaml writes them")
     if report is not None:
-        _say(console, f"the report is in {report}")
+        _print(console, f"the report is in {report}")

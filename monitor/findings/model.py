@@ -16,7 +16,7 @@ ANY_CHANGE: Final = "any_change"
 
 
 class Kind(StrEnum):
-    """How loud a finding is."""
+    """Whether a finding wakes somebody."""
 
     notice = "notice"
     page = "page"
@@ -37,7 +37,7 @@ class Promise(StrEnum):
     calibrated = "calibrated"
     rule = "rule"
     uncalibrated = "uncalibrated"
-    """None: a detector of somebody else's, whose rate of false alarms is whatever it is."""
+    """None: a detector from elsewhere, whose rate of false alarms is not controlled."""
 
 
 class Unit(StrEnum):
@@ -57,7 +57,7 @@ class IncidentType(StrEnum):
     """What kind of incident the findings point to that fire together; the more specific one first."""
 
     data_fault = "data_fault"
-    """The log contradicts itself or has stopped: what it says about anything else cannot be trusted."""
+    """The log contradicts itself or has stopped: nothing else in it can be trusted."""
     fail_open = "fail_open"
     """Requests pass without the guardrail's judgement, or against it."""
     spec_gaming = "specification_gaming"
@@ -126,14 +126,14 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Discriminator(msgspec.Struct, frozen=True, kw_only=True):
-    """A field that tells the events since the onset from those before it."""
+    """A field that separates the events since the onset from those before it."""
 
     field: str
     """A signal, or a part of the stratum: ``language``, ``app``, ..."""
     auc: float
     """Chance that an event since scores higher than one before, in ticks held out; .5 is a guess."""
     standard_error: float
-    """Of a field that tells nothing."""
+    """Of a field that separates nothing."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +164,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     attribution: tuple[Share, ...] = ()
     tells: tuple[Discriminator, ...] = ()
-    """Most telling first; empty where no field does, and for notices."""
+    """Best first; empty where no field separates them, and for notices."""
     offsets: dict[str, tuple[int, int]] = {}
     """Per partition, the half-open range of log offsets from the onset estimate to the alarm."""
     incident_id: int | None = None

@@ -182,11 +182,11 @@ def due_to(finding: Finding) -> tuple[str, ...]:
     That all of it is behaviour, that one slice or bin carries everything, or that every part has the same share tells
     nothing apart.
     """
-    said = []
+    causes = []
     of = {what: [share for share in finding.attribution if share.what == what] for what in ("mix", *PARTS)}
     mix = max((share.share for share in of["mix"]), default=0.0)
     if WORTH_A_WORD <= mix <= 1 - WORTH_A_WORD:
-        said.append(f"who asks {_whole(mix)}, how each is judged {_whole(1 - mix)}")
+        causes.append(f"who asks {_whole(mix)}, how each is judged {_whole(1 - mix)}")
     for what in PARTS:
         if what == "bin" and finding.effect.unit is Unit.weight:
             continue  # steps of the weight, which mean nothing to a person
@@ -194,8 +194,8 @@ def due_to(finding: Finding) -> tuple[str, ...]:
         even = len(sizes) > 1 and max(sizes) - min(sizes) < EVEN
         if sizes and not even and (len(sizes) > 1 or what == "stratum"):
             telling = [share for share in of[what] if share.share >= WORTH_A_WORD]
-            said.append(", ".join(f"{plain(share.name)} {_whole(share.share)}" for share in telling))
-    return tuple(said)
+            causes.append(", ".join(f"{plain(share.name)} {_whole(share.share)}" for share in telling))
+    return tuple(causes)
 
 
 def _whole(share: float) -> str:

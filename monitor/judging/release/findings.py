@@ -47,7 +47,7 @@ def opened(one: Comparing, unit: Slice, *, tick: int, tick_ms: int) -> Finding:
 def judged(
     one: Comparing, finding: Finding, looks: list[tuple[Verdict, SliceJudgement]], *, tick: int, tick_ms: int
 ) -> Finding:
-    """The same finding with what can be said now."""
+    """The same finding with the present result."""
     outcome = overall(one)
     verdict, leading = _leading(one, looks, outcome)
     signal, question = SIGNALS[verdict.signal], SIGNALS[verdict.signal].questions[verdict.question]
@@ -84,8 +84,8 @@ def _effect(one: Comparing, question: Question, old: Table, new: Table, before: 
     effect = Effect(
         baseline=before, current=after, ratio=after / before if before > 0 else None, unit=unit, what=question.phrase
     )
-    said = near_summary(question, old, new) or f"{question.phrase} {change(effect)}"
-    return msgspec.structs.replace(effect, summary=f"{said} with {_release(one)}")
+    levels = near_summary(question, old, new) or f"{question.phrase} {change(effect)}"
+    return msgspec.structs.replace(effect, summary=f"{levels} with {_release(one)}")
 
 
 def _release(one: Comparing) -> str:

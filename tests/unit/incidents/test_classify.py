@@ -184,7 +184,7 @@ def test_the_order_in_which_findings_come_does_not_matter() -> None:
 def test_what_no_rule_knows_is_said_as_it_is_and_made_safe() -> None:
     found = classify(fired("~score_shift ~boundary_proximity"))
     assert found.trouble is IncidentType.unclassified
-    assert found.rule == "no rule combines what fired: boundary_proximity/any_change, score_shift/any_change"
+    assert found.rule == "no rule covers this combination: boundary_proximity/any_change, score_shift/any_change"
     many = classify(fired(" ".join(f"new{i}\x1b/rise" for i in range(20))))
     assert many.rule.endswith("and 12 more")
     assert "\x1b" not in many.rule

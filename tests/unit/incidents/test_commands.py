@@ -190,10 +190,10 @@ def test_everything_fits_into_80_columns_and_has_no_colours_without_a_terminal(j
 
 
 def test_a_life_from_the_terminal_reaches_the_channels(judge: Judge, run: Run) -> None:
-    assert "INC-2: acknowledged by ana; telling chat, pager" in run("ack", "2", "--as", "ana").output
+    assert "INC-2: acknowledged by ana; notifying chat, pager" in run("ack", "2", "--as", "ana").output
     assert run("note", "2", "looked at the release", "--as", "bob").exit_code == 0
     done = run("resolve", "2", "--reason", "rolled back", "--as", "ana")
-    assert "1 finding of it has not ended yet" in done.output
+    assert "1 page has not ended yet" in done.output
     assert run("close", "2", "--learned", "test thresholds", "--as", "ana").exit_code == 0
     assert judge.kinds(2) == ["opened", "acknowledged", "note", "resolved", "closed"]
     assert [deed for number, deed in judge.deeds() if number == 2] == ["trigger", "acknowledge", "resolve"]
