@@ -213,7 +213,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="weaker_on_the_same_traffic",
         trouble=IncidentType.guardrail_regression,
-        sentence="fewer requests are judged unsafe, and the requests themselves have not changed",
+        sentence="fewer requests are judged unsafe, and no test shows that the requests have changed",
         any_of=FEWER_UNSAFE,
         none_of=TRAFFIC,
     ),
@@ -274,7 +274,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="worse_answers",
         trouble=IncidentType.output_shift,
-        sentence="more answers of the model are judged unsafe, and the requests have not changed",
+        sentence="more answers of the model are judged unsafe, and no test shows that the requests have changed",
         any_of=(*MORE_UNSAFE, *BYPASS),
         stages=frozenset({"output"}),
     ),
@@ -301,7 +301,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="other_requests",
         trouble=IncidentType.benign_shift,
-        sentence="the requests have changed, and each kind of them is judged as before",
+        sentence="the requests have changed, and no test shows that any kind of them is judged differently",
         any_of=TRAFFIC,
         no_page_but=("traffic_mix/*",),
         behaves=(*TRAFFIC, *VOLUME, *VERSIONS, "score_shift/any_change", "campaign/*"),
