@@ -1,7 +1,7 @@
 """How many of the latest texts are near-duplicates of this one? An exact count, found by bands instead of a scan.
 
     seen = RecentPrints(reach=65_536)
-    seen.look(prints (n,) uint64, at (n,) int64, senders (n,) uint64) -> Crowd(near, hits, name, senders)
+    seen.look(prints (n,) uint64, at (n,) int64, senders (n,) uint64, times (n,) int64) -> Crowd
 
 Fingerprints are 64-bit SimHashes. Cut in four bands of 16 bits, two that differ in at most 7 bits agree in one band
 but for one bit (pigeonhole: 7 / 4 < 2), so 4 x 17 look-ups find every near-duplicate; with 8,192 texts in memory most
@@ -34,6 +34,8 @@ LOOKS = 2048
 LATELY = 128
 """Texts that `near` looks back at. At a share of 2 % one of the last 128 is a near-duplicate in 92 of 100 cases; much
 smaller shares move a rate too little to be told from its scatter anyhow, and are for `hits` to find."""
+TOGETHER = 7
+"""Near-duplicates, the text itself among them, whose span of time is given."""
 _BANDS = 4
 
 
@@ -45,16 +47,18 @@ class Crowd:
     hits: int16, near-duplicates in memory, at most `MOST`; -1 where there is no text.
     name: uint64, fingerprint of the oldest of them, the text's own if there is none; 0 where there is no text.
     senders: int16, distinct senders of them and of this one, unknown ones (0) left out.
+    since: int64, time of the `TOGETHER`-th newest of them, this one counted; its own where they are fewer.
     """
 
     near: NDArray[np.int8]
     hits: NDArray[np.int16]
     name: NDArray[np.uint64]
     senders: NDArray[np.int16]
+    since: NDArray[np.int64]
 
 
 class RecentPrints:
-    """The latest fingerprints of one partition: 512 KiB, and 48 bytes per text.
+    """The latest fingerprints of one partition: 512 KiB, and 56 bytes per text.
 
     Parameters
     ----------
@@ -74,20 +78,34 @@ class RecentPrints:
         self._prints = np.zeros(texts, np.uint64)
         self._senders = np.zeros(texts, np.uint64)
         self._at = np.zeros(texts, np.int64)
+        self._times = np.zeros(texts, np.int64)
         self._number = np.full(texts, -1, np.int64)
         self._listed = np.zeros((_BANDS, 1 << 10), np.uint64)  # a bit per list, in the fastest cache: is it empty?
         self._heads = np.full((_BANDS, 1 << 16), -1, np.int16)
         self._older = np.full((_BANDS, texts), -1, np.int16)
         self._count = np.zeros(1, np.int64)
 
-    def look(self, prints: NDArray[np.uint64], at: NDArray[np.int64], senders: NDArray[np.uint64]) -> Crowd:
-        """Looks back from each text, then remembers it. A fingerprint of 0 means no text; ``at`` never falls."""
+    def look(
+        self,
+        prints: NDArray[np.uint64],
+        at: NDArray[np.int64],
+        senders: NDArray[np.uint64],
+        times: NDArray[np.int64] | None = None,
+    ) -> Crowd:
+        """Looks back from each text, then remembers it. A fingerprint of 0 means no text; ``at`` never falls.
+
+        Parameters
+        ----------
+        times : (n,) when each came, in whatever unit and order; without it, ``at``.
+        """
         n = len(prints)
+        times = at if times is None else times
         crowd = Crowd(
             np.full(n, MISSING, np.int8),
             np.full(n, MISSING, np.int16),
             np.zeros(n, np.uint64),
             np.zeros(n, np.int16),
+            times.astype(np.int64),
         )
         _look(
             (prints, at, senders),
@@ -95,6 +113,7 @@ class RecentPrints:
             (self._listed, self._heads, self._older, self._count),
             (self.reach, self.distance),
             (crowd.near, crowd.hits, crowd.name, crowd.senders),
+            (times, self._times, crowd.since),
         )
         return crowd
 
@@ -198,12 +217,14 @@ def _look(
     index: tuple[NDArray[np.uint64], NDArray[np.int16], NDArray[np.int16], NDArray[np.int64]],
     rule: tuple[int, int],
     crowd: tuple[NDArray[np.int8], NDArray[np.int16], NDArray[np.uint64], NDArray[np.int16]],
+    when: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
 ) -> None:
     values, positions, sent_by = texts
     prints, at, senders, number = memory
     count = index[3]
     reach, distance = rule
     near, hits, name, distinct = crowd
+    times, remembered, since = when
     places = np.empty(MOST, np.int64)
     for i in range(len(values)):
         if values[i] == 0:
@@ -218,8 +239,10 @@ def _look(
             if number[places[j]] < oldest:
                 oldest = number[places[j]]
                 name[i] = prints[places[j]]
+        if n >= TOGETHER - 1:
+            since[i] = min(times[i], np.sort(remembered[places[:n]])[n - TOGETHER + 1])
         if count[0] >= LATELY and at[(count[0] - LATELY) % len(prints)] > after:
             near[i] = newest >= count[0] - LATELY
         place = count[0] % len(prints)
-        at[place], senders[place] = positions[i], sent_by[i]
+        at[place], senders[place], remembered[place] = positions[i], sent_by[i], times[i]
         _remember(values[i], place, memory, index)

@@ -13,13 +13,13 @@ from monitor.alerting.ports import EventAction
 from monitor.findings.model import Finding
 from monitor.incidents.model import Entry, Incident
 from monitor.incidents.timeline import What
-from monitor.incidents.words import Phrases, incident_name, plain, rfc3339, sentence
+from monitor.incidents.words import Phrases, due_to, incident_name, phrase, plain, rfc3339, sentence
 
 VERSION: Final = 1
 MOST_SHARES: Final = 10
 LONGEST_DETAIL: Final = 500
 _SUGGESTIONS: Final[Mapping[str, str]] = {
-    What.all_ended: "all findings of this incident have ended: resolve it if you agree that it is over",
+    What.all_ended: "all pages of this incident have ended: resolve it if you agree that it is over",
 }
 
 
@@ -100,6 +100,8 @@ def _finding(finding: Finding, phrases: Phrases) -> dict[str, object]:
             "ratio": finding.effect.ratio,
             "low": finding.effect.low,
             "high": finding.effect.high,
+            "unit": finding.effect.unit.value,
+            "what": phrase(finding, phrases),
         },
         "evidence": {
             "log_evidence": finding.evidence.log_evidence,
@@ -107,6 +109,7 @@ def _finding(finding: Finding, phrases: Phrases) -> dict[str, object]:
             "level": finding.evidence.level,
             "detail": plain(finding.evidence.detail, longest=LONGEST_DETAIL),
         },
+        "due_to": list(due_to(finding)),
         "attribution": [
             {"what": plain(share.what), "name": plain(share.name), "share": share.share}
             for share in finding.attribution[:MOST_SHARES]

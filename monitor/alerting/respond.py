@@ -26,7 +26,7 @@ from monitor.alerting.ports import AlertStore
 from monitor.alerting.retype import classified, reclassify_related
 from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle
-from monitor.incidents.classify import leading
+from monitor.incidents.classify import leading, most_telling
 from monitor.incidents.facts import facts
 from monitor.incidents.model import Incident, Status
 from monitor.incidents.severity import higher, severity_of
@@ -107,10 +107,18 @@ class _Response:
 
     def _retype(self, incident: Incident, finding: Finding) -> None:
         """Its type by its pages as they are typed now; people's last word on a closed one stands."""
-        after = _of_type(incident, self._pages(incident))
+        pages = self._pages(incident)
+        after = self._named(_of_type(incident, pages), pages)
         if after != incident and incident.status is not Status.closed:
             lifecycle.replace_stored(self._store, incident, after)
-            self._typed(incident, after, finding, silent=incident.status is Status.resolved)
+            if after.trouble is not incident.trouble:
+                self._typed(incident, after, finding, silent=incident.status is Status.resolved)
+
+    def _named(self, incident: Incident, pages: list[Finding]) -> Incident:
+        """The incident under the title of its most telling page."""
+        if not pages:
+            return incident
+        return msgspec.structs.replace(incident, title=title(most_telling(pages), self._policy.phrases))
 
     def _typed(self, before: Incident, after: Incident, finding: Finding, *, silent: bool) -> None:
         self._record(
@@ -231,16 +239,15 @@ class _Response:
     def _with(self, incident: Incident, finding: Finding) -> Incident:
         """The incident with the page in it, stored."""
         severity = higher(incident.severity, severity_of(finding))
-        worse = severity is not incident.severity
         base = lifecycle.reopened(incident) if incident.status is Status.resolved else incident
         after = msgspec.structs.replace(
             base,
             severity=severity,
-            title=title(finding, self._policy.phrases) if worse else incident.title,
             onset_low_ms=min(incident.onset_low_ms, finding.onset_low_ms),
             last_found_ms=max(incident.last_found_ms, _paged_at(finding)),
         )
-        after = _of_type(after, [*(page for page in self._pages(incident) if page.id != finding.id), finding])
+        pages = [*(page for page in self._pages(incident) if page.id != finding.id), finding]
+        after = self._named(_of_type(after, pages), pages)
         lifecycle.replace_stored(self._store, incident, after)
         return after
 

@@ -1,4 +1,4 @@
-"""Rows to hold ours against: a detector that always fires, one that never does, and river's ADWIN on the same counts.
+"""Baseline detectors for comparison: one that always fires, one that never does, and river's ADWIN, on equal counts.
 
 What they see: every question of every stream that is watched, tick by tick, from the end of its baseline on. ADWIN
 learns from the baseline first; it is fed each event's value while there are at most :data:`MAX_FED` of them, else the
@@ -32,13 +32,13 @@ PIECE_TICKS: Final = 8_640
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one detector would have said.
+    """The result of one detector.
 
     Attributes:
         fed: what it saw.
         findings: how often it fires.
-        true, false: of these, told while something was wrong (or within a quarter of an hour after), and not.
-        stretches: labelled stretches that it told of; None, like the two above, where nothing is labelled.
+        true, false: of these, alarms while something was wrong (or within a quarter of an hour after), and others.
+        stretches: labelled stretches with an alarm; None, like the two above, where nothing is labelled.
         delay_s: median delay from the beginning of a stretch to its first finding.
     """
 
@@ -81,8 +81,8 @@ def compared(
     for stream, ticks, table in _tables(streams, store):
         judged = ticks[ticks >= stream.effective]
         always.add((judged + 1) * tick_ms, stream.stream.unit.guardrail)
-        told = np.array(list(_alarms(stream, ticks, table, pooled=pooled)), np.int64)
-        theirs.add((told + 1) * tick_ms, stream.stream.unit.guardrail)
+        alarms = np.array(list(_alarms(stream, ticks, table, pooled=pooled)), np.int64)
+        theirs.add((alarms + 1) * tick_ms, stream.stream.unit.guardrail)
     fed = {0: "each event", 1: "the mean of each tick"}.get(pooled, f"the mean of {pooled} ticks")
     pages = [(one.paged_at_ms or one.detected_at_ms, one.guardrail) for one in findings if one.kind is Kind.page]
     every = [(one.detected_at_ms, one.guardrail) for one in findings]
@@ -95,9 +95,9 @@ def compared(
     ]
 
 
-def _score(told: Sequence[tuple[int, str]], truth: Sequence[Stretch]) -> Score:
+def _score(alarms: Sequence[tuple[int, str]], truth: Sequence[Stretch]) -> Score:
     score = Score(truth)
-    for at_ms, guardrail in sorted(told):
+    for at_ms, guardrail in sorted(alarms):
         score.add(np.array([at_ms], np.int64), guardrail)
     return score
 
@@ -170,7 +170,7 @@ def _pieces(store: JudgeStore) -> Iterator[LoadedCounts]:
 
 
 def _alarms(stream: _Stream, ticks: NDArray[np.int64], table: NDArray[np.int64], *, pooled: int) -> Iterator[int]:
-    """The ticks in which ADWIN says drift after the baseline, once for each question; the baseline it only learns.
+    """The ticks after the baseline in which ADWIN finds a drift, once for each question.
 
     Args:
         stream: whose detectors.

@@ -129,6 +129,8 @@ def _format(settings: Settings, formats: Mapping[str, FormatSeen]) -> str:
 
 
 def _format_reason(settings: Settings, formats: Mapping[str, FormatSeen]) -> str:
+    if settings.source.format == MAPPING and settings.source.mapping is not None:
+        return "the fields of source.mapping; check them, above all that a high score means unsafe"
     if settings.source.format != AUTO:
         return "as given"
     only = only_format(formats)

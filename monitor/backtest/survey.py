@@ -4,7 +4,8 @@
     with replayed(source, settings, decoder_of=survey.decoder): ...
     survey.streams()
 
-It looks over the decoder's shoulder, so nothing is read twice, and keeps sums only: no text, no event.
+It wraps the decoder and observes its output, so nothing is read twice, and keeps sums only: no text and no event but
+the first few records that could not be read.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ EXPLAINED: Final = 200
 """Records that are explained field by field, to see what is dropped."""
 EXPLAINED_PER_BLOCK: Final = 50
 MAX_NAMES: Final = 1_000
+UNREAD: Final = 20
+UNREAD_BYTES: Final = 64 << 10
 
 
 @dataclass(slots=True)
@@ -76,6 +79,8 @@ class Stream:
     """Not allowed although the score is below the threshold."""
     strata: dict[str, dict[str, int]]
     """Field (language, app, model, ...) -> value -> events; the largest few."""
+    carried: dict[str, int]
+    """Field (request_id, text, refusal) -> events that carry it."""
 
     @property
     def scored(self) -> int:
@@ -102,6 +107,8 @@ _ACTIONS: Final = (*(a.name for a in Action), "none")
 _STATUSES: Final = tuple(s.name for s in Status)
 _STRATA: Final = ("language", "app", "model", "model_version", "format")
 _SHOWN: Final = 5
+CARRIED: Final = ("request_id", "text", "refusal")
+"""Fields that questions need beside score and verdict."""
 
 
 class Survey:
@@ -117,6 +124,7 @@ class Survey:
                 ("status", len(_STATUSES)),
                 ("score", BINS),
                 ("contradiction", 2),
+                *((name, 1) for name in CARRIED),
             )
         }
         self._new_slices: Callable[[Vocabulary], SliceTable] = lambda vocabulary: SliceTable(
@@ -130,11 +138,13 @@ class Survey:
         self.formats: dict[str, FormatSeen] = {}
         self.format_of: dict[str, str] = {}
         """Guardrail -> the format that its records are of; those of no entry are canonical."""
+        self.unread: list[bytes] = []
+        """The first records that were no event, to propose a mapping by; never shown, and gone with the survey."""
         self._explained = 0
         self._reader: Reader | None = None
 
     def decoder(self, settings: Settings, vocabulary: Vocabulary, key: bytes) -> BlockDecoder:
-        """The decoder of the settings, looked over the shoulder."""
+        """The configured decoder, instrumented."""
         kind = functools.partial(_NotingReader, self._note)
         self._reader = reader_of(settings.source, max_depth=settings.limits.depth)
         noting = reader_of(settings.source, max_depth=settings.limits.depth, kind=kind)
@@ -195,6 +205,12 @@ class Survey:
         scored = ~np.isnan(batch.score) & (batch.score_kind != ScoreKind.boolean)
         self._count("score", codes, np.where(scored, _bin(batch.score), none), size)
         self._count("contradiction", codes, contradictions.code(batch) - 1, size)
+        for name, has in (
+            ("request_id", batch.request_id != 0),
+            ("text", batch.fingerprint != 0),
+            ("refusal", batch.refusal >= 0),
+        ):
+            self._count(name, codes, np.where(has, 0, none), size)
         allowed = batch.verdict == Verdict.allow
         self._look_closely(batch, scored & np.isnan(batch.threshold), allowed)
 
@@ -212,6 +228,8 @@ class Survey:
             seen.why = seen.why or found.why
             seen.because = seen.because or found.because
             seen.dropped.update(found.dropped)
+            if found.reason and len(self.unread) < UNREAD and len(value) <= UNREAD_BYTES:
+                self.unread.append(bytes(value))
 
     def seen(self, name: str, records: int, why: str = "") -> None:
         """So many more records of a format."""
@@ -280,6 +298,7 @@ class Survey:
             scores=score,
             allowed_above=contradiction[0],
             stopped_below=contradiction[1],
+            carried={name: int(self._sums[name][codes].sum()) for name in CARRIED},
             strata={name: dict(found.most_common(_SHOWN)) for name, found in strata.items() if found},
         )
 

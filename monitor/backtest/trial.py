@@ -1,4 +1,4 @@
-"""A newcomer's log, looked at as a whole: what is in it, what Driftline would propose, what that would have paged.
+"""A trial of a log: what is in it, which settings to begin with, and which pages these would have produced.
 
 The replay is the one of ``driftline backtest``; other budgets judge the same counts again.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from monitor.backtest.learn_thresholds import LearnedLine, learned_lines
+from monitor.backtest.near_canonical import proposed_mapping
 from monitor.backtest.proposal import Proposal, baseline_events, propose
 from monitor.backtest.rejudge import RejudgeResult, rejudged
 from monitor.backtest.replay import Replay, replayed
@@ -32,8 +33,10 @@ from monitor.judging.baselines import BaselineView, views, weight_of
 from monitor.judging.curves import Picture, picture
 from monitor.judging.judge import Judge
 from monitor.judging.ports import BaselineState, JudgeStore
+from monitor.settings.formats import Mapping as SourceMapping
 from monitor.settings.model import Settings
 from monitor.wiring import translate
+from monitor.wiring.decoding import AUTO
 
 FACTORS: Final = (0.5, 1.0, 2.0)
 MAX_PICTURES: Final = 200
@@ -46,7 +49,7 @@ class Missing:
     events: int
     ticks: int
     days: float | None
-    """At the log's traffic until it would be enough; None where that cannot be said."""
+    """At the log's traffic until it would be enough; None where that is unknown."""
     unsettled: bool
     """There were enough, but their halves did not agree."""
 
@@ -75,7 +78,7 @@ class FindingWithCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetTrial:
-    """What another budget would have said, in the same log."""
+    """The findings of another budget on the same log."""
 
     factor: float
     pages_allowed: float
@@ -87,7 +90,7 @@ class BudgetTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """Everything that ``driftline try`` has to say."""
+    """Everything that ``driftline try`` reports."""
 
     formats: Mapping[str, FormatSeen]
     streams: Sequence[StreamTrial]
@@ -133,16 +136,47 @@ def try_log(
     on_stage("reading")
     survey = Survey(settings)
     with replayed(source, settings, on_progress=on_progress, decoder_of=survey.decoder) as first:
-        mapping = settings.source.mapping
-        learned = learned_lines(
-            survey.unjudged(),
-            given=settings.source.thresholds or (),
-            highest=1.0 if mapping is None else mapping.highest,
-        )
-        lines = [one.line for one in learned if one.line is not None]
-        source = open_source() if lines else None
-        if source is None:
-            return _evaluated(first, survey, learned, settings, on_stage=on_stage)
+        mapped = _mapped(survey, settings, first)
+        source = open_source() if mapped is not None else None
+        if mapped is None or source is None:
+            return _tried(first, survey, settings, open_source, on_progress, on_stage)
+    on_stage("reading again, by the proposed mapping")
+    again = Survey(mapped)
+    with replayed(source, mapped, on_progress=on_progress, decoder_of=again.decoder) as second:
+        return _tried(second, again, mapped, open_source, on_progress, on_stage)
+
+
+def _mapped(survey: Survey, settings: Settings, replay: Replay) -> Settings | None:
+    """The settings with a mapping for records that are nearly canonical, where most could not be read otherwise."""
+    rejected = sum(replay.summary.rejected.values())
+    if settings.source.mapping is not None or settings.source.format != AUTO or rejected <= replay.summary.events:
+        return None
+    found = proposed_mapping(survey.unread)
+    if found is None:
+        return None
+    mapping = SourceMapping.model_validate(found)
+    return _with(settings, source={"format": MAPPING, "mapping": mapping})
+
+
+def _tried(
+    first: Replay,
+    survey: Survey,
+    settings: Settings,
+    open_source: Callable[[], Source | None],
+    on_progress: Callable[[Tally], None] | None,
+    on_stage: Callable[[str], None],
+) -> Trial:
+    """The trial of a log that was read, a second time if thresholds can be learned."""
+    mapping = settings.source.mapping
+    learned = learned_lines(
+        survey.unjudged(),
+        given=settings.source.thresholds or (),
+        highest=1.0 if mapping is None else mapping.highest,
+    )
+    lines = [one.line for one in learned if one.line is not None]
+    source = open_source() if lines else None
+    if source is None:
+        return _evaluated(first, survey, learned, settings, on_stage=on_stage)
     on_stage("reading again, with the learned thresholds")
     with_lines = _with(settings, source={"thresholds": (*(settings.source.thresholds or ()), *lines)})
     again = Survey(with_lines)

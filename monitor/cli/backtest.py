@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +15,7 @@ import click
 import msgspec
 
 from monitor.cli.options import config_option, errors_to_exit_codes, json_option
+from monitor.cli.wrapping import wrapped
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
     from monitor.judging.progress import Progress
     from monitor.settings import Settings
 
-PIPE_COLUMNS: Final = 200
-"""Width of the table in a pipe or a file, where nobody has said how wide a screen is: names must not be cut off."""
+PIPE_COLUMNS: Final = 80
+"""Width in a pipe or a file, where the width of a screen is unknown."""
 
 
 @click.command(epilog="Example: driftline backtest --config driftline.yaml january.jsonl.gz february.jsonl.gz --json")
@@ -57,8 +59,8 @@ def backtest(
     the order of their event times. With --json there is one JSON object per finding and a last one with the sums.
 
     Beside ours: a detector that always fires, one that never does, and river's ADWIN. Where it is known when
-    something was wrong, from --truth or from events with "labels": {"segment": "probing"}, findings are told true
-    from false.
+    something was wrong, from --truth or from events with "labels": {"segment": "probing"}, true findings are
+    counted apart from false ones.
     """
     from monitor.backtest.comparison import compared
     from monitor.backtest.replay import replayed
@@ -132,31 +134,24 @@ def _progress(opened: ExitStack, source: FileSource, *, as_json: bool) -> Any:
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
-    """One finding as the scripts read it."""
+    """One finding as scripts read it: the keys of ``driftline incidents findings --json``; times end in ``_ms``."""
     plain: dict[str, Any] = msgspec.to_builtins(finding)
-    return {
-        "type": "finding",
-        "signal": finding.signal,
-        "guardrail": finding.guardrail,
-        "category": finding.category,
-        "stratum": finding.stratum,
-        "kind": finding.kind.value,
-        "trouble": plain["trouble"],
-        "trouble_rule": finding.trouble_rule,
-        "stage": finding.stage,
-        "direction": finding.direction.value,
-        "onset_low": finding.onset_low_ms,
-        "onset_high": finding.onset_high_ms,
-        "detected_at": finding.detected_at_ms,
-        "effect": plain["effect"],
-        "evidence": plain["evidence"],
-        "attribution": plain["attribution"],
-        **{
-            name: plain[name]
-            for name in ("id", "guardrail_version", "question", "promise", "paged_at_ms", "ended_at_ms", "offsets")
-        },
-        "incident": finding.incident_id,
-    }
+    return {"type": "finding", **plain}
+
+
+def found_table(findings: Sequence[Finding], *, width: int) -> str:
+    """One line per finding, with the moments when it was first seen and when it paged; below it, what happened."""
+    from monitor.cli.incidents import all_phrases
+    from monitor.incidents.words import moment, sentence, subject
+
+    lines = [f"{'FIRST SEEN':<21} {'PAGED':<21} {'KIND':<7} TYPE"]
+    for f in findings:
+        paged = "-" if f.paged_at_ms is None else moment(f.paged_at_ms, day_of_ms=f.detected_at_ms)
+        trouble = "-" if f.trouble is None else f.trouble.words
+        lines.append(f"{moment(f.detected_at_ms):<21} {paged:<21} {f.kind.value:<7} {trouble}")
+        text = f"{subject(f)}: {sentence(f, all_phrases())}"
+        lines += wrapped(text, width, indent=4)
+    return "\n".join(lines)
 
 
 def _types(findings: list[Finding]) -> list[str]:
@@ -192,28 +187,15 @@ def _print_text(
     result: Replay, rows: list[Row], stretches: list[Stretch], streams: list[Progress], *, tick_ms: int
 ) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from monitor.cli.streams_text import unwatched
-    from monitor.incidents.words import moment, plain
 
     # Without markup: names come from outside, and [red] in one is no colour.
-    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, markup=False)
+    console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, markup=False, highlight=False)
     summary = result.summary
     if result.findings:
-        table = Table("when", "kind", "type", "guardrail", "what", "baseline", "current", "since", box=None)
-        for f in result.findings:
-            table.add_row(
-                moment(f.detected_at_ms),
-                f.kind.value,
-                "-" if f.trouble is None else f.trouble.words,
-                plain(f.guardrail),
-                f"{f.signal}/{f.question}" + (f" [{plain(f.stratum)}]" if f.stratum else ""),
-                f"{f.effect.baseline:.4g}",
-                f"{f.effect.current:.4g}",
-                moment(f.onset_low_ms),
-            )
-        console.print(table)
+        click.echo(found_table(result.findings, width=console.width))
+        console.print()
     for line in _types(result.findings):
         console.print(line)
     if rows:

@@ -1,4 +1,4 @@
-"""``driftline findings``: what was found, notices too, and what a person thinks of it."""
+"""``driftline findings``: pages and notices, and what people dismissed of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _finding = click.argument("finding", metavar="ID")
 
 @click.group(epilog="Example: driftline findings list --kind notice")
 def findings() -> None:
-    """List what was found, look at it, dismiss notices that were about nothing."""
+    """List findings, look at one, dismiss notices that were false."""
 
 
 @findings.command("list", epilog="Example: driftline findings list --kind notice --guardrail prompt-injection")
@@ -49,14 +49,16 @@ def list_(
     from monitor.judging.dismissals import dismissals
 
     with existing_store(config, database) as stores:
-        said = dismissals(stores)
+        dismissed_ones = dismissals(stores)
         with stores.alerts.transaction() as store:
             every = store.findings(kind=kind, limit=10_000)
-    chosen = [f for f in every if guardrail in (None, f.guardrail) and (dismissed or f.id not in said)][:limit]
+    chosen = [f for f in every if guardrail in (None, f.guardrail) and (dismissed or f.id not in dismissed_ones)][
+        :limit
+    ]
     if as_json:
-        print_json([_json(finding, said) for finding in chosen])
+        print_json([_json(finding, dismissed_ones) for finding in chosen])
     elif chosen:
-        click.echo("\n".join(_line(finding, said) for finding in chosen))
+        click.echo("\n".join(_line(finding, dismissed_ones) for finding in chosen))
     else:
         click.echo("No findings." if not (kind or guardrail) else "No findings like that.")
 
@@ -73,28 +75,28 @@ def show(config: Path | None, database: str | None, *, finding: str, as_json: bo
     from monitor.judging.dismissals import dismissals, find
 
     with existing_store(config, database) as stores:
-        found, said = find(stores, finding), dismissals(stores)
+        found, dismissed = find(stores, finding), dismissals(stores)
     if as_json:
-        print_json(_json(found, said))
+        print_json(_json(found, dismissed))
         return
-    click.echo(_line(found, said))
+    click.echo(_line(found, dismissed))
     click.echo(finding_text(found, all_phrases()))
 
 
 @findings.command(epilog='Example: driftline findings dismiss 3f9a1c --reason "load test, agreed with the team"')
 @_finding
 @click.option("--by", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name")
-@click.option("--reason", required=True, metavar="TEXT", help="Why it is nothing; kept with it.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it is false; kept with it.")
 @json_option
 @database_options
 @errors_to_exit_codes
 def dismiss(
     config: Path | None, database: str | None, *, finding: str, actor: str, reason: str, as_json: bool
 ) -> None:
-    """Say that a notice was about nothing: the stream keeps the history from before it.
+    """Mark a notice as false: the stream keeps the history from before it.
 
-    Otherwise a notice is believed: history begins anew after it, and the stream is blind to further change until it
-    has learned again. Takes effect with the next tick that is judged.
+    Otherwise the history begins anew after a notice, and the stream is blind to further change until it has learned
+    again. Takes effect with the next tick that is judged.
     """
     from monitor.cli.incidents import existing_store
     from monitor.judging import dismissals
@@ -107,15 +109,15 @@ def dismiss(
         click.echo(f"{found.id}: dismissed by {written.by}; its history is whole again from the next tick on")
 
 
-def _json(finding: Finding, said: Mapping[str, Dismissal]) -> dict[str, Any]:
-    one = said.get(finding.id)
+def _json(finding: Finding, dismissed: Mapping[str, Dismissal]) -> dict[str, Any]:
+    one = dismissed.get(finding.id)
     return {**msgspec.to_builtins(finding), "dismissal": None if one is None else dataclasses.asdict(one)}
 
 
-def _line(finding: Finding, said: Mapping[str, Dismissal]) -> str:
+def _line(finding: Finding, dismissed: Mapping[str, Dismissal]) -> str:
     from monitor.incidents.words import moment, plain, subject
 
-    one = said.get(finding.id)
+    one = dismissed.get(finding.id)
     state = f"  dismissed by {plain(one.by)}: {plain(one.reason)}" if one else ""
     what = f"{subject(finding)}, {finding.signal}/{finding.question}"
     return f"{finding.id}  {moment(finding.detected_at_ms):<21} {finding.kind.value:<7} {what}{state}"

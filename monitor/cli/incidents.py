@@ -70,11 +70,13 @@ def list_(
 
 @incidents.command(epilog="Example: driftline incidents show INC-1")
 @_incident
+@click.option("--all", "everything", is_flag=True, help="Each finding with its evidence, and the timeline.")
 @json_option
 @database_options
 @errors_to_exit_codes
-def show(config: Path | None, database: str | None, *, incident: int, as_json: bool) -> None:
-    """One incident: what, since when, how large, why, what to do next, and its timeline."""
+def show(config: Path | None, database: str | None, *, incident: int, everything: bool, as_json: bool) -> None:
+    """One incident on one screen: what, since when, how sure, how large, where, and what to do next."""
+    from monitor.cli.incidents_screen import first_screen
     from monitor.cli.incidents_view import whole
 
     with existing_store(config, database) as stores, stores.alerts.transaction() as store:
@@ -90,7 +92,8 @@ def show(config: Path | None, database: str | None, *, incident: int, as_json: b
             }
         )
     else:
-        click.echo(whole(found, findings, entries, phrases=all_phrases()))
+        text = whole if everything else first_screen
+        click.echo(text(found, findings, entries, phrases=all_phrases()))
 
 
 @incidents.command(epilog="Example: driftline incidents ack INC-1")
@@ -100,7 +103,7 @@ def show(config: Path | None, database: str | None, *, incident: int, as_json: b
 @database_options
 @errors_to_exit_codes
 def ack(config: Path | None, database: str | None, *, incident: int, text: str, actor: str | None) -> None:
-    """Say that you have it; TEXT may say what you are going to do."""
+    """Take an incident; TEXT may state what you are going to do."""
     _change(lifecycle.acknowledge, config, database, incident=incident, actor=actor, text=text)
 
 
@@ -111,10 +114,10 @@ def ack(config: Path | None, database: str | None, *, incident: int, text: str, 
 @database_options
 @errors_to_exit_codes
 def resolve(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:
-    """Say that it is over. IncidentType that began before re-opens it."""
+    """Record that it is over. A page that began before re-opens it."""
     going_on = _change(lifecycle.resolve, config, database, incident=incident, actor=actor, text=reason)
     if going_on:
-        what = "finding of it has" if going_on == 1 else "findings of it have"
+        what = "page has" if going_on == 1 else "pages have"
         click.echo(f"Note: {going_on} {what} not ended yet.")
 
 
@@ -136,7 +139,7 @@ def close(config: Path | None, database: str | None, *, incident: int, learned: 
 @database_options
 @errors_to_exit_codes
 def note(config: Path | None, database: str | None, *, incident: int, text: str, actor: str | None) -> None:
-    """Write something into the timeline."""
+    """Add a note to the timeline."""
     _change(lifecycle.note, config, database, incident=incident, actor=actor, text=text)
 
 
@@ -158,7 +161,7 @@ def verify(
     lines: bool,
     as_json: bool,
 ) -> None:
-    """Check that timelines are as they were written; exit code 1 if one is not. Without ID, all of them."""
+    """Check that timelines are as they were written; exit code 1 if one is not. Without ID, all are checked."""
     if incident is None and (head or lines):
         raise click.UsageError("--head and --lines need the ID of one incident")
     with existing_store(config, database) as stores, stores.alerts.transaction() as store:
@@ -198,7 +201,7 @@ def verify(
 def findings(
     config: Path | None, database: str | None, *, kind: str | None, incident: int | None, limit: int, as_json: bool
 ) -> None:
-    """All that was found, notices too, newest first."""
+    """Findings, notices too, newest first."""
     from monitor.cli.incidents_view import finding_table
 
     with existing_store(config, database) as stores, stores.alerts.transaction() as store:
@@ -220,7 +223,7 @@ def _change(
     actor: str | None,
     text: str,
 ) -> int:
-    """Do it, tell the channels, say so; returns how many pages have not ended."""
+    """Make the change, notify the channels, print it; returns how many pages have not ended."""
     from monitor.alerting.announce import announce
 
     name = lifecycle.person(_user() if actor is None else actor)
@@ -229,15 +232,15 @@ def _change(
             try:
                 with stores.alerts.transaction() as store:
                     change = act(store, incident, actor=name, now_ms=SystemClock().now_ms(), text=text)
-                    told = announce(store, change)
+                    channels = announce(store, change)
                     pages = [each for each in store.findings(incident_id=incident) if each.kind is Kind.page]
                 break
             except StoreUnavailable:
                 if left == 0:
                     raise
-    heard = f"; telling {', '.join(told)}" if told else ""
+    notified = f"; notifying {', '.join(channels)}" if channels else ""
     click.echo(
-        f"{incident_name(incident)}: {change.entry.kind} by {name}{heard}. It is {change.incident.status.value}."
+        f"{incident_name(incident)}: {change.entry.kind} by {name}{notified}. It is {change.incident.status.value}."
     )
     return sum(page.ended_at_ms is None for page in pages)
 

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Final
 
 import click
 
-from monitor.findings.model import EVERY_GUARDRAIL, Finding, IncidentType, Kind
+from monitor.cli.wrapping import field, wrapped
+from monitor.findings.model import EVERY_GUARDRAIL, Direction, Finding, IncidentType, Kind, Promise, Unit
 from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.incidents.next_steps import next_steps
 from monitor.incidents.timeline import What
-from monitor.incidents.words import Phrases, incident_name, moment, number, plain, rfc3339, sentence, subject
+from monitor.incidents.words import (
+    Phrases,
+    amount,
+    due_to,
+    incident_name,
+    moment,
+    plain,
+    rfc3339,
+    sentence,
+    subject,
+)
 
 WIDTH: Final = 80
-_BAR: Final = 30
 _MOST_OFFSETS: Final = 8
+LIMITED: Final = frozenset({"contradictions", "campaign"})
+"""Held to a plain limit: they have no baseline."""
+PROMISES: Final = {
+    Promise.proved: "proved: false alarms stay within the budget",
+    Promise.calibrated: "calibrated by simulation: false alarms stay within the budget",
+    Promise.rule: "a plain rule: no rate of false alarms is promised",
+    Promise.uncalibrated: "not ours: no rate of false alarms is promised",
+}
 _COLOURS: Final = {Severity.critical: "red", Severity.error: "yellow", Severity.warning: "blue"}
 
 
@@ -50,10 +67,9 @@ def finding_text(finding: Finding, phrases: Phrases) -> str:
 
 
 def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[Entry], *, phrases: Phrases) -> str:
-    """All that a person needs to work on an incident."""
-    severity = click.style(incident.severity.value, fg=_COLOURS[incident.severity], bold=True)
-    lines = [f"{incident_name(incident.id)}  {severity}  {_status(incident)}", *_wrapped(incident.title)]
-    lines += [*_typed(incident), *_control(incident, timeline), ""]
+    """Everything that is known of an incident: each finding with its evidence, and the timeline."""
+    lines = [*heading(incident), *_wrapped(incident.title)]
+    lines += [*_typed(incident), *control_lines(incident, timeline), ""]
     for finding in sorted(findings, key=lambda finding: (finding.kind is Kind.notice, finding.detected_at_ms)):
         lines += [*_finding(finding, phrases), ""]
     steps = next_steps(incident, findings)
@@ -68,6 +84,12 @@ def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[En
     return "\n".join(lines)
 
 
+def heading(incident: Incident) -> list[str]:
+    """``INC-1  critical  open since 2026-11-23 03:14 UTC``."""
+    severity = click.style(incident.severity.value, fg=_COLOURS[incident.severity], bold=True)
+    return [f"{incident_name(incident.id)}  {severity}  {_status(incident)}"]
+
+
 def _with_type(trouble: IncidentType | None, text: str) -> str:
     return text if trouble is None else f"[{trouble.words}] {text}"
 
@@ -78,26 +100,16 @@ def _typed(typed: Incident | Finding) -> list[str]:
     return _field("Type", f"{typed.trouble.words} ({plain(typed.trouble_rule, longest=400)})")
 
 
-def _control(incident: Incident, timeline: Sequence[Entry]) -> list[str]:
+def control_lines(incident: Incident, timeline: Sequence[Entry], *, most: int | None = None) -> list[str]:
     """The statement as it was when the incident was opened, or opened again."""
-    said = [entry.data["control"] for entry in timeline if "control" in entry.data]
-    if not said or incident.guardrail == EVERY_GUARDRAIL:
+    stated = [entry.data["control"] for entry in timeline if "control" in entry.data]
+    if not stated or incident.guardrail == EVERY_GUARDRAIL:
         return []
-    control = said[-1]
+    control = stated[-1]
     if not isinstance(control, dict):
-        return _field("Control", "undefined: nobody has stated what this guardrail prohibits; see driftline controls")
-    lines = _field("Control", f"prohibits {plain(str(control.get('prohibits', '')), longest=1000)}")
-    return lines + _field("Owner", plain(str(control.get("owner") or "nobody is named"), longest=1000))
-
-
-def bars(finding: Finding) -> list[str]:
-    """The attribution: who or what contributes how much of the change."""
-    lines = []
-    for share in finding.attribution:
-        filled = round(max(0.0, min(1.0, share.share)) * _BAR)
-        name = plain(f"{share.what}: {share.name}", longest=34)
-        lines.append(f"    {name:<34} {'#' * filled:<{_BAR}} {share.share:>5.0%}")
-    return lines
+        return _field("Control", "nobody has stated what this guardrail prohibits: driftline controls", most=most)
+    lines = _field("Control", f"prohibits {plain(str(control.get('prohibits', '')), longest=1000)}", most=most)
+    return lines + _field("Owner", plain(str(control.get("owner") or "nobody is named"), longest=1000), most=most)
 
 
 def _state(finding: Finding) -> str:
@@ -120,8 +132,8 @@ def _status(incident: Incident) -> str:
 
 
 def _finding(finding: Finding, phrases: Phrases) -> list[str]:
-    heading = f"{finding.kind.value.capitalize()}: {subject(finding)}"
-    lines = [click.style(line, bold=True) for line in _wrapped(heading)]
+    first = f"{finding.kind.value.capitalize()}: {subject(finding)}"
+    lines = [click.style(line, bold=True) for line in _wrapped(first)]
     lines += _field("What", sentence(finding, phrases)) + _typed(finding)
     found = finding.paged_at_ms or finding.detected_at_ms
     lines += _field(
@@ -131,29 +143,48 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
     )
     if finding.kind is Kind.page:
         lines += _field("Ended", "not yet" if finding.ended_at_ms is None else moment(finding.ended_at_ms))
-    effect = finding.effect
-    ratio = "" if effect.ratio is None else f" ({number(effect.ratio)} x)"
-    level = finding.evidence.level
-    limit = "" if level is None else f"; the limit is {number(level)}"
-    between = ""
-    if effect.low is not None and effect.high is not None:
-        between = f" ({number(effect.low)} to {number(effect.high)} with 95 % confidence)"
-    lines += _field("Effect", f"{number(effect.current)}{between}, baseline {number(effect.baseline)}{ratio}{limit}")
-    lines += _field(
-        "Evidence",
-        f"{plain(finding.evidence.detail, longest=400)} ({finding.evidence.events:,} events; "
-        f"false-alarm promise: {finding.promise.value})",
-    )
+    lines += _field("Level", level_text(finding))
+    lines += _field("Evidence", f"{plain(finding.evidence.detail, longest=400)} ({sure_text(finding)})")
     if finding.tells:
-        told = ", ".join(f"{plain(tell.field)} {tell.auc:.2f}" for tell in finding.tells)
-        lines += _field("Told by", f"{told} (AUC of telling what came since from what came before)")
+        fields = ", ".join(f"{plain(one.field)} {one.auc:.2f}" for one in finding.tells)
+        lines += _field(
+            "Set apart", f"by {fields} (AUC: 0.5 is chance, 1 separates all events before from those since)"
+        )
+    lines += log_lines(finding)
+    for place, cause in enumerate(due_to(finding)):
+        lines += _field("Due to" if place == 0 else "", cause)
+    return lines
+
+
+def level_text(finding: Finding) -> str:
+    """How large: the level since the onset with its limits, the baseline and what was approved."""
+    effect, level = finding.effect, finding.evidence.level
+    weight = "mean weight " if effect.unit is Unit.weight else ""
+    parts = [f"{weight}{amount(effect.current, effect.unit)}"]
+    if effect.low is not None and effect.high is not None:
+        parts[0] += f" ({amount(effect.low, effect.unit)} to {amount(effect.high, effect.unit)} with 95 % confidence)"
+    if finding.signal not in LIMITED:
+        parts.append(f"baseline {amount(effect.baseline, effect.unit)}")
+    if level is not None:
+        parts.append(
+            f"at {'least' if finding.direction is Direction.fall else 'most'} {amount(level, effect.unit)} approved"
+        )
+    return ", ".join(parts)
+
+
+def sure_text(finding: Finding) -> str:
+    """How sure: the events behind it, and what is promised of false alarms."""
+    return f"{finding.evidence.events:,} events; {PROMISES[finding.promise]}"
+
+
+def log_lines(finding: Finding, *, most: int = _MOST_OFFSETS) -> list[str]:
+    """Where in the log its events are."""
     spans = sorted(finding.offsets.items())
-    for partition, (start, end) in spans[:_MOST_OFFSETS]:
+    lines = []
+    for partition, (start, end) in spans[:most]:
         lines += _field("Log", f"{plain(partition)} offsets {start} to {end - 1}")
-    if len(spans) > _MOST_OFFSETS:
-        lines += _field("Log", f"and {len(spans) - _MOST_OFFSETS} more partitions; --json shows all")
-    if finding.attribution:
-        lines += ["  Due to", *bars(finding)]
+    if len(spans) > most:
+        lines += _field("", f"and {len(spans) - most} more partitions; --json has all")
     return lines
 
 
@@ -164,9 +195,9 @@ def _entry(entry: Entry) -> list[str]:
         now, rule = entry.data.get("incident_trouble"), entry.data.get("incident_rule")
         lines += _wrapped(plain(f"the incident is {now} now: {rule}".replace("_", " "), longest=4000), indent=6)
     for name in ("text", "sentence", "why"):
-        said = entry.data.get(name)
-        if isinstance(said, str):
-            for line in said.splitlines():
+        text = entry.data.get(name)
+        if isinstance(text, str):
+            for line in text.splitlines():
                 lines += _wrapped(plain(line, longest=4000), indent=6)
     notified = entry.data.get("notified")
     if isinstance(notified, list) and notified:
@@ -174,13 +205,9 @@ def _entry(entry: Entry) -> list[str]:
     return lines
 
 
-def _field(name: str, value: str) -> list[str]:
-    lines = _wrapped(value, indent=13)
-    return [f"  {name:<10} {lines[0].lstrip()}", *lines[1:]] if lines else []
+def _field(name: str, value: str, *, most: int | None = None) -> list[str]:
+    return field(name, value, WIDTH, most=most)
 
 
 def _wrapped(text: str, *, indent: int = 0, hanging: int = 0) -> list[str]:
-    space = " " * indent
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=space, subsequent_indent=space + " " * hanging, break_on_hyphens=False
-    )
+    return wrapped(text, WIDTH, indent=indent, hanging=hanging)

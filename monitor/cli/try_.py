@@ -86,7 +86,7 @@ def try_(
         settings = _settings(source, name=name, pages=pages, per=per)
         progress = _Progress(opened, source, quiet=as_json)
         trial = try_log(source.open, settings, on_progress=progress.counted, on_stage=progress.stage)
-    _tell(trial, source.name, write=write, report=report, as_json=as_json)
+    _output(trial, source.name, write=write, report=report, as_json=as_json)
 
 
 def _settings(source: Readable, *, name: str | None, pages: float | None, per: str | None) -> Settings:
@@ -110,7 +110,7 @@ def _settings(source: Readable, *, name: str | None, pages: float | None, per: s
         raise SettingsError("\n".join(sentences(error, file="driftline try", origin={}))) from None
 
 
-def _tell(trial: Trial, name: str, *, write: Path | None, report: Path | None, as_json: bool) -> None:
+def _output(trial: Trial, name: str, *, write: Path | None, report: Path | None, as_json: bool) -> None:
     if write is not None:
         write.write_text(trial.proposal.text(), encoding="utf-8")
     if report is not None:
@@ -139,23 +139,23 @@ class _Progress:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"))
         self._bar = opened.enter_context(
             Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
         )
-        self._task = self._bar.add_task("", total=None, said="")
+        self._task = self._bar.add_task("", total=None, note="")
 
     def stage(self, what: str) -> None:
         """What is being done now."""
         self._events = 0
         if self._bar is not None:
-            said = "the first run on a machine compiles for a minute" if what == "reading" else ""
-            self._bar.update(self._task, description=what, said=said, completed=0, total=None)
+            note = "the first run on a machine compiles for a minute" if what == "reading" else ""
+            self._bar.update(self._task, description=what, note=note, completed=0, total=None)
 
     def counted(self, tally: Any) -> None:
         """So much more was read."""
         self._events += tally.events
         if self._bar is not None:
             read, total = self._source.progress()
-            said = f"{self._events:,} events"
-            self._bar.update(self._task, total=total, completed=read, **({"said": said} if self._events else {}))
+            note = f"{self._events:,} events"
+            self._bar.update(self._task, total=total, completed=read, **({"note": note} if self._events else {}))

@@ -127,5 +127,5 @@ def _budget(one: BudgetTrial) -> dict[str, Any]:
         "pages": len(one.pages),
         "notices": one.notices,
         "incidents": one.incidents,
-        "paged_at": [finding.paged_at_ms for finding in one.pages],
+        "paged_at_ms": [finding.paged_at_ms for finding in one.pages],
     }

@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
+from monitor.cli.wrapping import wrapped
 from monitor.demo.chart import block_rows
-from monitor.incidents.words import moment, number
+from monitor.findings.model import Unit
+from monitor.incidents.words import moment, number, percent
 from monitor.judging.curves import Picture
 
 ROWS = 5
 LABEL = 8
 
 
-def lines(picture: Picture) -> list[str]:
-    """The picture, top line first; at most 70 columns."""
+def lines(picture: Picture, *, width: int = 80) -> list[str]:
+    """The picture, top line first; at most ``width`` columns, of which it uses 70."""
     values = [value or 0.0 for value in picture.values]
     top = max([*values, picture.level or 0.0, 1e-12]) * 1.02
     rows = block_rows([value / top for value in values], rows=ROWS)
     labels = [""] * ROWS
-    labels[0], labels[-1] = number(top), "0"
+    labels[0], labels[-1] = level_text(picture, top), level_text(picture, 0.0)
     if picture.level is not None:
         at = min(ROWS - 1, max(0, ROWS - 1 - int(picture.level / top * ROWS)))
         rows[at] = rows[at].replace(" ", "┄")
-        labels[at] = number(picture.level)
+        labels[at] = level_text(picture, picture.level)
     drawn = [f"{label:>{LABEL}} {row}" for label, row in zip(labels, rows, strict=True)]
     marks = [" "] * len(values)
-    said = []
+    moments = []
     for at_ms, mark, what in (
         (picture.onset_low_ms, "^", "began"),
-        (picture.detected_ms, "!", "told"),
-        (picture.ended_ms, "|", "over"),
+        (picture.detected_at_ms, "!", "found"),
+        (picture.ended_at_ms, "|", "over"),
     ):
         if at_ms is None:
             continue
         place = (at_ms - picture.start_ms) // picture.step_ms
         if 0 <= place < len(marks):
             marks[place] = mark
-        said.append(f"{mark} {what} {moment(at_ms, day_of_ms=picture.onset_low_ms)}")
-    held = f"; ┄ held to {number(picture.level)}" if picture.level is not None else ""
+        moments.append(f"{mark} {what} {moment(at_ms, day_of_ms=picture.onset_low_ms)}")
+    held = f"; ┄ held to {level_text(picture, picture.level)}" if picture.level is not None else ""
     return [
-        f"{'':>{LABEL}} {picture.what}, {_step(picture.step_ms)} a column{held}",
+        *wrapped(f"{picture.what}, {_step(picture.step_ms)} a column{held}", width, indent=LABEL + 1),
         *drawn,
         f"{'':>{LABEL}} {''.join(marks)}",
-        f"{'':>{LABEL}} {'  '.join(said)}",
+        f"{'':>{LABEL}} {'  '.join(moments)}",
     ]
+
+
+def level_text(picture: Picture, value: float) -> str:
+    """A value of the curve with its unit."""
+    return percent(value) if picture.unit is Unit.share else number(value)
 
 
 def _step(step_ms: int) -> str:

@@ -12,8 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from monitor.backtest.survey import BINS
 from monitor.backtest.trial import FindingWithCurve, StreamTrial, Trial
 from monitor.cli import try_words as words
+from monitor.cli.try_picture import level_text
 from monitor.events.formats.explain import UNREADABLE
-from monitor.incidents.words import moment, number, plain
+from monitor.incidents.words import due_to, moment, plain
 from monitor.judging.curves import Picture
 
 WIDTH: Final = 680
@@ -49,7 +50,7 @@ class Curve:
     marks: Sequence[Mark]
     ticks_y: Sequence[tuple[float, str]]
     ticks_x: Sequence[tuple[float, str]]
-    said: str
+    moments: str
 
 
 def page(trial: Trial, name: str) -> str:
@@ -137,7 +138,7 @@ def _finding(one: FindingWithCurve) -> dict[str, Any]:
         "detail": plain(finding.evidence.detail, longest=300),
         "events": finding.evidence.events,
         "promise": finding.promise.value,
-        "shares": [f"{plain(part.name)} ({part.what}) {part.share:.0%}" for part in finding.attribution[:6]],
+        "shares": due_to(finding),
         "curve": None if one.picture is None else curve(one.picture),
     }
 
@@ -163,23 +164,23 @@ def curve(picture: Picture) -> Curve:
     end_ms = picture.start_ms + span
     marks = [
         Mark(at_x(ms), name, f"{name} {moment(ms)}")
-        for ms, name in ((picture.detected_ms, "told"), (picture.ended_ms, "over"))
+        for ms, name in ((picture.detected_at_ms, "found"), (picture.ended_at_ms, "over"))
         if ms is not None and picture.start_ms <= ms <= end_ms
     ]
     band = (at_x(picture.onset_low_ms), max(2.0, at_x(picture.onset_high_ms) - at_x(picture.onset_low_ms)))
-    ended = "" if picture.ended_ms is None else f", over {moment(picture.ended_ms)}"
+    ended = "" if picture.ended_at_ms is None else f", over {moment(picture.ended_at_ms)}"
     return Curve(
         what=picture.what,
         lines=[" ".join(f"{x},{y}" for x, y in run) for run in runs if len(run) > 1],
         dots=[run[0] for run in runs if len(run) == 1],
         level_y=None if picture.level is None else at_y(picture.level),
-        level="" if picture.level is None else f"held to {number(picture.level)}",
+        level="" if picture.level is None else f"held to {level_text(picture, picture.level)}",
         normal_y=None if picture.baseline is None else at_y(picture.baseline),
         band=band,
         marks=marks,
-        ticks_y=[(at_y(value), number(value)) for value in (0.0, top / 2.1, top / 1.05)],
+        ticks_y=[(at_y(value), level_text(picture, value)) for value in (0.0, top / 2.1, top / 1.05)],
         ticks_x=[(at_x(ms), moment(ms, day_of_ms=picture.start_ms)) for ms in _moments(picture.start_ms, end_ms)],
-        said=f"began {moment(picture.onset_low_ms)}, told {moment(picture.detected_ms)}{ended}",
+        moments=f"began {moment(picture.onset_low_ms)}, found {moment(picture.detected_at_ms)}{ended}",
     )
 
 

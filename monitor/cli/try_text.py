@@ -16,6 +16,7 @@ from monitor.backtest.trial import FindingWithCurve, StreamTrial, Trial
 from monitor.cli import try_words as words
 from monitor.cli.backtest import PIPE_COLUMNS
 from monitor.cli.try_picture import lines
+from monitor.cli.wrapping import wrapped
 from monitor.demo.chart import block_rows, log_heights
 from monitor.events.formats.explain import UNREADABLE
 from monitor.incidents.words import plain
@@ -41,8 +42,10 @@ def _heading(console: Console, text: str) -> None:
     console.print(Text(text, style="bold"))
 
 
-def _say(console: Console, text: str) -> None:
-    console.print(Text(text))
+def _print(console: Console, text: str, *, indent: int = 0, bold: bool = False) -> None:
+    """Names come from outside: they are text, and no markup."""
+    for line in wrapped(text, console.width, indent=indent, hanging=2):
+        console.print(Text(line, style="bold" if bold else ""))
 
 
 def _found(console: Console, trial: Trial, name: str) -> None:
@@ -50,56 +53,42 @@ def _found(console: Console, trial: Trial, name: str) -> None:
     console.print(Text(plain(name, longest=200), style="bold"))
     for format_, seen in trial.formats.items():
         if format_ != UNREADABLE and seen.records:
-            _say(console, f"  {seen.records:,} records of format {format_} ({seen.why})")
-    _say(console, f"  {summary.events:,} events, {words.span(trial)}")
+            _print(console, f"{seen.records:,} records of format {format_} ({seen.why})", indent=2)
+    _print(console, f"{summary.events:,} events, {words.span(trial)}", indent=2)
     counted = {"duplicates": summary.duplicates, "late": summary.late, "from the future": summary.future}
     if any(counted.values()):
-        _say(console, "  " + ", ".join(f"{count:,} {what}" for what, count in counted.items() if count))
+        _print(console, ", ".join(f"{count:,} {what}" for what, count in counted.items() if count), indent=2)
     for line in words.unreadable(trial):
-        _say(console, f"  cannot be read, {line}")
+        _print(console, f"cannot be read, {line}", indent=2)
     for line in words.dropped(trial):
-        _say(console, f"  dropped at the border, {line}")
+        _print(console, f"dropped at the border, {line}", indent=2)
     if trial.pooled:
-        _say(console, "  more names than the limits have room for; the rest is pooled into (other)")
+        _print(console, "more names than the limits have room for; the rest is pooled into (other)", indent=2)
 
 
 def _streams(console: Console, trial: Trial) -> None:
     if not trial.streams:
         return
     _heading(console, "Streams")
-    table = Table(box=None, pad_edge=False)
-    for column in (
-        "stream",
-        "stage",
-        "events",
-        "a day",
-        "not allowed",
-        "did not run",
-        "scores 0 to 1",
-        "",
-        "threshold",
-    ):
-        table.add_column(column, no_wrap=column in ("scores 0 to 1", "events", "a day"))
     for one in trial.streams[:MOST_STREAMS]:
-        table.add_row(
-            Text(words.name_of(one)),
-            one.stream.unit.stage,
-            f"{one.stream.events:,}",
-            "" if one.per_day is None else f"{one.per_day:,.0f}",
-            words.not_allowed(one),
-            words.not_run(one),
-            _histogram(one),
-            words.score(one),
-            words.threshold(one),
-        )
-    console.print(table)
+        _print(console, words.name_of(one), indent=2, bold=True)
+        per_day = "" if one.per_day is None else f", {one.per_day:,.0f} a day"
+        not_run = words.not_run(one)
+        ran = "all ran" if not_run in ("", "0") else f"{not_run} did not run"
+        judged = words.not_allowed(one)
+        allowed = judged if judged == "no verdicts" else f"{'none' if judged == '0' else judged} not allowed"
+        _print(console, f"{one.stream.events:,} events{per_day}; {allowed}; {ran}", indent=4)
+        if one.stream.scored:
+            scores = f"scores 0 to 1 {_histogram(one)} {words.score(one)}; threshold {words.threshold(one)}"
+            _print(console, scores, indent=4)
+        if against := words.contradictions(one):
+            _print(console, f"contradictions: {against}", indent=4)
     if len(trial.streams) > MOST_STREAMS:
-        _say(console, f"  and {len(trial.streams) - MOST_STREAMS:,} more; --json and --report have them all")
-    for one in trial.streams:
-        if said := words.contradictions(one):
-            _say(console, f"  {words.name_of(one)}: {said}")
+        _print(
+            console, f"and {len(trial.streams) - MOST_STREAMS:,} more; --json and --report have them all", indent=2
+        )
     for learned in trial.learned:
-        _say(console, f"  threshold {words.learned_sentence(learned)}")
+        _print(console, f"threshold {words.learned_sentence(learned)}", indent=2)
 
 
 def _histogram(one: StreamTrial) -> str:
@@ -109,54 +98,66 @@ def _histogram(one: StreamTrial) -> str:
 
 def _levels(console: Console, trial: Trial) -> None:
     known = [one for one in trial.streams if one.baseline is not None]
-    short = [one for one in trial.streams if one.missing is not None]
+    lacking = [one for one in trial.streams if one.missing is not None]
     if known:
         _heading(console, "What each stream would be held to")
-        table = Table("", "normal", "pages", "found within a day", "why", box=None, pad_edge=False)
         for one in known[:MOST_STREAMS]:
-            view = one.baseline
-            if view is None:
-                continue
-            table.add_row(
-                Text(words.name_of(one), style="bold"), "", "", "", Text(f"baseline: {view.baseline.reason}")
-            )
-            for row in words.level_rows(one):
-                table.add_row(f"  {row.question}", row.normal, row.pages, row.within_a_day, Text(row.why))
-        console.print(table)
+            if one.baseline is not None:
+                _print(console, words.name_of(one), indent=2, bold=True)
+                _print(console, f"baseline: {one.baseline.baseline.reason}", indent=4)
+                _table(console, list(words.level_rows(one)))
         for reason, streams in _untested(known).items():
-            _say(console, f"  not tested, {reason} ({streams} {'stream' if streams == 1 else 'streams'})")
-    if short:
-        _heading(console, "Too little for a baseline")
-        for one in short[:MOST_STREAMS]:
+            _print(console, f"not tested: {reason} ({streams} {'stream' if streams == 1 else 'streams'})", indent=2)
+    if lacking:
+        _heading(console, "Without a baseline")
+        for one in lacking[:MOST_STREAMS]:
             if one.missing is not None:
-                _say(console, f"  {words.name_of(one)}: {one.stream.events:,} events; {words.short_of(one.missing)}")
+                text = f"{words.name_of(one)}: {one.stream.events:,} events; {words.short_of(one.missing)}"
+                _print(console, text, indent=2)
+
+
+def _table(console: Console, rows: Sequence[words.LevelRow]) -> None:
+    """Questions with their figures; reasons that are not those of most are footnotes below."""
+    table = Table("", "normal", "pages", "in a day", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(f"    {row.question}", row.normal, row.pages, row.within_a_day)
+    console.print(table)
+    for why, asked in _by_reason(rows).items():
+        _print(console, f"{', '.join(asked) if len(asked) < len(rows) else 'all'}: {why}", indent=4)
+
+
+def _by_reason(rows: Sequence[words.LevelRow]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.why, []).append(row.question.partition("/")[2])
+    return found
 
 
 def _untested(known: Sequence[StreamTrial]) -> Counter[str]:
     """What cannot be asked, why, and of how many streams."""
-    return Counter(said for one in known for said in words.not_tested(one))
+    return Counter(reason for one in known for reason in words.not_tested(one))
 
 
 def _pages(console: Console, trial: Trial) -> None:
     _heading(console, words.answer(trial))
     for number, one in enumerate(trial.pages[:MOST_PICTURES], 1):
         console.print()
-        _say(console, f"{number}. {words.finding_title(one.finding)}")
+        _print(console, f"{number}. {words.finding_title(one.finding)}")
         _picture(console, one)
     if len(trial.pages) > MOST_PICTURES:
-        _say(console, f"and {len(trial.pages) - MOST_PICTURES:,} more; --json and --report have them all")
+        _print(console, f"and {len(trial.pages) - MOST_PICTURES:,} more; --json and --report have them all")
     notices = [one for one in trial.shown if one not in trial.pages]
     if notices:
         _heading(console, "Notices, which are shown and not sent")
         for one in notices[:MOST_NOTICES]:
-            _say(console, f"  {words.finding_title(one.finding)}")
+            _print(console, f"{words.finding_title(one.finding)}", indent=2)
         if len(notices) > MOST_NOTICES:
-            _say(console, f"  and {len(notices) - MOST_NOTICES:,} more")
+            _print(console, f"and {len(notices) - MOST_NOTICES:,} more", indent=2)
 
 
 def _picture(console: Console, one: FindingWithCurve) -> None:
     if one.picture is not None:
-        for line in lines(one.picture):
+        for line in lines(one.picture, width=console.width):
             console.print(Text(line), no_wrap=True, crop=True)
 
 
@@ -180,11 +181,15 @@ def _budgets(console: Console, trial: Trial) -> None:
 def _proposal(console: Console, trial: Trial, *, written: Path | None, report: Path | None) -> None:
     _heading(console, "Settings to begin with")
     for line in trial.proposal.text().splitlines():
-        _say(console, f"  {plain(line, longest=300) if line.startswith('#') else line}")
+        if line.startswith("#"):
+            for part in wrapped(plain(line, longest=400), console.width - 2, hanging=0):
+                console.print(Text(f"  {'' if part.startswith('#') else '# '}{part}"))
+        else:
+            console.print(Text(f"  {line}"), no_wrap=True, overflow="ignore", crop=False)
     console.print()
     if written is not None:
-        _say(console, f"written to {written}; check them with: driftline config check -c {written}")
+        _print(console, f"written to {written}; check them with: driftline config check -c {written}")
     else:
-        _say(console, "--write driftline.yaml writes them")
+        _print(console, "--write driftline.yaml writes them")
     if report is not None:
-        _say(console, f"the report is in {report}")
+        _print(console, f"the report is in {report}")

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from detectors.level import LEARNING_EVENTS, LEARNING_MASS
 from monitor.backtest.learn_thresholds import LearnedLine
+from monitor.backtest.survey import Stream
 from monitor.backtest.trial import BudgetTrial, Missing, StreamTrial, Trial
-from monitor.findings.model import Finding
-from monitor.incidents.words import moment, number, plain, sentence, subject
+from monitor.findings.model import Finding, Unit
+from monitor.incidents.words import amount, moment, number, plain, sentence, subject
+from monitor.judging.baselines import LevelView
 from monitor.signals.registry import SIGNALS
 
-PHRASES = {(signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions}
+QUESTIONS = {(signal.name, question.name): question for signal in SIGNALS for question in signal.questions}
+PHRASES = {name: question.phrase for name, question in QUESTIONS.items()}
 NOT_ALLOWED = ("flag", "deny", "modify")
 
 
@@ -21,11 +25,16 @@ def answer(trial: Trial) -> str:
         return "Nothing in this log could be read, so nothing could have paged you."
     watched = sum(1 for one in trial.streams if one.baseline is not None)
     pages, notices = len(trial.pages), len(trial.shown) - len(trial.pages)
-    said = "never have paged you" if pages == 0 else f"have paged you {_times(pages)}"
     if not watched:
-        return f"{length(trial.days)} are too short to judge anything: no stream has enough events for a baseline."
+        lacking = [one.missing for one in trial.streams if one.missing is not None]
+        if all(missing.events or missing.ticks for missing in lacking):
+            return (
+                f"{length(trial.days)} are too short to judge anything: no stream has enough events for a baseline."
+            )
+        return f"In {length(trial.days)} no stream has a baseline, so nothing could have paged you; see below why."
+    would = "never have paged you" if pages == 0 else f"have paged you {_times(pages)}"
     incidents = f", in {_count(len(trial.incidents), 'incident')}" if pages else ""
-    return f"In {length(trial.days)} this would {said}{incidents}, with {_count(notices, 'notice')} on the side."
+    return f"In {length(trial.days)} this would {would}{incidents}, with {_count(notices, 'notice')} on the side."
 
 
 def length(days: float) -> str:
@@ -44,11 +53,12 @@ def span(trial: Trial) -> str:
 
 
 def name_of(one: StreamTrial) -> str:
-    """``prompt-injection (jailbreak) 2.3.1``."""
+    """``prompt-injection (jailbreak) 2.3.1, input``."""
     unit = one.stream.unit
     category = f" ({plain(unit.category)})" if unit.category else ""
     version = f" {plain(unit.guardrail_version)}" if unit.guardrail_version else ""
-    return f"{plain(unit.guardrail) or '(no name)'}{category}{version}"
+    stage = f", {plain(unit.stage)}" if unit.stage else ""
+    return f"{plain(unit.guardrail) or '(no name)'}{category}{version}{stage}"
 
 
 def share(part: int, whole: int) -> str:
@@ -124,22 +134,68 @@ def level_rows(one: StreamTrial) -> Iterator[LevelRow]:
     if one.baseline is None:
         return
     for level in one.baseline.levels:
-        asked = f"{level.signal}/{level.question}"
         if level.limit is None or level.rate is None:
             continue
+        asked = QUESTIONS[level.signal, level.question]
+        unit = Unit.share if asked.is_share else Unit.weight
         sign = ">" if level.direction == "rise" else "<"
-        smallest = "nothing" if level.minimum_detectable is None else f"{sign} {level.minimum_detectable:.3g}"
-        margin = "" if level.margin is None else f"margin {level.margin:.0%}; "
-        yield LevelRow(asked, f"{level.rate:.3g}", f"{sign} {level.limit:.3g}", smallest, margin + level.reason)
+        smallest = (
+            "nothing" if level.minimum_detectable is None else f"{sign} {amount(level.minimum_detectable, unit)}"
+        )
+        margin = "" if level.margin is None else f"margin {level.margin:.0%}"
+        yield LevelRow(
+            question=f"{level.signal}/{level.question}",
+            normal=amount(level.rate, unit),
+            pages=f"{sign} {amount(level.limit, unit)}",
+            within_a_day=smallest,
+            why="; ".join(filter(None, (margin, _rare(level) or level.reason))),
+        )
+
+
+def _rare(level: LevelView) -> str:
+    """What the baseline has too few of, where that makes the level a wide guess."""
+    if not level.too_small or level.rate is None:
+        return ""
+    if level.events < LEARNING_EVENTS:
+        return f"a wide guess: {level.events:,} events in the baseline, {LEARNING_EVENTS:,} are needed"
+    rare = min(level.rate, 1 - level.rate) * level.events
+    return f"a wide guess: {number(rare)} such events in the baseline, {LEARNING_MASS:g} are needed"
 
 
 def not_tested(one: StreamTrial) -> Sequence[str]:
-    """Questions that cannot be asked of a stream, by reason."""
+    """Questions that cannot be asked of a stream, by reason; those of the other stage are left out."""
     by_reason: dict[str, list[str]] = {}
     for level in () if one.baseline is None else one.baseline.levels:
         if level.limit is None or level.rate is None:
-            by_reason.setdefault(level.reason.partition(": level ")[0], []).append(level.question)
+            reason = _lacks(level, one.stream)
+            if reason is not None:
+                by_reason.setdefault(reason, []).append(f"{level.signal}/{level.question}")
     return [f"{', '.join(questions)}: {reason}" for reason, questions in by_reason.items()]
+
+
+def _lacks(level: LevelView, stream: Stream) -> str | None:
+    """Why a question cannot be asked of this very stream; None where it is for guardrails of another stage.
+
+    The signal's own reason lists everything that may be missing; the log shows which of it is.
+    """
+    given = level.reason.partition(": level ")[0]
+    output, has = stream.unit.stage == "output", stream.carried
+    joins, every = ("layer_bypass", "spec_gaming"), has.get("request_id") == stream.events
+    boolean = stream.unit.score_kind == "boolean"
+    causes: tuple[tuple[tuple[str, ...], bool, str | None], ...] = (
+        ((level.signal,), "switched off" in given, given),
+        ((*joins, "output_refusal"), not output, None),
+        (("repetition",), output, None),
+        (("boundary_proximity",), not stream.scored and boolean, "the scores are boolean"),
+        (("boundary_proximity",), not stream.scored, "the events carry no score"),
+        (("boundary_proximity",), stream.unit.threshold_milli < 0, "the scores have no threshold"),
+        (("output_refusal",), not has.get("refusal"), "the events do not say whether the answer refuses"),
+        ((*joins, "repetition"), not has.get("request_id"), "the events carry no request_id"),
+        (("repetition",), not has.get("text"), "the events carry no text"),
+        (("repetition",), True, "another guardrail logs these prompts first, or they have fewer than 16 characters"),
+        (joins, every, given.replace(", log the request id with every event,", "")),
+    )
+    return next((cause for signals, holds, cause in causes if level.signal in signals and holds), given)
 
 
 def learned_sentence(one: LearnedLine) -> str:
@@ -155,9 +211,10 @@ def learned_sentence(one: LearnedLine) -> str:
 
 
 def finding_title(finding: Finding) -> str:
-    """What kind of trouble, where and what."""
+    """Type, where and what: ``probing: prompt-injection (jailbreak), input: share of ...``."""
     kind = "" if finding.trouble is None else f"{finding.trouble.words}: "
-    return f"{kind}{subject(finding)}: {sentence(finding, PHRASES)}"
+    stage = f", {plain(finding.stage)}" if finding.stage else ""
+    return f"{kind}{subject(finding)}{stage}: {sentence(finding, PHRASES)}"
 
 
 def budget_words(one: BudgetTrial, trial: Trial) -> str:
@@ -173,11 +230,11 @@ def budget_words(one: BudgetTrial, trial: Trial) -> str:
         for other in one.pages
         if _same(page, other) and _paged(other) != _paged(page)
     ]
-    said = [f"{_count(len(new), 'page')} more" if new else "", f"{_count(len(gone), 'page')} fewer" if gone else ""]
+    parts = [f"{_count(len(new), 'page')} more" if new else "", f"{_count(len(gone), 'page')} fewer" if gone else ""]
     if moved:
         way = "later" if sum(moved) > 0 else "earlier"
-        said.append(f"{_count(len(moved), 'page')} up to {max(map(abs, moved)):,.0f} s {way}")
-    return ", ".join(part for part in said if part) or "the same pages at the same time"
+        parts.append(f"{_count(len(moved), 'page')} up to {max(map(abs, moved)):,.0f} s {way}")
+    return ", ".join(part for part in parts if part) or "the same pages at the same time"
 
 
 def dropped(trial: Trial) -> Sequence[str]:

@@ -41,6 +41,7 @@ def sightings(
             slice_id=int(slices[i]),
             hits=int(recall.hits[i]) + 1,
             senders=int(recall.senders[i]),
+            since_ms=int(recall.since[i]),
         )
         for i in rows[in_tick < NAMES].tolist()
     ]

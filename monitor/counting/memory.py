@@ -60,12 +60,15 @@ class PartitionMemory:
         layer, surface, harm, first = self._requests.look(batch)
         n = len(batch)
         near, hits, senders = np.full(n, UNKNOWN, np.int8), np.full(n, UNKNOWN, np.int16), np.zeros(n, np.int16)
-        cluster = np.zeros(n, np.uint64)
+        cluster, since = np.zeros(n, np.uint64), np.zeros(n, np.int64)
         if self._prompts is not None:
             asks = first & ~duplicate & ((batch.input_length < 0) | (batch.input_length >= SHORTEST))
-            found = self._prompts.look(batch.fingerprint[asks], batch.offset[asks], batch.session_id[asks])
+            found = self._prompts.look(
+                batch.fingerprint[asks], batch.offset[asks], batch.session_id[asks], batch.time_ms[asks]
+            )
             near[asks], hits[asks], cluster[asks], senders[asks] = found.near, found.hits, found.name, found.senders
-        return Recall(layer, surface, harm, near, hits, cluster, senders)
+            since[asks] = found.since
+        return Recall(layer, surface, harm, near, hits, cluster, senders, since)
 
     def warm_from(self, position: int) -> int:
         """The offset to read again from, so that a fresh memory is exact from ``position`` on.

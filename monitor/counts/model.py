@@ -58,6 +58,8 @@ class Cluster:
     """Prompts of the cluster in memory, that one among them."""
     senders: int
     """Sessions that they came from; 0 if none is known."""
+    since_ms: int = 0
+    """Event time of the seventh newest of them; 0 in records of versions that did not keep it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

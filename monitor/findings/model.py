@@ -16,7 +16,7 @@ ANY_CHANGE: Final = "any_change"
 
 
 class Kind(StrEnum):
-    """How loud a finding is."""
+    """Whether a finding wakes somebody."""
 
     notice = "notice"
     page = "page"
@@ -37,14 +37,27 @@ class Promise(StrEnum):
     calibrated = "calibrated"
     rule = "rule"
     uncalibrated = "uncalibrated"
-    """None: a detector of somebody else's, whose rate of false alarms is whatever it is."""
+    """None: a detector from elsewhere, whose rate of false alarms is not controlled."""
+
+
+class Unit(StrEnum):
+    """What the two numbers of an effect are."""
+
+    share = "share"
+    """Of events or requests, in [0, 1]."""
+    weight = "weight"
+    """A mean of weights in [0, 1]."""
+    per_second = "per_second"
+    """Events per second."""
+    events = "events"
+    """A number of events."""
 
 
 class IncidentType(StrEnum):
-    """What kind of trouble the findings that fire together speak of; the more specific one first."""
+    """What kind of incident the findings point to that fire together; the more specific one first."""
 
     data_fault = "data_fault"
-    """The log contradicts itself or has stopped: what it says about anything else cannot be trusted."""
+    """The log contradicts itself or has stopped: nothing else in it can be trusted."""
     fail_open = "fail_open"
     """Requests pass without the guardrail's judgement, or against it."""
     spec_gaming = "specification_gaming"
@@ -54,7 +67,7 @@ class IncidentType(StrEnum):
     model_regression = "model_regression"
     """Another version of the model, and its answers are worse."""
     probing = "probing"
-    """Somebody feels for the edge of the guardrail's decision."""
+    """Somebody tries out where the guardrail's decision changes."""
     attack_wave = "attack_wave"
     """Many more attacks come in."""
     output_shift = "output_shift"
@@ -62,7 +75,7 @@ class IncidentType(StrEnum):
     benign_shift = "benign_traffic_shift"
     """Other requests come in; the guardrail judges each kind of them as before."""
     unclassified = "unclassified"
-    """No rule fits what fired; said as it is."""
+    """No rule fits what fired."""
 
     @property
     def words(self) -> str:
@@ -71,7 +84,7 @@ class IncidentType(StrEnum):
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """How large the change is, in the signal's own unit (a mean of values in [0, 1]; a rate in events/s)."""
+    """How large the change is: a level before and a level since, and what they are levels of."""
 
     baseline: float
     current: float
@@ -79,7 +92,15 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """current / baseline; None where the baseline is 0."""
     low: float | None = None
     high: float | None = None
-    """Where the present mean lies with 95 % confidence, whichever onset was chosen; None where nobody says."""
+    """95 % confidence limits of the present mean, whichever onset was chosen; None where there are none."""
+    unit: Unit = Unit.share
+    what: str = ""
+    """What the levels are levels of, as a person says it (``share of prompts of 256 characters and more``); empty
+    where the question's own phrase says it."""
+    bins: tuple[str, ...] = ()
+    """The bins of the signal that make up ``what``; empty where the question's values do."""
+    summary: str = ""
+    """What happened in one clause, without where and since when; empty where the two levels say it."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,14 +126,14 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Discriminator(msgspec.Struct, frozen=True, kw_only=True):
-    """A field that tells the events since the onset from those before it."""
+    """A field that separates the events since the onset from those before it."""
 
     field: str
     """A signal, or a part of the stratum: ``language``, ``app``, ..."""
     auc: float
     """Chance that an event since scores higher than one before, in ticks held out; .5 is a guess."""
     standard_error: float
-    """Of a field that tells nothing."""
+    """Of a field that separates nothing."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,7 +164,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     attribution: tuple[Share, ...] = ()
     tells: tuple[Discriminator, ...] = ()
-    """Most telling first; empty where no field does, and for notices."""
+    """Best first; empty where no field separates them, and for notices."""
     offsets: dict[str, tuple[int, int]] = {}
     """Per partition, the half-open range of log offsets from the onset estimate to the alarm."""
     incident_id: int | None = None

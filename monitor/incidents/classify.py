@@ -1,4 +1,4 @@
-"""What kind of trouble it is: a table of rules over everything that fired together; the first that fits counts.
+"""The type of an incident: a table of rules over everything that fired together; the first that fits counts.
 
     classify(findings) -> Typed(trouble, rule)
 
@@ -6,8 +6,8 @@ A finding is named here ``signal/question``. A rule asks for some names, forbids
 moved more. It sees names, kinds, stages and effects only, never when something arrived, so the same findings are
 typed alike in every order. Where no rule fits the answer is `unclassified`, with what fired.
 
-Why the order: what makes the log itself unreliable comes first, then what says most by itself, then combinations, and
-last the harmless explanation, which needs that nothing else has fired.
+Why the order: what makes the log itself unreliable comes first, then what is telling by itself, then combinations,
+and last the harmless explanation, which needs that nothing else has fired.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from monitor.findings.model import Finding, IncidentType, Kind, Share
+from monitor.incidents.model import Severity
+from monitor.incidents.severity import severity_of
 from monitor.incidents.words import plain
 
 MOSTLY: Final = 0.5
-"""A notice of which the traffic's mix explains more than half says nothing about behaviour."""
+"""A notice of which the traffic's mix explains more than half is no evidence about behaviour."""
 MOST_NAMED: Final = 8
 """Names in the sentence of an unclassified finding."""
 
@@ -30,7 +32,7 @@ Names = tuple[str, ...]
 """Patterns of ``signal/question``, as for :func:`fnmatch.fnmatchcase`."""
 
 TRAFFIC: Final[Names] = ("traffic_mix/*", "input_*/*", "category_mix/*")
-"""What comes in, apart from what is thought of it."""
+"""Which requests come in, whatever the guardrails make of them."""
 VOLUME: Final[Names] = ("coverage/volume_rise", "coverage/volume_fall")
 REPEATED: Final[Names] = ("repetition/*", "campaign/*")
 VARIANTS: Final[Names] = ("repetition/near_duplicate_rise",)
@@ -71,7 +73,7 @@ class Rule:
 
     Attributes:
         name: unique.
-        trouble: what it names.
+        trouble: the type.
         sentence: why, for the person who is paged.
         any_of: at least one of these has fired.
         also_any_of: and at least one of these, at one of ``also_stages`` (None: at any).
@@ -132,25 +134,25 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="silent_log",
         trouble=IncidentType.data_fault,
-        sentence="no guardrail says anything: the log, or what writes it, has stopped",
+        sentence="no guardrail logs any event: the log, or what writes it, has stopped",
         any_of=("coverage/source_silent",),
     ),
     Rule(
         name="not_judged",
         trouble=IncidentType.fail_open,
-        sentence="requests are not judged (errors, timeouts, skipped, silent); nothing says that they are held back",
+        sentence="requests are not judged (error, timeout, skipped or no event), and may pass all the same",
         any_of=("coverage/not_run_rise", "coverage/silence"),
     ),
     Rule(
         name="not_enforced",
         trouble=IncidentType.fail_open,
-        sentence="requests judged unsafe are let through all the same",
+        sentence="requests that were judged unsafe are let through",
         any_of=("verdict_mix/denied_but_allowed",),
     ),
     Rule(
         name="refusal_in_name_only",
         trouble=IncidentType.spec_gaming,
-        sentence="more answers look like refusals and are judged harmful all the same",
+        sentence="more answers that look like refusals are judged harmful",
         any_of=("spec_gaming/*_rise",),
     ),
     Rule(
@@ -176,14 +178,14 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="release_changes_answers",
         trouble=IncidentType.model_regression,
-        sentence="the version of the model has changed, and with it what it answers",
+        sentence="the model has a new version, and its answers have changed",
         any_of=("release_delta/model_version",),
         also_any_of=ANSWERS,
     ),
     Rule(
         name="variants_at_the_edge",
         trouble=IncidentType.probing,
-        sentence="near-duplicates come back and scores crowd the threshold: variants are tried out at the edge",
+        sentence="near-duplicate prompts whose scores crowd the threshold: somebody tries out variants at the edge",
         any_of=CROWDING,
         also_any_of=REPEATED,
         none_of=("input_rules/*",),  # a wave of known attacks crowds the threshold, too, and repeats itself
@@ -192,7 +194,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="variants_nearer_the_edge",
         trouble=IncidentType.probing,
-        sentence="many near-duplicates come back, and scores lie nearer the threshold than they used to",
+        sentence="many near-duplicate prompts, and scores nearer the threshold than before",
         any_of=("boundary_proximity/any_change",),
         also_any_of=VARIANTS,
         none_of=("input_rules/*",),
@@ -202,7 +204,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="crowding_outgrows_denials",
         trouble=IncidentType.probing,
-        sentence="scores crowd the threshold more than denials have grown: somebody feels for the edge",
+        sentence="scores crowd the threshold, and denials have grown less: somebody tries out where it lies",
         any_of=CROWDING,
         none_of=("input_rules/*",),
         weighed=("input_rules/*",),
@@ -211,14 +213,14 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="weaker_on_the_same_traffic",
         trouble=IncidentType.guardrail_regression,
-        sentence="fewer requests are judged unsafe, and nothing says that other requests come in",
+        sentence="fewer requests are judged unsafe, and no test shows that the requests have changed",
         any_of=FEWER_UNSAFE,
         none_of=TRAFFIC,
     ),
     Rule(
         name="attack_passes_a_layer",
         trouble=IncidentType.attack_wave,
-        sentence="requests with marks of attacks come in; the next layer catches more of what the first lets pass",
+        sentence="requests with marks of attacks, and the next layer catches more of what the first let pass",
         any_of=BYPASS,
         also_any_of=(*MARKS, *VARIANTS, *MORE_UNSAFE),
         also_stages=ENTRY_STAGES,
@@ -227,7 +229,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="first_layer_weaker",
         trouble=IncidentType.guardrail_regression,
-        sentence="the first layer judges otherwise than before, and the next catches more of what it lets pass",
+        sentence="the first layer judges differently, and the next catches more of what it let pass",
         any_of=BYPASS,
         also_any_of=(*FEWER_UNSAFE, "score_shift/*", "verdict_mix/any_change"),
         also_stages=ENTRY_STAGES,
@@ -235,7 +237,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="more_unsafe_and_another_kind",
         trouble=IncidentType.attack_wave,
-        sentence="more requests are judged unsafe, and they are of another kind than before or alike each other",
+        sentence="more requests are judged unsafe, and the requests have changed or repeat each other",
         any_of=MORE_UNSAFE,
         also_any_of=(*TRAFFIC, *REPEATED, *VOLUME, *CROWDING),
         stages=ENTRY_STAGES,
@@ -243,14 +245,14 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="more_unsafe",
         trouble=IncidentType.attack_wave,
-        sentence="more of what comes in is judged unsafe by the same version of the guardrail",
+        sentence="more requests are judged unsafe by the same version of the guardrail",
         any_of=MORE_UNSAFE,
         stages=ENTRY_STAGES,
     ),
     Rule(
         name="attack_marks",
         trouble=IncidentType.attack_wave,
-        sentence="known attack patterns are met otherwise than before, and scores move or requests repeat themselves",
+        sentence="known attack patterns have another share, and scores have moved or requests repeat each other",
         any_of=("input_rules/*",),
         also_any_of=("score_shift/*", *CROWDING, *REPEATED),
         also_stages=ENTRY_STAGES,
@@ -258,7 +260,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="refused_and_another_kind",
         trouble=IncidentType.attack_wave,
-        sentence="the model refuses more, and what comes in bears marks of attacks or is scored otherwise",
+        sentence="the model refuses more, and the requests have marks of attacks or other scores",
         any_of=REFUSED,
         also_any_of=(*MARKS, *VARIANTS, "score_shift/*"),
         also_stages=ENTRY_STAGES,
@@ -266,13 +268,13 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="variants",
         trouble=IncidentType.probing,
-        sentence="the same request comes back in variants: somebody, or something automated, tries them out",
-        any_of=("repetition/*_rise", "campaign/*_rise"),
+        sentence="many requests come back in variants: somebody, or something automated, tries them out",
+        any_of=VARIANTS,
     ),
     Rule(
         name="worse_answers",
         trouble=IncidentType.output_shift,
-        sentence="more answers of the model are judged unsafe, and nothing is known of other requests",
+        sentence="more answers of the model are judged unsafe, and no test shows that the requests have changed",
         any_of=(*MORE_UNSAFE, *BYPASS),
         stages=frozenset({"output"}),
     ),
@@ -293,16 +295,16 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="lost_joins",
         trouble=IncidentType.data_fault,
-        sentence="requests can no longer be joined over guardrails: their ids are missing, or spread over partitions",
+        sentence="events of one request are no longer found: request ids are missing, or spread over partitions",
         any_of=("*/join_misses", "request_join/*"),
     ),
     Rule(
         name="other_requests",
         trouble=IncidentType.benign_shift,
-        sentence="other requests come in, and nothing says that each kind of them is judged otherwise than before",
+        sentence="the requests have changed, and no test shows that any kind of them is judged differently",
         any_of=TRAFFIC,
         no_page_but=("traffic_mix/*",),
-        behaves=(*TRAFFIC, *VOLUME, *VERSIONS, "score_shift/any_change"),
+        behaves=(*TRAFFIC, *VOLUME, *VERSIONS, "score_shift/any_change", "campaign/*"),
     ),
     Rule(
         name="more_or_less_traffic",
@@ -315,15 +317,21 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="other_statuses",
         trouble=IncidentType.fail_open,
-        sentence="which requests the guardrail judges at all has changed",
+        sentence="the statuses have changed: which requests does the guardrail judge at all?",
         any_of=("coverage/any_change",),
+    ),
+    Rule(
+        name="few_variants",
+        trouble=IncidentType.unclassified,
+        sentence="one request came back in variants, too few to say whether somebody tries them out",
+        any_of=("campaign/*",),
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The kind of trouble, and why."""
+    """The type, and why."""
 
     trouble: IncidentType
     rule: str
@@ -338,7 +346,7 @@ def classify(findings: Iterable[Finding]) -> Typed:
             return Typed(rule.trouble, f"{rule.name}: {rule.sentence}")
     names = list(dict.fromkeys(plain(each.name) for each in fired))
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return Typed(IncidentType.unclassified, f"no rule combines what fired: {', '.join(names[:MOST_NAMED])}{more}")
+    return Typed(IncidentType.unclassified, f"no rule covers this combination: {', '.join(names[:MOST_NAMED])}{more}")
 
 
 def leading(pages: Sequence[Finding]) -> Typed | None:
@@ -349,6 +357,28 @@ def leading(pages: Sequence[Finding]) -> Typed | None:
         return None
     page = min(typed, key=lambda each: each[:3])[3]
     return Typed(page.trouble or IncidentType.unclassified, page.trouble_rule)
+
+
+def most_telling(pages: Sequence[Finding]) -> Finding:
+    """The page that names an incident: of the most severe, of the most specific type, what its rule is about.
+
+    Args:
+        pages: at least one, in any order.
+    """
+    order = list(IncidentType)
+    any_of = {rule.name: rule.any_of for rule in RULES}
+
+    def rank(page: Finding) -> tuple[bool, int, bool, int, str]:
+        about = any_of.get(page.trouble_rule.partition(":")[0], ())
+        return (
+            severity_of(page) is not Severity.critical,
+            len(order) if page.trouble is None else order.index(page.trouble),
+            not _is(_fired(page), about),
+            page.paged_at_ms or page.detected_at_ms,
+            page.id,
+        )
+
+    return min(pages, key=rank)
 
 
 def _fired(finding: Finding) -> Fired:

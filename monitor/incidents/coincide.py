@@ -6,7 +6,7 @@
     I                                                         [onset = found]  too far away
 
 The stretch of a finding runs from the latest onset that is likely to the moment at which it was found: a chance
-finding whose onset nobody knows must not reach back over half a day. A slow test finds the same trouble later than
+finding whose onset is unknown must not reach back over half a day. A slow test finds the same change later than
 a quick one and knows its onset less well, so a gap is allowed of at most the longer time from earliest onset to
 finding, up to :data:`WIDEST_GAP_MS`. Event times alone decide, so it does not matter how a replay is cut into steps.
 """
@@ -18,14 +18,14 @@ from typing import Final
 from monitor.findings.model import EVERY_GUARDRAIL, Finding, Kind
 
 WIDEST_GAP_MS: Final = 30 * 60_000
-"""As for incidents: troubles further apart than half an hour are two."""
+"""As for incidents: findings further apart than half an hour are two incidents."""
 
 LONGEST_MS: Final = 60 * 60_000
-"""Evidence that took longer to gather may be the sum of several troubles and chance: such a finding is company only
-to what fires when it is found, or it would be company to whatever happened in between."""
+"""Evidence that took longer to gather may be the sum of several changes and chance: such a finding goes only with
+what fires when it is found, or it would go with whatever happened in between."""
 TRAFFIC: Final = "traffic_mix"
 ATTACKS: Final = frozenset({"boundary_proximity", "verdict_mix", "repetition", "layer_bypass", "output_refusal"})
-"""Signals by which any guardrail may say that a change of the traffic is an attack."""
+"""Signals by which any guardrail may show that a change of the traffic is an attack."""
 PROMPTS: Final = ATTACKS | {
     "score_shift",
     "input_length",
@@ -34,19 +34,19 @@ PROMPTS: Final = ATTACKS | {
     "input_turn",
     "input_rules",
 }
-"""Signals by which a guardrail on the prompts says what the answers were given to."""
+"""Signals by which a guardrail on the prompts shows what the answers were given to."""
 BEFORE: Final = frozenset({"input", "retrieval", "tool"})
 ALONE: Final = frozenset({"source_silent"})
-"""A quiet night comes before many a morning: it says nothing about what is found then."""
+"""A quiet night comes before many a morning: it is no evidence about what is found then."""
 
 
 def concerns(other: Finding, finding: Finding) -> bool:
-    """Whether ``other`` has a say in what ``finding`` is.
+    """Whether the type of ``finding`` depends on ``other``.
 
-    Findings of one guardrail have. Who asks concerns all guardrails; what the traffic is (no guardrail's own)
-    is said by every guardrail's signs of an attack. What is asked concerns the guardrails on the answers: more
-    refusals are a wave of attacks where the prompts have changed, and the model's doing where they have not. And that
-    the model refuses more says what the prompts are.
+    It does where both are of one guardrail. Findings about the traffic concern all guardrails, and every guardrail's
+    signs of an attack concern the findings about the traffic. Changed prompts concern the guardrails on the answers:
+    more refusals are a wave of attacks where the prompts have changed, and the model's doing where they have not. And
+    a model that refuses more is evidence about the prompts.
     """
     if other.question in ALONE or finding.question in ALONE:
         return False
@@ -82,5 +82,5 @@ def coincide(one: Finding, other: Finding) -> bool:
 
 
 def _patience(finding: Finding, found_ms: int) -> int:
-    """How far from its stretch a finding still has company: as long as it took, none where that was too long."""
+    """How far from its stretch a finding still goes with others: as long as it took, 0 where that was too long."""
     return found_ms - finding.onset_low_ms if found_ms - finding.onset_high_ms <= LONGEST_MS else 0

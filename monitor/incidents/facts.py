@@ -35,6 +35,7 @@ def facts(finding: Finding, phrases: Phrases) -> dict[str, object]:
         "ratio": _number(finding.effect.ratio),
         "current_low": _number(finding.effect.low),
         "current_high": _number(finding.effect.high),
+        "unit": finding.effect.unit.value,
         "log_evidence": _number(finding.evidence.log_evidence),
         "events": finding.evidence.events,
         "level": _number(finding.evidence.level),

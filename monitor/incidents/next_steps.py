@@ -1,48 +1,53 @@
-"""What to do next with an incident: the status says which command, the findings say where to look."""
+"""What to do next with an incident: the status determines the command, the findings where to look."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from monitor.findings.model import Finding, Kind
+from monitor.findings.model import Finding, IncidentType, Kind
 from monitor.incidents.model import Incident, Status
 
-MOSTLY = 0.5
-"""A share of the change above one half leads."""
+LOOKS: Final[Mapping[IncidentType, str]] = {
+    IncidentType.data_fault: "find out which field of the log is wrong, or why it stopped, before you trust the rest",
+    IncidentType.fail_open: "is the guardrail running? Decide whether to block requests while it is not",
+    IncidentType.spec_gaming: "read answers that look like refusals and were judged harmful: what do they deliver?",
+    IncidentType.guardrail_regression: "was the guardrail, its threshold or its input changed? Roll it back if so",
+    IncidentType.model_regression: "compare the answers of both versions of the model; roll back if they are worse",
+    IncidentType.probing: "find the sessions that send the variants, and limit or block them",
+    IncidentType.attack_wave: "find where these requests come from; check that the guardrails stop them",
+    IncidentType.output_shift: "read answers from before and since: was the model, its prompt or a setting changed?",
+    IncidentType.benign_shift: "which app, language or model has grown? If that is to stay, approve a new baseline",
+}
+"""Where to look first, by type."""
 
 
 def next_steps(incident: Incident, findings: Sequence[Finding]) -> tuple[str, ...]:
-    """In the order in which to do them; at most six."""
+    """In the order in which to do them; at most five."""
     number = incident.id
     match incident.status:
         case Status.open:
-            first = (f"say that you have it: driftline incidents ack {number}",)
-            return first + _looks(findings) + (f"write down what you find: driftline incidents note {number} TEXT",)
+            first = (f"take it: driftline incidents ack {number}",)
+            return (
+                first
+                + _looks(incident, findings)
+                + (f"record what you find: driftline incidents note {number} TEXT",)
+            )
         case Status.acknowledged:
             last = f'when it is over: driftline incidents resolve {number} --reason "..."'
-            return (*_looks(findings), last)
+            return (*_looks(incident, findings), last)
         case Status.resolved:
-            return (f'say what was learned: driftline incidents close {number} --learned "..."',)
+            return (f'record what was learned: driftline incidents close {number} --learned "..."',)
     return ()
 
 
-def _looks(findings: Sequence[Finding]) -> tuple[str, ...]:
+def _looks(incident: Incident, findings: Sequence[Finding]) -> tuple[str, ...]:
     pages = [finding for finding in findings if finding.kind is Kind.page]
     if pages and all(page.ended_at_ms is not None for page in pages):
-        return ("all findings have ended: look whether it really is over",)
+        return ("all pages have ended: check that it is over",)
     looks: list[str] = []
-    if any(page.signal == "coverage" for page in pages):
-        looks.append("is the guardrail running, and do requests pass while it is not? decide whether to block them")
-    shares = {(share.what, share.name): share.share for page in pages for share in page.attribution}
-    behaviour = max((share for (what, _), share in shares.items() if what == "behaviour"), default=0.0)
-    mix = max((share for (what, _), share in shares.items() if what == "mix"), default=0.0)
-    if behaviour > MOSTLY:
-        looks.append(
-            "the same kinds of requests are judged differently: was a guardrail, model or threshold changed, "
-            "or is somebody probing it?"
-        )
-    if mix > MOSTLY:
-        looks.append("other kinds of requests come in: which app, language or model has grown?")
-    if pages:
+    if incident.trouble is not None and incident.trouble in LOOKS:
+        looks.append(LOOKS[incident.trouble])
+    if any(page.offsets for page in pages):
         looks.append("read the requests at the log offsets given, from the onset on")
     return tuple(looks)

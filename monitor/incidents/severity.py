@@ -3,11 +3,11 @@
 | page about | severity | because |
 | --- | --- | --- |
 | coverage, silence | critical | the guardrail is not there: requests pass unjudged (fail-open) or nothing is known |
-| denied_but_allowed | critical | fail-open one step later: it said no, and the request went through |
+| denied_but_allowed | critical | fail-open one step later: the verdict was deny, and the request went through |
 | anything else | error | the guardrail runs, and what it sees or does has left the approved level |
 
-An incident has the highest severity of its pages. It is never lowered: that a page has ended says nothing about the
-harm done, and a receiver that has escalated should not have to take it back. ``warning`` is left to notices.
+An incident has the highest severity of its pages. It is never lowered: that a page has ended does not undo the harm,
+and a receiver that has escalated should not have to take it back. ``warning`` is left to notices.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _RANK: Final = {Severity.warning: 0, Severity.error: 1, Severity.critical: 2}
 
 
 def severity_of(finding: Finding) -> Severity:
-    """What the finding alone would make of an incident."""
+    """The severity of an incident that had this finding alone."""
     if finding.kind is Kind.notice:
         return Severity.warning
     if finding.signal in CRITICAL_SIGNALS or finding.question in CRITICAL_QUESTIONS:

@@ -61,6 +61,8 @@ class LevelView:
     """How many events come together: conversations judged alike, batches. Evidence counts only one of so many."""
     too_small: bool = False
     """The baseline has too few events, or too few of the rare ones, for this question."""
+    events: int = 0
+    """Events of the baseline that the question applies to."""
     because: str = ""
     """How the limit follows from the window, in one line."""
 
@@ -293,6 +295,7 @@ def _levels(
             margin=answer.whole.margin,
             wander=answer.whole.wander,
             bursts=answer.whole.bursts,
+            events=answer.whole.events,
             too_small=answer.whole.reason is LevelReason.LEARNING,
             because=_because(answer.whole),
         )

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from monitor.counts.cuts import observations, of_slices
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import is_scoreless, stratum_of, unit_of
-from monitor.findings.model import ANY_CHANGE, Finding
+from monitor.findings.model import ANY_CHANGE, EVERY_GUARDRAIL, Finding, Unit
+from monitor.incidents.words import JOINS, phrase
 from monitor.judging.history import kept_counts
 from monitor.judging.ports import JudgeStore
+from monitor.signals import campaign, contradictions, request_join
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
 from monitor.signals.signal import Signal
 
@@ -22,6 +24,7 @@ POINTS: Final = 60
 EVENTS_PER_POINT: Final = 20
 """A point of fewer events says more about chance than about the signal."""
 FEWEST_POINTS: Final = 24
+RELEASE: Final = "release_delta"
 AROUND: Final = 30
 """Ticks that are shown before the onset at least."""
 
@@ -35,7 +38,8 @@ class Picture:
         start_ms: event time of the first point; point i begins ``i * step_ms`` later.
         values: None where there are no events.
         events: events behind each value.
-        baseline, level: what is normal, and what it was held to; None where there is no such thing.
+        unit: of the values, the baseline and the level.
+        baseline, level: what is normal, and what it was held to; None where there is no such thing on this scale.
     """
 
     what: str
@@ -43,12 +47,13 @@ class Picture:
     step_ms: int
     values: Sequence[float | None]
     events: Sequence[int]
+    unit: Unit
     baseline: float | None
     level: float | None
     onset_low_ms: int
     onset_high_ms: int
-    detected_ms: int
-    ended_ms: int | None
+    detected_at_ms: int
+    ended_at_ms: int | None
 
 
 def picture(finding: Finding, store: JudgeStore, *, tick_ms: int) -> Picture | None:
@@ -70,70 +75,100 @@ def picture(finding: Finding, store: JudgeStore, *, tick_ms: int) -> Picture | N
     step = max(1, thin if (high - low) // thin <= POINTS else -(-(high - low) // POINTS))
     points = max(1, -(-(high - low) // step))
     at = (counts.tick - low) // step
-    signal = next((one for one in SIGNALS if one.name == finding.signal), None)
-    what, weights = _asked(finding, signal, counts, store, slices, onset)
+    asked = _asked(finding, counts, store, slices, onset)
     column = counts.cell % COLUMNS
-    if weights is None or signal is None:
+    if asked is None:
         sums = np.bincount(at, np.where(column == EVENTS_COLUMN, counts.count, 0), points)
         number = sums
         values = sums / (step * tick_ms / 1000)
         values_or_none: list[float | None] = [float(value) for value in values]
     else:
-        mine = (column >= OFFSETS[signal.name]) & (column < OFFSETS[signal.name] + len(signal.bins))
-        bins = column[mine] - OFFSETS[signal.name]
+        first_column = OFFSETS[asked.signal.name]
+        mine = (column >= first_column) & (column < first_column + len(asked.weights))
+        bins = column[mine] - first_column
         number = np.bincount(at[mine], counts.count[mine], points)
-        sums = np.bincount(at[mine], counts.count[mine] * weights[bins], points)
+        sums = np.bincount(at[mine], counts.count[mine] * asked.weights[bins], points)
         values_or_none = [float(s / n) if n else None for s, n in zip(sums, number, strict=True)]
+    # A level is drawn only on its own scale: a campaign's limit is one of sizes, a silence's baseline one of events.
+    level_too = asked is not None and finding.signal != campaign.SIGNAL.name
+    rate = asked is None and finding.effect.unit is Unit.per_second
     return Picture(
-        what=what,
+        what="events per second" if asked is None else asked.what,
         start_ms=low * tick_ms,
         step_ms=step * tick_ms,
         values=values_or_none,
         events=[int(n) for n in number],
-        baseline=finding.effect.baseline,
-        level=finding.evidence.level,
+        unit=Unit.per_second if asked is None else finding.effect.unit,
+        baseline=finding.effect.baseline if level_too or rate else None,
+        level=finding.evidence.level if level_too else None,
         onset_low_ms=finding.onset_low_ms,
         onset_high_ms=finding.onset_high_ms,
-        detected_ms=finding.paged_at_ms or finding.detected_at_ms,
-        ended_ms=finding.ended_at_ms,
+        detected_at_ms=finding.paged_at_ms or finding.detected_at_ms,
+        ended_at_ms=finding.ended_at_ms,
     )
 
 
 def _slices_of(finding: Finding, store: JudgeStore) -> dict[int, Slice]:
-    """The slices whose events the finding is about; of a slice that leads, only those."""
+    """The slices whose events the finding is about; of a slice that leads, only those.
+
+    A release is shown beside what was there before it, so that the step is seen.
+    """
     every = store.slices()
+    if finding.guardrail in ("", EVERY_GUARDRAIL):
+        return dict(every) if finding.signal == "coverage" else {}
+    release = finding.signal == RELEASE
     mine = {
         number: piece
         for number, piece in every.items()
         if piece.guardrail == finding.guardrail
-        and finding.guardrail_version in ("", piece.guardrail_version)
+        and (release or finding.guardrail_version in ("", piece.guardrail_version))
         and finding.category in ("", piece.category)
     }
-    if not finding.guardrail:
-        mine = dict(every)
-    if finding.stratum:
+    if finding.stratum and not release:
         leading = {number: piece for number, piece in mine.items() if stratum_of(piece) == finding.stratum}
         return leading or mine
     return mine
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What a curve shows: the mean of a signal's ``weights``, on the scale of the finding's level and baseline."""
+
+    what: str
+    signal: Signal
+    weights: NDArray[np.float64]
+
+
 def _asked(
-    finding: Finding,
-    signal: Signal | None,
-    counts: LoadedCounts,
-    store: JudgeStore,
-    slices: dict[int, Slice],
-    onset: int,
-) -> tuple[str, NDArray[np.float64] | None]:
-    """What the curve shows, and the weight of each bin in it; no weights: events per second."""
-    if signal is not None:
-        for question in signal.questions:
-            if question.name == finding.question:
-                return question.phrase, np.asarray(question.values)
-        if finding.question == ANY_CHANGE:
-            moved = _moved(signal, counts, store, slices, onset)
-            return f"share of {signal.bins[moved]}", np.eye(len(signal.bins))[moved]
-    return "events per second", None
+    finding: Finding, counts: LoadedCounts, store: JudgeStore, slices: dict[int, Slice], onset: int
+) -> _Asked | None:
+    """None where the finding is about how many events there are."""
+    signal = next((one for one in SIGNALS if one.name == finding.signal), None)
+    if finding.question == JOINS and signal is not None:
+        missed = np.isin(request_join.SIGNAL.bins, signal.misses).astype(np.float64)
+        return _Asked(phrase(finding, {}), request_join.SIGNAL, missed)
+    if finding.signal == contradictions.SIGNAL.name:
+        wrong = np.array([0.0] + [1.0] * (len(contradictions.BINS) - 1))
+        return _Asked("share of verdicts that contradict score and threshold", contradictions.SIGNAL, wrong)
+    if finding.signal == campaign.SIGNAL.name:
+        many = (np.arange(len(campaign.BINS)) >= campaign.YOUNG_BIN).astype(np.float64)
+        return _Asked(f"share of prompts with {campaign.YOUNG} or more near-duplicates", campaign.SIGNAL, many)
+    name, question = finding.signal, finding.question
+    if finding.signal == RELEASE:
+        name, _, question = next((one.name for one in finding.attribution if one.what == "question"), "").partition(
+            "/"
+        )
+    for one in SIGNALS:
+        for asked in one.questions:
+            if (one.name, asked.name) == (name, question):
+                return _Asked(asked.phrase, one, np.asarray(asked.values))
+    if finding.question == ANY_CHANGE and signal is not None:
+        bins = np.isin(signal.bins, finding.effect.bins)
+        if not bins.any():  # of a version that did not say which
+            bins = np.arange(len(signal.bins)) == _moved(signal, counts, store, slices, onset)
+        first, last = int(bins.argmax()), len(bins) - 1 - int(bins[::-1].argmax())
+        return _Asked(finding.effect.what or signal.share_of(first, last), signal, bins.astype(np.float64))
+    return None
 
 
 def _moved(signal: Signal, counts: LoadedCounts, store: JudgeStore, slices: dict[int, Slice], onset: int) -> int:

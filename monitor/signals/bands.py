@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,6 +29,40 @@ def banded(values, use, edges):  # type: ignore[no-untyped-def]
 def coded(values: NDArray[Any], use: NDArray[np.bool_]) -> NDArray[np.int16]:
     """int16 (n,): the column's own codes (-1 missing), -1 where it is not in use."""
     return np.where(use, values, -1).astype(np.int16)
+
+
+def share_of_bands(what: str, unit: str, edges: Sequence[int]) -> Callable[[int, int], str]:
+    """What a range of bands is the share of.
+
+    >>> share = share_of_bands("prompts of", "characters", (16, 64, 256))
+    >>> share(0, 0), share(1, 2)
+    ('share of prompts of up to 15 characters', 'share of prompts of 16 to 255 characters')
+    >>> share(2, 3)
+    'share of prompts of 64 characters or more'
+    """
+
+    def counted(n: int) -> str:
+        return f"{n:,} {unit.removesuffix('s') if n == 1 else unit}"
+
+    def share_of(first: int, last: int) -> str:
+        low = 0 if first == 0 else edges[first - 1]
+        if last == len(edges):
+            return f"share of {what} {counted(low)} or more"
+        high = edges[last] - 1
+        if low == high:
+            return f"share of {what} {'no ' + unit if low == 0 else counted(low)}"
+        return f"share of {what} " + (f"up to {counted(high)}" if first == 0 else f"{low:,} to {counted(high)}")
+
+    return share_of
+
+
+def share_of_names(what: str, names: Sequence[str]) -> Callable[[int, int], str]:
+    """What one bin is the share of.
+
+    >>> share_of_names("answers that end by", ("stop", "length"))(1, 1)
+    'share of answers that end by length'
+    """
+    return lambda first, last: f"share of {what} {names[first].replace('_', ' ')}"
 
 
 def band_names(edges: Sequence[int]) -> tuple[str, ...]:

@@ -27,6 +27,39 @@ def code(batch: EventBatch) -> NDArray[np.int16]:
     return np.where(batch.score_kind == ScoreKind.boolean, np.int16(-1), codes).astype(np.int16)
 
 
+def share_of(first: int, last: int) -> str:
+    """Distances to the threshold, for people.
+
+    >>> share_of(1, 3)
+    'share of scores from 0.1 to 0.05 below the threshold'
+    """
+    step, middle = KERNEL.bandwidth / KERNEL.levels, KERNEL.levels + 1
+    low, high = step * (first - middle), step * (last + 1 - middle)
+    if first == 0 and last == 2 * middle - 1:
+        return "share of scores"
+    if first == 0:
+        return (
+            f"share of scores below {_distance(high)} the threshold"
+            if high
+            else "share of scores below the threshold"
+        )
+    if last == 2 * middle - 1:
+        return (
+            f"share of scores above {_distance(low)} the threshold"
+            if low
+            else "share of scores at or above the threshold"
+        )
+    if high <= 0:
+        return f"share of scores from {abs(low):.2g} to {abs(high):.2g} below the threshold"
+    if low >= 0:
+        return f"share of scores from {low:.2g} to {high:.2g} above the threshold"
+    return f"share of scores from {_distance(low)} to {_distance(high)} the threshold"
+
+
+def _distance(value: float) -> str:
+    return f"{abs(value):.2g} {'below' if value < 0 else 'above'}"
+
+
 SIGNAL: Final = Signal(
     name="boundary_proximity",
     version=1,
@@ -38,8 +71,12 @@ SIGNAL: Final = Signal(
             values=tuple(KERNEL.values.tolist()),
             direction=Direction.rise,
             phrase="crowding of scores at the decision threshold",
+            near=f"share of scores within {KERNEL.bandwidth:g} of the decision threshold",
         ),
     ),
+    share_of=share_of,
+    ordered=True,
+    worse_high=True,
     unavailable="the guardrail's scores are boolean, or carry no threshold",
     bets=(Bet.boundary, Bet.crowding),
 )

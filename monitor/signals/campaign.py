@@ -41,5 +41,6 @@ SIGNAL: Final = Signal(
     recalls=True,
     questions=(),
     bets=(),
+    share_of=lambda first, last: f"share of prompts with {BINS[first]} near-duplicates before them",
     unavailable="counted only: a rule with a limit of its own speaks of it",
 )

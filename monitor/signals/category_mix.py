@@ -93,6 +93,7 @@ SIGNAL: Final = Signal(
     bins=BINS,
     code=code,
     questions=(),
+    share_of=lambda first, last: f"share of what is judged unsafe that is of category {BINS[first]}",
     unavailable="counted for the guardrail as a whole, in its stream of category (all)",
     bets=(Bet.sparse,),
     pooled=True,

@@ -37,5 +37,6 @@ SIGNAL: Final = Signal(
     code=code,
     questions=(),
     bets=(),
+    share_of=lambda first, last: f"share of verdicts {BINS[first]}",
     unavailable="counted only: a rule with a limit of its own speaks of it",
 )

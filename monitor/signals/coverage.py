@@ -34,5 +34,6 @@ SIGNAL: Final = Signal(
             phrase="share of requests that the guardrail did not judge",
         ),
     ),
+    share_of=lambda first, last: f"share of requests with status {list(Status)[first].name}",
     unavailable="never: every event has a status",
 )

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch, Script, Stage
-from monitor.signals.bands import band_names, banded, coded
+from monitor.signals.bands import band_names, banded, coded, share_of_bands, share_of_names
 from monitor.signals.signal import Bet, Signal
 
 LENGTHS: Final = tuple(16 << i for i in range(12))
@@ -69,6 +69,12 @@ def rules(batch: EventBatch) -> NDArray[np.int16]:
     return codes
 
 
+def _share_of_turns(first: int, last: int) -> str:
+    turns = f"{TURNS[first]}" if first == last else f"{TURNS[first]} to {TURNS[last]}"
+    more = " and later" if last == len(TURNS) - 1 and first != last else ""
+    return f"share of prompts at turn {turns}{more} of their conversation, of those counted"
+
+
 SIGNALS: Final = (
     Signal(
         name="input_length",
@@ -76,6 +82,9 @@ SIGNALS: Final = (
         bins=band_names(LENGTHS),
         code=length,
         questions=(),
+        share_of=share_of_bands("prompts of", "characters", LENGTHS),
+        ordered=True,
+        of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry neither input_length nor text",
         bets=(Bet.bands,),
     ),
@@ -85,6 +94,8 @@ SIGNALS: Final = (
         bins=tuple(one.name for one in Script),
         code=script,
         questions=(),
+        share_of=share_of_names("prompts in script", tuple(one.name for one in Script)),
+        of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry neither script nor text",
         bets=(Bet.sparse,),
     ),
@@ -94,6 +105,10 @@ SIGNALS: Final = (
         bins=band_names(DISORDERS),
         code=disorder,
         questions=(),
+        share_of=share_of_bands("prompts with", "odd neighbours", DISORDERS),
+        ordered=True,
+        worse_high=True,
+        of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry neither disorder nor text",
         bets=(Bet.sparse,),
     ),
@@ -103,6 +118,9 @@ SIGNALS: Final = (
         bins=tuple(str(turn) for turn in TURNS),
         code=turn,
         questions=(),
+        share_of=_share_of_turns,
+        ordered=True,
+        of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry no turn",
         bets=(Bet.sparse,),
     ),
@@ -112,6 +130,10 @@ SIGNALS: Final = (
         bins=band_names(RULES),
         code=rules,
         questions=(),
+        share_of=share_of_bands("prompts hit by", "rules", RULES),
+        ordered=True,
+        worse_high=True,
+        of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry no rules",
         bets=(Bet.sparse,),
     ),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch, Verdict
 from monitor.findings.model import Direction
+from monitor.signals.bands import share_of_names
 from monitor.signals.signal import Question, Signal
 
 OUTCOMES: Final = {"labels_harmful": ("caught", "missed"), "labels_benign": ("passed", "false_positive")}
@@ -50,6 +51,7 @@ HARMFUL: Final = Signal(
             phrase="share of requests found harmful that the guardrail had let pass",
         ),
     ),
+    share_of=share_of_names("requests found harmful that the guardrail had", ("caught", "let pass")),
     unavailable="no label in the baseline says of a request that it is harmful",
     of_labels=True,
 )
@@ -66,6 +68,7 @@ BENIGN: Final = Signal(
             phrase="share of requests found benign that the guardrail had caught",
         ),
     ),
+    share_of=share_of_names("requests found benign that the guardrail had", ("let pass", "caught")),
     unavailable="no label in the baseline says of a request that it is benign",
     of_labels=True,
 )

@@ -21,6 +21,14 @@ from monitor.signals.signal import Question, Signal
 BINS: Final = ("passed/allow", "passed/unsafe", "not run/allow", "not run/unsafe")
 
 
+_NAMED: Final = (
+    "judged safe after the input guardrails let the request pass",
+    "judged unsafe after the input guardrails let the request pass",
+    "judged safe where an input guardrail did not run",
+    "judged unsafe where an input guardrail did not run",
+)
+
+
 def code(batch: EventBatch, recall: Recall) -> NDArray[np.int16]:
     """Input layer x output verdict; -1 where the input was stopped or not found, or there is no output verdict."""
     unsafe = batch.verdict != Verdict.allow
@@ -45,5 +53,6 @@ SIGNAL: Final = Signal(
             phrase="share of outputs judged unsafe although the input guardrails let the request pass",
         ),
     ),
+    share_of=lambda first, last: f"share of outputs {_NAMED[first]}",
     unavailable="no output with a verdict whose request the input guardrails let pass",
 )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch, FinishReason, Stage
 from monitor.findings.model import Direction
-from monitor.signals.bands import band_names, banded, coded
+from monitor.signals.bands import band_names, banded, coded, share_of_bands, share_of_names
 from monitor.signals.signal import Bet, Question, Signal
 
 LENGTHS: Final = tuple(16 << i for i in range(12))
@@ -53,6 +53,9 @@ SIGNALS: Final = (
         bins=band_names(LENGTHS),
         code=length,
         questions=(),
+        share_of=share_of_bands("answers of", "characters", LENGTHS),
+        ordered=True,
+        of_requests=True,
         unavailable="the guardrail judges no outputs, or its events carry neither output_length nor text",
         bets=(Bet.bands,),
     ),
@@ -75,6 +78,7 @@ SIGNALS: Final = (
                 phrase="share of answers that refuse",
             ),
         ),
+        share_of=share_of_names("answers that", ("do not refuse", "refuse")),
         unavailable="the guardrail judges no outputs, or its events do not say whether the answer refuses",
         bets=(Bet.sparse,),
     ),
@@ -84,6 +88,8 @@ SIGNALS: Final = (
         bins=tuple(reason.name for reason in FinishReason),
         code=finish,
         questions=(),
+        share_of=share_of_names("answers that ended by", tuple(reason.name for reason in FinishReason)),
+        of_requests=True,
         unavailable="the guardrail judges no outputs, or its events carry no finish_reason",
         bets=(Bet.sparse,),
     ),

@@ -48,6 +48,8 @@ class Recall:
             likewise.
         cluster: uint64, fingerprint of the oldest of those: a name for them all.
         senders: int16, from how many sessions they came, this one among them.
+        since: int64, event time (epoch milliseconds) of the seventh newest of them, this one counted: the last seven
+            came between then and now. Its own time where they are fewer.
     """
 
     layer: NDArray[np.int8]
@@ -57,3 +59,4 @@ class Recall:
     hits: NDArray[np.int16]
     cluster: NDArray[np.uint64]
     senders: NDArray[np.int16]
+    since: NDArray[np.int64]

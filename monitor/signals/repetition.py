@@ -42,5 +42,9 @@ SIGNAL: Final = Signal(
             promise=Promise.rule,  # people repeat themselves in bursts
         ),
     ),
+    share_of=lambda first, last: (
+        "share of prompts unlike recent ones",
+        "share of prompts that nearly repeat a recent one",
+    )[first],
     unavailable=NO_PROMPT,
 )

@@ -22,6 +22,14 @@ NO_INPUT: Final = ("no input", "neither")
 NO_SURFACE: Final = ("no surface", "neither")
 
 
+_LEFT_OUT: Final = (
+    "whose request is found",
+    "of which no event says whether they look like a refusal",
+    "whose request no input guardrail logged",
+    "of whose request nothing is found",
+)
+
+
 def code(batch: EventBatch, recall: Recall) -> NDArray[np.int16]:
     """For an output event with a verdict, what of its request was not found; -1 for every other event."""
     codes = 2 * (recall.layer == UNKNOWN) + (recall.surface == UNKNOWN)
@@ -36,5 +44,6 @@ SIGNAL: Final = Signal(
     code=code,
     recalls=True,
     questions=(),
+    share_of=lambda first, last: f"share of outputs {_LEFT_OUT[first]}",
     unavailable="the guardrail judges no outputs",
 )

@@ -42,6 +42,11 @@ SIGNAL: Final = Signal(
     bins=tuple(f"{i / BINS:.2f} to {(i + 1) / BINS:.2f}" for i in range(BINS)),
     code=code,
     questions=(),
+    share_of=lambda first, last: (
+        f"share of scores of {first / BINS:.2f} " + (f"to {(last + 1) / BINS:.2f}" if last < BINS - 1 else "or more")
+    ),
+    ordered=True,
+    worse_high=True,
     unavailable="the guardrail's events carry no score",
     bets=(Bet.bumps,),
 )

@@ -24,7 +24,8 @@ class Question:
         name: unique inside the signal; part of a finding's identity.
         values: the value in [0, 1] of each bin.
         direction: which way is bad.
-        phrase: how a person says it, continued by "is 14 x its baseline".
+        phrase: what the mean is, for people; a share where the values are 0 and 1: "share of requests judged unsafe".
+        near: where the values are weights, the share of the events with a weight above 0, for people.
         promise: what backs the promise; ``rule`` where events come in bursts that may outgrow the margin.
     """
 
@@ -32,7 +33,13 @@ class Question:
     values: tuple[float, ...]
     direction: Direction
     phrase: str
+    near: str = ""
     promise: Promise = Promise.proved
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the mean is a share of the events."""
+        return all(value in (0.0, 1.0) for value in self.values)
 
 
 class Bet(StrEnum):
@@ -68,6 +75,12 @@ class Signal:
             ``recalls`` it is called with the events and with what their partition remembers (``Recall``).
         questions: what may page.
         unavailable: why the signal may never apply to a stream, for people.
+        share_of: (first bin, last bin) -> what these bins are the share of, for people: "share of prompts of 16 to 63
+            characters". First and last differ only where the bins are ``ordered``.
+        ordered: whether neighbouring bins are alike, so that a change is best named by a range of them.
+        of_requests: whether it is a fact about the prompt or the answer itself, which every guardrail that judges it
+            logs alike; such a signal asks no question.
+        worse_high: of ordered bins, whether people look for the upper ones: a fall of the lower is a rise of these.
         bets: what the any-change test bets on; at least one other than ``dense``. Without any, and without questions,
             the signal is counted only.
         recalls: whether ``code`` needs the partition's memory.
@@ -85,6 +98,10 @@ class Signal:
     code: Callable[..., NDArray[np.int16]]
     questions: tuple[Question, ...]
     unavailable: str
+    share_of: Callable[[int, int], str]
+    ordered: bool = False
+    worse_high: bool = False
+    of_requests: bool = False
     bets: tuple[Bet, ...] = (Bet.boundary, Bet.sparse)
     recalls: bool = False
     of_labels: bool = False

@@ -43,5 +43,6 @@ SIGNAL: Final = Signal(
             phrase="share of refusal-looking outputs judged harmful",
         ),
     ),
+    share_of=lambda first, last: f"share of refusal-looking outputs judged {('harmless', 'harmful')[first]}",
     unavailable="no output that looks like a refusal and carries a verdict",
 )

@@ -37,6 +37,12 @@ def _values(*, verdicts: set[Verdict], actions: set[Action] | None) -> tuple[flo
     )
 
 
+_NAMED: Final = tuple(
+    (f"verdict {verdict.name}", f"action {action.name}" if action is not None else "no action logged")
+    for verdict in Verdict
+    for action in (*Action, None)
+)
+
 _ADVERSE = {Verdict.flag, Verdict.deny, Verdict.modify}
 
 SIGNAL: Final = Signal(
@@ -64,6 +70,7 @@ SIGNAL: Final = Signal(
             phrase="share of requests judged unsafe and let through all the same",
         ),
     ),
+    share_of=lambda first, last: "share of requests with {} and {}".format(*_NAMED[first]),
     unavailable="the guardrail's events carry no verdict",
     bets=(Bet.boundary, Bet.sparse, Bet.dense),
 )

@@ -189,6 +189,7 @@ def _cluster_rows(commit: Commit) -> list[dict[str, Any]]:
             "slice_id": int(seen.slice_id),
             "hits": int(seen.hits),
             "senders": int(seen.senders),
+            "since_ms": int(seen.since_ms),
         }
         for seen in commit.clusters
     ]

@@ -122,7 +122,7 @@ class SqlJudgeStore(JudgeStore):
         parts: dict[str, list[Cluster]] = {}
         with self._database.reading() as connection:
             here = [at.tick >= int(from_tick), at.tick < int(to_tick), *self._of_layouts(connection, at.layout)]
-            query = select(at.partition, at.tick, at.name, at.slice_id, at.hits, at.senders).where(*here)
+            query = select(at.partition, at.tick, at.name, at.slice_id, at.hits, at.senders, at.since_ms).where(*here)
             for partition, *row in connection.execute(query.order_by(at.partition, at.id)):
                 parts.setdefault(partition, []).append(Cluster(*row))
         found = [seen for part in parts.values() for seen in few(part)]

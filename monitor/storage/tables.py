@@ -129,6 +129,7 @@ clusters: Final = Table(
     Column("slice_id", BigInteger, nullable=False),
     Column("hits", BigInteger, nullable=False),
     Column("senders", BigInteger, nullable=False),
+    Column("since_ms", BigInteger, nullable=False, server_default="0"),
 )
 
 slices: Final = Table(

@@ -79,7 +79,7 @@ def test_a_probing_campaign_in_live_traffic_from_the_first_event_to_the_lessons_
         name = str(incident["name"])
         shown = driftline("incidents", "show", name, "-c", settings)
         assert INPUT in shown
-        assert "crowding" in shown
+        assert "of the decision threshold" in " ".join(shown.split())
         driftline("incidents", "ack", name, "looking at the sessions", "--as", "on-call", "-c", settings)
         (taken,) = driftline_json("incidents", "list", "-c", settings)
         assert (taken["status"], taken["acknowledged_by"]) == ("acknowledged", "on-call")

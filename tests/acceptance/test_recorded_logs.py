@@ -22,9 +22,9 @@ FINDING_KEYS = {
     "stratum",
     "kind",
     "direction",
-    "onset_low",
-    "onset_high",
-    "detected_at",
+    "onset_low_ms",
+    "onset_high_ms",
+    "detected_at_ms",
     "effect",
     "evidence",
     "attribution",
@@ -61,16 +61,16 @@ def test_a_backtest_tells_as_json_what_would_have_been_found(log: Path, tmp_path
     for finding in findings:
         assert finding.keys() >= FINDING_KEYS
         assert finding["effect"].keys() >= {"baseline", "current", "ratio"}
-        assert finding["onset_low"] <= finding["onset_high"] <= finding["detected_at"]
+        assert finding["onset_low_ms"] <= finding["onset_high_ms"] <= finding["detected_at_ms"]
     pages = [finding for finding in findings if finding["kind"] == "page"]
     assert summary["pages"] == len(pages)
     began = START_MS + PROBING.begin * 4 * HOUR_MS
     probing = next(page for page in pages if page["signal"] == "boundary_proximity")
     assert (probing["guardrail"], probing["category"], probing["direction"]) == (INPUT, "jailbreak", "rise")
-    assert began <= probing["detected_at"] <= began + HOUR_MS / 4
-    assert probing["onset_low"] <= began + 60_000
+    assert began <= probing["detected_at_ms"] <= began + HOUR_MS / 4
+    assert probing["onset_low_ms"] <= began + 60_000
     assert probing["effect"]["current"] > probing["effect"]["baseline"]
-    assert not [page for page in pages if page["detected_at"] < began]
+    assert not [page for page in pages if page["detected_at_ms"] < began]
     assert not (tmp_path / "driftline.db").exists()
     rows = {row["name"]: row for row in summary["comparison"]}
     assert list(rows) == [

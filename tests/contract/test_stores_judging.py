@@ -425,7 +425,7 @@ def test_a_baseline_that_is_not_there_cannot_be_updated(stores: Stores) -> None:
 
 
 def seen(tick: int, name: int, *, hits: int = 7, senders: int = 1) -> Cluster:
-    return Cluster(tick=tick, name=f"{name:016x}", slice_id=5, hits=hits, senders=senders)
+    return Cluster(tick=tick, name=f"{name:016x}", slice_id=5, hits=hits, senders=senders, since_ms=tick * 1000 + 1)
 
 
 def test_clusters_are_those_that_one_commit_of_everything_would_have_kept(stores: Stores) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import dataclasses
 from functools import cache
 
+import numpy as np
+
+from monitor.counts.model import Cluster, LoadedCounts
+from monitor.findings.model import Finding
+from monitor.incidents.words import sentence
+from monitor.judging.followers.campaigns import Campaigns
 from monitor.judging.judge_settings import JudgeSettings
+from monitor.signals.campaign import YOUNG_BIN
+from monitor.signals.registry import COLUMNS, OFFSETS
 from tests.scenarios.requests import Stretch, by_conversation, log_of
 from tests.scenarios.service import Outcome, judged, told
 from tests.scenarios.story import MINUTE_MS, START_MS
@@ -39,6 +47,32 @@ def test_a_template_at_a_thousandth_is_named_while_seven_are_in_memory():
     (found,) = campaigns(told(log(0.001, 200)))
     assert matching(log(0.001, 200), found.detected_at_ms) <= 16
     assert found.effect.current >= found.effect.baseline
+
+
+def test_seven_of_one_template_from_seven_people_over_hours_are_no_campaign():
+    slow = sightings_of(hits=7, senders=7, minutes=276)
+    assert slow == []
+    (quick,) = sightings_of(hits=7, senders=7, minutes=12)
+    assert sentence(quick, {}).startswith("7 near-duplicates of one prompt from 7 sessions in 12 min since ")
+    (few,) = sightings_of(hits=7, senders=2, minutes=276)
+    assert sentence(few, {}).startswith("7 near-duplicates of one prompt from 2 sessions in 4.6 h since ")
+    (later,) = sightings_of(hits=9, senders=9, minutes=30)
+    assert "9 near-duplicates of one prompt from 9 sessions, the last 7 in 30 min" in later.evidence.detail
+    assert (quick.effect.baseline, quick.evidence.level, quick.trouble) == (0.0, None, None)
+
+
+def sightings_of(*, hits: int, senders: int, minutes: int) -> list[Finding]:
+    """What one sighting of a cluster comes to, on a guardrail that is watched."""
+    service = told(log(0.0, 10)).judge
+    assert service.assessor is not None
+    fleet = service.assessor.fleet
+    (number,) = [i for i, piece in fleet.slices.items() if piece.guardrail == "injection"][:1]
+    tick = fleet.state.judged_before
+    since = (tick + 1) * fleet.rule.tick_ms - minutes * MINUTE_MS
+    seen = Cluster(tick=tick, name="0" * 16, slice_id=number, hits=hits, senders=senders, since_ms=since)
+    column = OFFSETS["campaign"] + YOUNG_BIN
+    counts = LoadedCounts(*(np.array([n], np.int64) for n in (tick, number * COLUMNS + column, 1)))
+    return Campaigns(fleet, lambda first, last: [seen]).follow(counts, tick + 1)
 
 
 def test_the_offender_is_named_by_a_keyed_hash_and_how_few_sessions_send_it():

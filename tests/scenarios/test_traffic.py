@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitor.incidents.words import sentence
 from tests.scenarios.service import Judging, judged, told
 from tests.scenarios.story import at, log_of, split
 
@@ -31,7 +32,8 @@ def test_a_language_that_grows_before_three_guardrails_is_one_notice_that_names_
     assert at("01:30") < notice.detected_at_ms < at("01:35")
     assert at("01:28") < notice.onset_low_ms <= notice.onset_high_ms < at("01:35")
     assert [share.name for share in notice.attribution if share.what == "stratum"] == ["language=de", "language=en"]
-    assert "language=de 3" in notice.evidence.detail
+    assert "language=de 29.9 % -> 67.8 %, language=en 70.1 % -> 32.2 %" in notice.evidence.detail
+    assert sentence(notice, {}).startswith("share of requests with language=de 29.9 % -> 67.8 % (40 of 59) since")
     assert abs(notice.effect.baseline - 0.3) < 0.03
     assert outcome.pages() == []
 

@@ -73,6 +73,50 @@ def test_every_golden_sample_is_told_by_its_shape_in_a_log_of_its_own(sample: Sa
     assert trial.formats[sample.format].records == 3 or sum(trial.replay.summary.rejected.values()) == 3
 
 
+def test_a_log_whose_fields_are_nearly_canonical_gets_a_mapping_that_reads_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = Story(records=12_000, start_ms=START_MS, length_ms=3 * HOUR_MS, changes=[PROBING])
+    lines = []
+    for record in records(story):
+        event_ = json.loads(record.value)
+        del event_["v"]
+        event_["timestamp"] = event_.pop("time")
+        lines.append(json.dumps(event_).encode())
+    log = written(tmp_path / "ours.jsonl", lines)
+    trial = tried(log)
+    assert (trial.replay.summary.events, trial.replay.summary.rejected) == (12_000, {})
+    source = trial.proposal.settings["source"]
+    assert (source["format"], source["mapping"]["time"], source["mapping"]["score"]) == (
+        "mapping",
+        "timestamp",
+        "score",
+    )
+    settings = tmp_path / "driftline.yaml"
+    settings.write_text(trial.proposal.text())
+    again = replay(FileSource([log]), Settings.model_validate(read_yaml_file(settings)))
+    assert again.summary.events == 12_000
+    assert "v is required" not in told(trial, capsys)
+
+
+def test_what_is_printed_fits_80_columns_and_names_stages_and_what_really_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story = Story(records=12_000, start_ms=START_MS, length_ms=3 * HOUR_MS, changes=[PROBING])
+    trial = tried(written(tmp_path / "log.jsonl", (record.value for record in records(story))))
+    text = told(trial, capsys)
+    assert max(map(len, text.splitlines())) <= 80
+    assert f"{INPUT} (jailbreak)" in text
+    assert re.search(rf"^  {INPUT} \(jailbreak\).*, input$", text, re.MULTILINE)
+    assert re.search(rf"^1\. .*{INPUT} \(jailbreak\), input: ", text, re.MULTILINE)
+    assert "too few events" not in text
+    flat = " ".join(text.split())
+    assert re.search(r"a wide guess: [\d.,]+ such events in the baseline, 15 are needed", flat)
+    carried = {name for one in trial.streams for name, n in one.stream.carried.items() if n}
+    for name in carried:
+        assert f"the events carry no {name}" not in flat
+
+
 def test_a_hostile_name_stays_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = []
     for number in range(4_000):
@@ -105,7 +149,7 @@ def test_a_log_that_is_too_short_says_what_is_missing(tmp_path: Path, capsys: py
         assert one.missing.events == 1_600 - one.stream.events
         assert one.per_day is not None
         assert one.missing.days == pytest.approx(one.missing.events / one.per_day)
-    text = told(trial, capsys)
+    text = " ".join(told(trial, capsys).split())
     assert "too short to judge anything" in text
     assert re.search(r"needs 1,\d+ more events, [\d.]+ (minutes|hours) more at this traffic", text)
     assert "too short to judge anything" in page(trial, "a log")

@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import astuple, dataclass
+from dataclasses import replace as replaced
 from typing import Final, Literal
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from detectors.alternatives import Bank, Unavailable, material
@@ -18,18 +20,28 @@ from detectors.attribution import Part, decompose
 from detectors.onset import effect, onset
 from detectors.recoupling import declared
 from monitor.counts.model import Slice
-from monitor.findings.model import ANY_CHANGE, Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.findings.model import ANY_CHANGE, Direction, Effect, Evidence, Finding, Kind, Promise, Share, Unit
+from monitor.incidents.words import amount, change
+from monitor.judging.findings.moved import moved
 from monitor.judging.findings.promises import promise_of
 from monitor.judging.judge_settings import OURS, JudgeSettings
 from monitor.judging.state import AnyChangeTest, Epoch, PageTest
 from monitor.judging.watching.alternatives import notice_bank
 from monitor.judging.watching.from_baseline import Window
 from monitor.signals.registry import SIGNALS
+from monitor.signals.signal import Question, Signal
 
 DRIFTED: Final = 0.99
 """Weight of what was learned: an event that it never saw costs a factor 100, not everything."""
 TOP: Final = 5
 """Strata and bins named in an attribution."""
+UNITS: Final = {
+    "silence": Unit.events,
+    "source_silent": Unit.events,
+    "volume_rise": Unit.per_second,
+    "volume_fall": Unit.per_second,
+}
+Table = NDArray[np.int64]
 
 
 def finding_id(unit: Slice, signal: str, question: str, tick: int) -> str:
@@ -70,6 +82,9 @@ def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:
     limit = _limit(watch.limits, chosen, after)
     ticks = alarm.excursion.ticks
     since = int(ticks[start[1]]) - watch.armed_tick + 1
+    effect_ = _effect(after[chosen].sum(axis=0), values, before, start=since)
+    unit = Unit.share if question.is_share else Unit.weight
+    most = "most" if way == "rise" else "least"
     return Finding(
         id=finding_id(alarm.unit, signal.name, question.name, alarm.tick),
         guardrail=alarm.unit.guardrail,
@@ -86,37 +101,57 @@ def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
         paged_at_ms=(alarm.tick + 1) * rule.tick_ms,
-        effect=_effect(after[chosen].sum(axis=0), values, before, start=since),
+        effect=replace(effect_, unit=unit, summary=near_summary(question, baseline[chosen], after[chosen])),
         evidence=Evidence(
             log_evidence=alarm.log_evidence,
             events=int(after[chosen].sum()),
             level=limit,
             detail=(
-                f"{question.phrase}: {now:.4g} on average since the onset, "
-                f"where at {'most' if way == 'rise' else 'least'} {limit:.4g} is approved"
+                f"{question.phrase}: {amount(now, unit)} since the onset, at {most} {amount(limit, unit)} is approved"
             ),
         ),
-        attribution=attribution(baseline, after, values, alarm.epoch.strata, signal.bins),
+        attribution=attribution(
+            baseline, after, values, alarm.epoch.strata, signal.bins, direction=question.direction
+        ),
     )
 
 
+def near_summary(question: Question, before: Table, after: Table) -> str:
+    """Both shares of the events that weigh anything at all; empty where the mean is a share itself."""
+    if question.is_share or not before.any() or not after.any():
+        return ""
+    near = np.asarray(question.values) > 0
+    old, new = before.sum(axis=0), after.sum(axis=0)
+    shares = Effect(
+        baseline=float(old[near].sum() / old.sum()), current=float(new[near].sum() / new.sum()), ratio=None
+    )
+    return f"{question.near} {change(shares, events=int(new.sum()))}"
+
+
 def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
-    """The finding of an any-change test. Its onset and effect are those of the bin that moved most."""
+    """The finding of an any-change test. Its effect is that of the part that shows the change best (``moved``)."""
     signal = SIGNALS[watch.signal]
     baseline = np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
-    laws = [declared(row if row.sum() else baseline.sum(axis=0)) for row in baseline]
-    banks = [notice_bank(signal, q) if alarm.drifted is None else _towards(alarm.drifted, q) for q in laws]
-    chosen = alarm.chosen
-    table = alarm.excursion.signal(signal)
-    start = _onset(table, banks, chosen)
+    table, chosen = alarm.excursion.signal(signal), alarm.chosen
+    if watch.armed_tick > alarm.epoch.effective_tick:  # begun anew since: held against what came after that
+        start = _onset(table, _banks(signal, table.sum(axis=0), alarm.drifted), chosen)
+        history = table[: start[1]].sum(axis=0)
+        baseline = history if history[chosen].any() else baseline
+    else:
+        start = _onset(table, _banks(signal, baseline, alarm.drifted), chosen)
     after = table[start[1] :].sum(axis=0)
     old, new = baseline[chosen].sum(axis=0), after[chosen].sum(axis=0)
-    moved = int(np.argmax(np.abs(new / max(new.sum(), 1) - old / max(old.sum(), 1))))
-    # What carries the change is told by the signal's first question, or by the bin itself where it asks none.
-    values = np.asarray(signal.questions[0].values) if signal.questions else np.eye(len(signal.bins))[moved]
-    x, before = np.eye(len(signal.bins))[moved], float(old[moved] / max(old.sum(), 1))
+    part = moved(signal, old, new)
+    x = part.values
+    before = float(old @ x / max(old.sum(), 1))
     ticks = alarm.excursion.ticks
     since = int(ticks[start[1]]) - watch.armed_tick + 1
+    effect_ = replace(
+        _effect(new, x, before, start=since, choices=part.choices),
+        what=part.what,
+        bins=tuple(name for name, inside in zip(signal.bins, x.tolist(), strict=True) if inside),
+    )
+    way = Direction.rise if effect_.current >= before else Direction.fall
     return Finding(
         id=finding_id(alarm.unit, signal.name, ANY_CHANGE, alarm.tick),
         guardrail=alarm.unit.guardrail,
@@ -134,15 +169,30 @@ def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
         onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
-        effect=_effect(new, x, before, start=since, choices=len(signal.bins)),
+        effect=effect_,
         evidence=Evidence(
             log_evidence=alarm.log_evidence,
             events=int(new.sum()),
             level=None,
-            detail=f"{_claim(alarm)}; the share of {signal.bins[moved]!r} moved most",
+            detail=_claim(alarm),
         ),
-        attribution=attribution(baseline, after, values, alarm.epoch.strata, signal.bins),
+        attribution=attribution(baseline, after, x, alarm.epoch.strata, signal.bins, direction=way),
     )
+
+
+def _banks(signal: Signal, history: Table, drifted: NDArray[np.float64] | None) -> list[Bank]:
+    """What the test bets on where this (strata, bins) is normal; of a stratum that it lacks, the rest is."""
+    laws = [declared(row if row.sum() else history.sum(axis=0)) for row in history]
+    return [notice_bank(signal, q) if drifted is None else _towards(drifted, q) for q in laws]
+
+
+def unchanged(finding: Finding) -> bool:
+    """Whether every bin has the same share since the onset as before it, as where all events lie in one bin.
+
+    The test compares with a history at random where this leaves a choice, so that it is exact; by that chance it may
+    alarm although nothing has happened. ``moved`` has looked at all bins: if its part has not moved, none has.
+    """
+    return finding.effect.current == finding.effect.baseline
 
 
 def _limit(limits: list[float], chosen: list[int], after: NDArray[np.int64]) -> float:
@@ -165,8 +215,9 @@ def _material(values: tuple[float, ...], limit: float, way: Literal["rise", "fal
 
 def _claim(alarm: Alarm) -> str:
     if alarm.detector != OURS:
-        return f"river.{alarm.detector} says drift, at a rate of false alarms that nobody promises"
-    return f"not exchangeable with its own history{'' if alarm.drifted is None else ' (a diffuse change)'}"
+        return f"river.{alarm.detector} found a drift, without a promised rate of false alarms"
+    spread = "" if alarm.drifted is None else ", by a change that is spread over many bins"
+    return f"the events since the onset are not exchangeable with those before{spread}"
 
 
 def _towards(drifted: NDArray[np.float64], q: NDArray[np.float64]) -> Bank:
@@ -206,26 +257,38 @@ def _effect(
 
 
 def attribution(
-    before: NDArray[np.int64],
-    after: NDArray[np.int64],
+    before: Table,
+    after: Table,
     values: NDArray[np.float64],
     strata: list[str],
     bins: tuple[str, ...],
+    *,
+    direction: Direction,
 ) -> tuple[Share, ...]:
-    """Mix and behaviour, then the strata and the bins that carry the change, each kind by its share."""
+    """Mix and behaviour, then the strata and the bins that carry the change, each kind by its share.
+
+    What could not be otherwise is left out: mix and behaviour where there is one stratum, the bins where one alone
+    has a value, and those that only make room for the others.
+    """
     if before.sum() == 0 or after.sum() == 0:
         return ()
     parts = decompose(before, after, values)
     whole = abs(parts.mix) + abs(parts.behaviour)
-    shares = []
-    if whole > 0:
-        shares = [
-            Share(what="mix", name="who asks", share=abs(parts.mix) / whole),
-            Share(what="behaviour", name="how it is judged", share=abs(parts.behaviour) / whole),
-        ]
+    shares: list[Share] = []
     if len(strata) > 1:
+        if whole > 0:
+            shares = [
+                Share(what="mix", name="who asks", share=abs(parts.mix) / whole),
+                Share(what="behaviour", name="how it is judged", share=abs(parts.behaviour) / whole),
+            ]
         shares += _named("stratum", parts.strata_behaviour, strata)
-    return (*shares, *_named("bin", parts.bins, bins))
+    valued = np.flatnonzero(values > 0)
+    if len(valued) < 2:
+        return tuple(shares)
+    sign = -1 if direction is Direction.fall else 1
+    grown = [part for part in parts.bins if part.index in valued and part.amount * sign > 0]
+    total = sum(abs(part.amount) for part in grown)
+    return (*shares, *_named("bin", tuple(replaced(part, share=abs(part.amount) / total) for part in grown), bins))
 
 
 def _named(what: str, parts: tuple[Part, ...], names: list[str] | tuple[str, ...]) -> list[Share]:
@@ -245,7 +308,7 @@ def coverage_finding(
     events: int,
     detail: str,
 ) -> Finding:
-    """What a rule says of a guardrail's events as such, whatever they carry."""
+    """The finding of a rule about a guardrail's events as such, whatever they carry."""
     unit = Slice.of_guardrail(name)
     return Finding(
         id=finding_id(unit, "coverage", question, tick),
@@ -262,6 +325,6 @@ def coverage_finding(
         onset_high_ms=onset_ms[1],
         detected_at_ms=at_ms,
         paged_at_ms=at_ms if kind is Kind.page else None,
-        effect=effect,
+        effect=replace(effect, unit=UNITS.get(question, Unit.share)),
         evidence=Evidence(log_evidence=0.0, events=events, level=None, detail=detail),
     )

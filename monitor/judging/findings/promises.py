@@ -1,7 +1,7 @@
 """What is promised of each finding: which null its test holds to its share of the budget, and what backs that.
 
-Every finding of the pipeline takes its promise from here, so a question that nobody has stated cannot be found, and
-the table in README.md is rendered from the same rows.
+Every finding takes its promise from here, so a question without a stated promise cannot be reported, and the table in
+README.md is rendered from the same rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Null(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """One question: what is said of it in a finding, and what stands behind."""
+    """One question, and what backs the promise of its findings."""
 
     signal: str
     question: str
@@ -62,7 +62,7 @@ OTHERS: Final = (
 
 @cache
 def stated() -> tuple[Stated, ...]:
-    """Everything that the pipeline may say, by signal, in the order of the registry."""
+    """Every question that may have findings, by signal, in the order of the registry."""
     of_signals: list[Stated] = []
     for signal in SIGNALS:
         asked = [Stated(signal.name, one.name, "page", Null.mean, one.promise) for one in signal.questions]
@@ -83,7 +83,7 @@ def promise_of(signal: str, question: str, *, bursts: float = 1.0) -> Promise:
         bursts: how many events of the baseline come together: such traffic is not exchangeable, whatever it does.
 
     Raises:
-        LookupError: nobody has stated it.
+        LookupError: no promise is stated for it.
     """
     for one in stated():
         if (one.signal, one.question) == (signal, question):

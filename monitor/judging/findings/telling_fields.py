@@ -1,8 +1,8 @@
-"""At a page: which fields tell the events since the onset from those before it.
+"""At a page: which fields best separate the events since the onset from those before it.
 
-Events are not kept, only their counts, so each field is asked by itself (``detectors.marginals``): the bins of every
-signal that is counted, and the parts of the stratum (language, app, model, its version, format). No reservoir of
-events is needed for that, so none is stored; what only several fields together would show is not seen.
+Events are not kept, only their counts, so each field is tested by itself (``detectors.marginals``): the bins of every
+signal that is counted, and the parts of the stratum (language, app, model, its version, format). That needs no
+reservoir of events, so none is stored; a difference that only several fields together show is not seen.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NEAR_TICKS: Final = 360
 """Of each side, the nearest to the onset and to the alarm: an hour of 10 s ticks."""
 PARTS: Final = ("language", "app", "model", "model_version", "format")
 VALUES: Final = 32
-"""Of one part that are told apart, the most frequent; the rest is one."""
+"""Most frequent values of one part that are kept apart; the rest counts as one."""
 TOP: Final = 5
 """Fields named in a finding."""
 
@@ -33,7 +33,7 @@ Table = NDArray[np.int64]
 def discriminators_of(
     read: Callable[[int, int], LoadedCounts], slices: Mapping[int, Slice], *, since: int, onset: int, tick: int
 ) -> tuple[Discriminator, ...]:
-    """The fields that tell, most telling first.
+    """The fields that separate before from since, best first.
 
     Args:
         read: counts of the unit's slices in ticks [from, to).
@@ -49,8 +49,8 @@ def discriminators_of(
     after = read(max(onset, tick + 1 - NEAR_TICKS), tick + 1)
     found = rank_fields(dict(_fields(before, after, slices)))
     return tuple(
-        Discriminator(field=name, auc=told.auc, standard_error=told.standard_error)
-        for name, told in list(found.items())[:TOP]
+        Discriminator(field=name, auc=one.auc, standard_error=one.standard_error)
+        for name, one in list(found.items())[:TOP]
     )
 
 

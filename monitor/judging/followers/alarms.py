@@ -11,6 +11,7 @@ import msgspec
 
 from monitor.findings.model import Discriminator, Finding
 from monitor.judging.findings import describe
+from monitor.judging.findings.same_requests import same_change
 from monitor.judging.findings.telling_fields import discriminators_of
 from monitor.judging.follower import Approval, Follower, Stretch
 from monitor.judging.judge_settings import OURS
@@ -121,7 +122,11 @@ class Alarms(Follower):
         found = self._described(
             number, epoch, watch, tick, lambda alarm: describe.notice(self._diffuse(watch, alarm), watch, self._rule)
         )
-        watch.finding = found
+        if describe.unchanged(found):
+            self._fleet.notices.ignore(watch)
+            return []
+        same = same_change(self._fleet, number, watch, found, tick)
+        watch.finding = found = same or found
         self._fleet.notices.rearm(watch, tick, held_back=True)
         return [found]
 

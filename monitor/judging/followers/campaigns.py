@@ -1,13 +1,14 @@
 """Campaigns: a cluster of near-duplicate prompts that has become large is reported, once, by name.
 
-A plain rule on a declared cap: no query makes up seven of the prompts that a partition remembers. Clusters that were
-there while the guardrail was still learning are favourites, known and never reported. Every other one is reported
-when its seventh prompt comes, and has ended when it has not been of that size for :data:`QUIET_MS`. Two clusters are
-the same when their names differ in few bits: names are fingerprints, and the oldest prompt of a cluster leaves the
-memory some day.
+A plain rule on a declared cap: no query makes up seven of the prompts that a partition remembers, unless they are
+spread: an ordinary question of one template comes seven times a day from seven people. So the last seven must have
+come within :data:`TOGETHER_MS`, or from few sessions (:data:`FEW`). Clusters that were there while the guardrail was
+still learning are favourites, known and never reported; every other one is reported when seven such prompts have
+come, and has ended when it has not been of that size for :data:`QUIET_MS`. Two clusters are the same when their names
+differ in few bits: names are fingerprints, and the oldest prompt of a cluster leaves the memory some day.
 
-The rule promises no rate, since popular questions come and go. It says from how many sessions the prompts came: a
-campaign has few, a piece of news has many.
+The rule promises no rate, since popular questions come and go. The finding states how long the prompts took and from
+how many sessions they came: a campaign has few, a piece of news has many.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from monitor.counts.model import Cluster
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind
+from monitor.incidents.words import duration
 from monitor.judging.findings.describe import finding_id
 from monitor.judging.findings.promises import promise_of
 from monitor.judging.follower import Follower, Stretch
@@ -28,6 +30,10 @@ from monitor.signals import campaign
 from monitor.signals.registry import COLUMNS, OFFSETS
 
 QUIET_MS: Final = 60 * 60_000
+TOGETHER_MS: Final = 60 * 60_000
+"""As long as a campaign may be quiet: what comes more thinly would end between any two of its prompts."""
+FEW: Final = 0.5
+"""Sessions per prompt: two prompts of each session on average, which people do not send who merely ask alike."""
 SAME: Final = 14
 """Bits: both names are within 7 of the prompt that ties them."""
 KNOWN: Final = 64
@@ -73,7 +79,7 @@ class Campaigns(Follower):
     def _see(self, seen: Cluster) -> list[Finding]:
         piece = self._fleet.slices[seen.slice_id]
         known = self._fleet.state.campaigns.setdefault(piece.guardrail, [])
-        # Which guardrail logs a prompt first is up to chance: what is reported of one is not reported of the next.
+        # Which guardrail logs a prompt first is up to chance: what one has reported is not reported by the next.
         for state in [*self._campaigns(), *known]:
             if min(_differing(state.name, seen.name), _differing(state.latest, seen.name)) <= SAME:
                 state.last_tick, state.latest = seen.tick, seen.name
@@ -81,7 +87,7 @@ class Campaigns(Follower):
         state = CampaignState(name=seen.name, latest=seen.name, last_tick=seen.tick)
         found = self._raise(state, known, seen)
         if not found and self._finding(seen) is not None:
-            return []  # enough campaigns are open
+            return []  # it is spread over time and people, or enough campaigns are open
         known.append(state)
         if len(known) > KNOWN:
             # What is open stays, or it would be reported twice.
@@ -91,7 +97,9 @@ class Campaigns(Follower):
 
     def _raise(self, state: CampaignState, known: list[CampaignState], seen: Cluster) -> list[Finding]:
         finding = self._finding(seen)
-        if finding is None or sum(one.case.open is not None for one in known) >= OPEN:
+        if finding is None or not _concentrated(seen, (seen.tick + 1) * self._rule.tick_ms):
+            return []
+        if sum(one.case.open is not None for one in known) >= OPEN:
             return []
         return [state.case.raise_(finding, reopen_ms=self._rule.reopen_ms)]
 
@@ -115,12 +123,8 @@ class Campaigns(Follower):
             return None
         unit = self._fleet.state.units[number].unit
         paged = (seen.tick + 1) * rule.tick_ms
-        cap, share = (campaign.YOUNG + 1) / TEXTS, seen.hits / TEXTS
-        senders = (
-            f"from {seen.senders} session{'s' * (seen.senders > 1)}"
-            if seen.senders
-            else "from sessions that the log does not tell"
-        )
+        share = seen.hits / TEXTS
+        summary = _summary(seen, paged)
         return Finding(
             id=finding_id(unit, campaign.SIGNAL.name, f"cluster_rise {seen.name}", seen.tick),
             guardrail=unit.guardrail,
@@ -132,21 +136,45 @@ class Campaigns(Follower):
             kind=Kind.page if rule.campaign == "page" else Kind.notice,
             direction=Direction.rise,
             promise=promise_of(campaign.SIGNAL.name, "cluster_rise"),
-            onset_low_ms=seen.tick * rule.tick_ms,
+            onset_low_ms=min(seen.since_ms or seen.tick * rule.tick_ms, seen.tick * rule.tick_ms),
             onset_high_ms=paged,
             detected_at_ms=paged,
             paged_at_ms=paged if rule.campaign == "page" else None,
-            effect=Effect(baseline=cap, current=share, ratio=share / cap),
+            effect=Effect(
+                baseline=0.0,
+                current=share,
+                ratio=None,
+                what="share of near-duplicates of one prompt",
+                summary=summary,
+            ),
             evidence=Evidence(
                 log_evidence=0.0,
                 events=seen.hits,
-                level=cap,
+                level=None,
                 detail=(
-                    f"{seen.hits} near-duplicates of one prompt (cluster {seen.name}) among the last {TEXTS:,} of a "
-                    f"partition at most, {senders}; {campaign.YOUNG + 1} are a campaign"
+                    f"{summary} (cluster {seen.name}), among the last {TEXTS:,} prompts of a partition at most; "
+                    f"{campaign.YOUNG + 1} within {duration(TOGETHER_MS)}, or from few sessions, are a campaign"
                 ),
             ),
         )
+
+
+def _concentrated(seen: Cluster, until_ms: int) -> bool:
+    """Whether the last seven came within an hour, or from few sessions."""
+    few = 0 < seen.senders <= FEW * seen.hits
+    return few or until_ms - seen.since_ms <= TOGETHER_MS
+
+
+def _summary(seen: Cluster, until_ms: int) -> str:
+    """``7 near-duplicates of one prompt from 7 sessions in 4.6 h``."""
+    sessions = (
+        f"{seen.senders} session{'s' * (seen.senders > 1)}" if seen.senders else "sessions that the log does not name"
+    )
+    what = f"{seen.hits} near-duplicates of one prompt from {sessions}"
+    if not seen.since_ms:
+        return what
+    last = f", the last {campaign.YOUNG + 1}" if seen.hits > campaign.YOUNG + 1 else ""
+    return f"{what}{last} in {duration(until_ms - seen.since_ms)}"
 
 
 def _differing(one: str, other: str) -> int:

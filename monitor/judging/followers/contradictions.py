@@ -129,7 +129,7 @@ def _finding(memory: ContradictionState, rule: JudgeSettings, name: str, tick: i
     judged = sum(memory.counts)
     contradicting = judged - memory.counts[_CONSISTENT]
     page = rule.contradictions == "page"
-    said = ", ".join(f"{n} {what}" for what, n in zip(BINS[1:], memory.counts[1:], strict=True) if n)
+    kinds = ", ".join(f"{n} {what}" for what, n in zip(BINS[1:], memory.counts[1:], strict=True) if n)
     return Finding(
         id=finding_id(Slice.of_guardrail(name), SIGNAL.name, QUESTION, tick),
         guardrail=name,
@@ -150,7 +150,7 @@ def _finding(memory: ContradictionState, rule: JudgeSettings, name: str, tick: i
             log_evidence=0.0,
             events=judged,
             level=rule.contradiction_share,
-            detail=f"of {judged} verdicts with score and threshold: {said}",
+            detail=f"{kinds} of {judged} verdicts that carry score and threshold",
         ),
         attribution=tuple(
             Share(what="bin", name=what, share=n / contradicting)

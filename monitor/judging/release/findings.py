@@ -1,4 +1,4 @@
-"""The finding of a release: a notice while it is compared, a page if it has regressed."""
+"""The finding about a release: a notice while it is compared, a page if it has regressed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import numpy as np
 
 from detectors.slicewise import SliceJudgement
 from monitor.counts.model import Slice
-from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share
-from monitor.judging.findings.describe import attribution, finding_id
+from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share, Unit
+from monitor.incidents.words import amount, change
+from monitor.judging.findings.describe import Table, attribution, finding_id, near_summary
 from monitor.judging.findings.promises import promise_of
 from monitor.judging.release.compare import judge, overall
 from monitor.judging.release.state import Comparing, Verdict
 from monitor.signals.registry import OFFSETS, SIGNALS
+from monitor.signals.signal import Question
 
 SIGNAL = "release_delta"
 
@@ -34,7 +36,9 @@ def opened(one: Comparing, unit: Slice, *, tick: int, tick_ms: int) -> Finding:
         onset_low_ms=one.first_tick * tick_ms,
         onset_high_ms=(one.first_tick + 1) * tick_ms,
         detected_at_ms=(tick + 1) * tick_ms,
-        effect=Effect(baseline=0.0, current=0.0, ratio=None),
+        effect=Effect(
+            baseline=0.0, current=0.0, ratio=None, summary=f"{_release(one)}: too few requests to compare yet"
+        ),
         evidence=Evidence(log_evidence=0.0, events=one.events, level=None, detail=""),
         attribution=(),
     )
@@ -43,14 +47,14 @@ def opened(one: Comparing, unit: Slice, *, tick: int, tick_ms: int) -> Finding:
 def judged(
     one: Comparing, finding: Finding, looks: list[tuple[Verdict, SliceJudgement]], *, tick: int, tick_ms: int
 ) -> Finding:
-    """The same finding with what can be said now."""
-    said = overall(one)
-    verdict, leading = _leading(one, looks, said)
+    """The same finding with the present result."""
+    outcome = overall(one)
+    verdict, leading = _leading(one, looks, outcome)
     signal, question = SIGNALS[verdict.signal], SIGNALS[verdict.signal].questions[verdict.question]
     start, values = OFFSETS[signal.name], np.asarray(question.values)
     old, new = (np.asarray(table, np.int64)[:, start : start + len(values)] for table in (one.old, one.new))
     sign = -1 if question.direction is Direction.fall else 1
-    page = said == "regressed"
+    page = outcome == "regressed"
     at_ms = (tick + 1) * tick_ms
     before, after = (0.0 if np.isnan(x) else x for x in (leading.before, leading.after))
     slice_leads = leading.leading >= 0 and len(one.slices) > 1
@@ -60,37 +64,53 @@ def judged(
         direction=question.direction,
         paged_at_ms=at_ms if page else None,
         stratum=one.slices[leading.leading] if slice_leads else "",
-        effect=Effect(baseline=before, current=after, ratio=after / before if before > 0 else None),
+        effect=_effect(one, question, old, new, before, after),
         evidence=Evidence(
             log_evidence=leading.log_evidence,
             events=leading.events,
             level=before + sign * verdict.margin,
-            detail=_detail(one, question.phrase, before, after, said),
+            detail=_detail(one, question, before, after, outcome),
         ),
         attribution=(
-            *attribution(old, new, values, one.slices, signal.bins),
+            *attribution(old, new, values, one.slices, signal.bins, direction=question.direction),
             Share(what="release", name=f"{one.release}, before: {one.previous}", share=1.0),
             Share(what="question", name=f"{signal.name}/{question.name}", share=1.0),
         ),
     )
 
 
-def _detail(one: Comparing, phrase: str, before: float, after: float, said: str) -> str:
-    changed = "model" if one.what == "model_version" else "guardrail version"
+def _effect(one: Comparing, question: Question, old: Table, new: Table, before: float, after: float) -> Effect:
+    unit = Unit.share if question.is_share else Unit.weight
+    effect = Effect(
+        baseline=before, current=after, ratio=after / before if before > 0 else None, unit=unit, what=question.phrase
+    )
+    levels = near_summary(question, old, new) or f"{question.phrase} {change(effect)}"
+    return msgspec.structs.replace(effect, summary=f"{levels} with {_release(one)}")
+
+
+def _release(one: Comparing) -> str:
+    """``model 2 instead of 1``."""
+    return f"{'model' if one.what == 'model_version' else 'version'} {one.release} instead of {one.previous}"
+
+
+def _detail(one: Comparing, question: Question, before: float, after: float, outcome: str) -> str:
+    unit = Unit.share if question.is_share else Unit.weight
     questions = ", ".join(
         f"{SIGNALS[v.signal].name}/{SIGNALS[v.signal].questions[v.question].name} {v.outcome}" for v in one.verdicts
     )
     return (
-        f"{changed} {one.release} against the approved baseline of {one.previous}: {said}; {phrase} "
-        f"{before:.4g} -> {after:.4g} in slices that both have; alpha {one.alpha:.2g} for all questions: {questions}"
+        f"{_release(one)}, whose baseline is approved: {outcome}; {question.phrase} {amount(before, unit)} -> "
+        f"{amount(after, unit)} in the slices that both have; alpha {one.alpha:.2g} for all questions together: "
+        f"{questions}"
     )
 
 
 def _leading(
-    one: Comparing, looks: list[tuple[Verdict, SliceJudgement]], said: str
+    one: Comparing, looks: list[tuple[Verdict, SliceJudgement]], outcome: str
 ) -> tuple[Verdict, SliceJudgement]:
     """The question with the most evidence among those that have the release's verdict."""
     looks = looks or [(verdict, judge(one, verdict)) for verdict in one.verdicts]
     return max(
-        enumerate(looks), key=lambda item: (item[1][0].outcome == said, round(item[1][1].log_evidence, 6), -item[0])
+        enumerate(looks),
+        key=lambda item: (item[1][0].outcome == outcome, round(item[1][1].log_evidence, 6), -item[0]),
     )[1]

@@ -13,7 +13,9 @@ from scipy.special import gammaln
 from detectors.alternatives import Bank
 from detectors.onset import LOG_UNITS, onset
 from monitor.counts.model import Slice
+from monitor.counts.units import REST
 from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Share
+from monitor.incidents.words import percent
 from monitor.judging.findings.describe import finding_id
 from monitor.judging.findings.promises import promise_of
 from monitor.judging.traffic.state import MixState, Recent
@@ -64,7 +66,10 @@ def mix_changed(
     share = after / max(1, after.sum())
     moved = np.round(share - before, 9)  # sums of floats must not decide who comes first
     ranked = sorted(range(len(moved)), key=lambda i: (-abs(moved[i]), mix.named[i]))
-    parts = [f"{mix.named[i]} {before[i]:.0%} -> {share[i]:.0%}" for i in ranked[:TOP] if abs(moved[i]) >= 0.005]
+    shown = _shown(moved, ranked)
+    parts = [
+        f"{mix.named[i]} {percent(before[i])} -> {percent(share[i])}" for i in ranked[:TOP] if abs(moved[i]) >= 0.005
+    ]
     amounts = {mix.named[i]: float(abs(moved[i])) for i in range(len(moved))}
     names = new_since(recent[start[1] :])
     if names and moved[-1] > 0:  # the pooled rest has grown: by whom?
@@ -79,12 +84,12 @@ def mix_changed(
         direction=Direction.change,
         stratum="",
         onset_ticks=(recent[start[0]].tick, recent[start[2]].tick + 1),
-        effect=effect(float(before[ranked[0]]), float(share[ranked[0]])),
+        effect=effect(float(before[shown]), float(share[shown]), what=_what(mix, mix.named[shown])),
         evidence=Evidence(
             log_evidence=log_evidence,
             events=int(after.sum()),
             level=None,
-            detail=f"who asks is not exchangeable with its own history: {', '.join(parts)}",
+            detail=f"who asks since the onset is not exchangeable with who asked before: {', '.join(parts)}",
         ),
         attribution=shares(amounts),
     )
@@ -93,9 +98,16 @@ def mix_changed(
 def new_slices(
     names: Mapping[str, int], *, requests: int, onset_tick: int, tick: int, tick_ms: int, expected: float
 ) -> Finding:
-    """Slices that were never seen have sent enough requests to be worth a word."""
-    said = sorted(names, key=lambda name: (-names[name], name))
-    more = f" and {len(said) - TOP} more" if len(said) > TOP else ""
+    """Slices that were never seen before have sent enough requests to be reported."""
+    more = f" and {len(names) - TOP} more" if len(names) > TOP else ""
+    every, largest = sum(names.values()), first(names)[0][0]
+    others = (
+        f" and {len(names) - 1} other new kinds"
+        if len(names) > 2
+        else " and another new kind"
+        if len(names) == 2
+        else ""
+    )
     return finding(
         question="new_slice",
         tick=tick,
@@ -104,7 +116,12 @@ def new_slices(
         direction=Direction.rise,
         stratum="",
         onset_ticks=(onset_tick, tick + 1),
-        effect=effect(expected, sum(names.values()) / max(1, requests)),
+        effect=effect(
+            expected,
+            every / max(1, requests),
+            summary=f"{every:,} requests with {largest}{others}, never seen before "
+            f"({percent(every / max(1, requests))} of all)",
+        ),
         evidence=Evidence(
             log_evidence=0.0,
             events=sum(names.values()),
@@ -136,8 +153,8 @@ def surged(
             log_evidence=log_evidence,
             events=requests,
             level=mix.surge.limit,
-            detail=f"{share:.3g} of all requests come from slices that the baseline has never seen, at most "
-            f"{mix.surge.limit:.3g} is approved: " + ", ".join(f"{n} of {name}" for name, n in first(names)),
+            detail=f"{percent(share)} of all requests come from slices that the baseline has never seen, at most "
+            f"{percent(mix.surge.limit)} is approved: " + ", ".join(f"{n} of {name}" for name, n in first(names)),
         ),
         attribution=shares(names),
     )
@@ -189,9 +206,21 @@ def finding(
     )
 
 
-def effect(before: float, now: float) -> Effect:
+def effect(before: float, now: float, *, what: str = "", summary: str = "") -> Effect:
     """Two shares of all requests."""
-    return Effect(baseline=before, current=now, ratio=now / before if before > 0 else None)
+    ratio = now / before if before > 0 else None
+    return Effect(baseline=before, current=now, ratio=ratio, what=what, summary=summary)
+
+
+def _what(mix: MixState, name: str) -> str:
+    whom = "conversations" if mix.by_conversation else "requests"
+    return f"share of {whom} of all other kinds" if name == REST else f"share of {whom} with {name}"
+
+
+def _shown(moved: NDArray[np.float64], ranked: Sequence[int]) -> int:
+    """Who has grown is shown, rather than who made room; unless one alone has shrunk far more than anybody grew."""
+    grown = next((i for i in ranked if moved[i] > 0), ranked[0])
+    return grown if 2 * moved[grown] >= abs(moved[ranked[0]]) else ranked[0]
 
 
 def first(names: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -115,6 +115,15 @@ class Notices:
         for bet in watch.dense:
             self._panel.dense.reset(bet)
 
+    def ignore(self, watch: AnyChangeTest) -> None:
+        """M = 0 after an alarm that cannot be true: the history stays, for nothing has changed."""
+        if isinstance(watch.test, RiverId):
+            self._panel.rivers.reset(watch.test.number, since=watch.armed_tick)
+            return
+        self._panel.evidence.reset(watch.test)
+        for bet in watch.dense:
+            self._panel.dense.reset(bet)
+
     def dismiss(self, watch: AnyChangeTest) -> None:
         """Nothing had changed: the history from before the notice is history again, beside what came since.
 

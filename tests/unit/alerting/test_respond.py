@@ -24,7 +24,7 @@ def test_a_page_opens_an_incident_and_triggers_every_channel_once(judge: Judge) 
     assert incident.status is Status.open
     assert incident.severity is Severity.error
     assert incident.title == (
-        "prompt-injection (jailbreak): share of scores near the threshold is 14 x its baseline since 03:12 UTC"
+        "prompt-injection (jailbreak): share of scores near the threshold 2 % -> 28 % since 03:12 UTC"
     )
     assert judge.kinds() == ["opened"]
     sent = judge.stores.outbox.claim(now_ms=T0 + HOUR, lease_ms=1, limit=10)

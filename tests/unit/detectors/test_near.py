@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from detectors.near import LATELY, MISSING, MOST, RecentPrints
+from detectors.near import LATELY, MISSING, MOST, TOGETHER, RecentPrints
 
 
 def fresh(rng, n):
@@ -56,6 +56,17 @@ def test_it_finds_what_a_search_over_everything_finds(distance, reach, texts):
     assert max(hits for _, hits, *_ in expected) < MOST
     assert {near for near, *_ in expected} == {MISSING, 0, 1}
     assert looked(memory, columns) == expected
+
+
+def test_the_span_of_the_last_seven_is_told_by_their_times_in_whatever_order_they_come():
+    rng = np.random.default_rng(4)
+    prints, at, senders = crowded(rng, 700)
+    times = rng.permutation(700).astype(np.int64) * 1000
+    crowd = RecentPrints(reach=10_000).look(prints, at, senders, times)
+    for i, value in enumerate(prints):
+        close = [j for j in range(i) if prints[j] and value and int(prints[j] ^ value).bit_count() <= 7]
+        newest = sorted((times[j] for j in close), reverse=True)[: TOGETHER - 1]
+        assert crowd.since[i] == (min([times[i], *newest]) if len(newest) == TOGETHER - 1 else times[i])
 
 
 def test_batches_do_not_matter():

@@ -149,6 +149,11 @@ TABLE = [
     ("~coverage/source_silent", "data_fault", "silent_log"),
     ("~request_join", "data_fault", "lost_joins"),
     ("~layer_bypass/join_misses:@output", "data_fault", "lost_joins"),
+    # seven alike are no attempt yet, and explain nothing about other requests
+    ("~campaign/cluster_rise", "unclassified", "few_variants"),
+    ("campaign/cluster_rise ~score_shift", "unclassified", "few_variants"),
+    ("~campaign/cluster_rise ~input_length", "benign_traffic_shift", "other_requests"),
+    ("~campaign/cluster_rise repetition/near_duplicate_rise", "probing", "variants"),
     # nothing that a rule knows
     ("~score_shift", "unclassified", ""),
     ("~boundary_proximity", "unclassified", ""),
@@ -179,7 +184,7 @@ def test_the_order_in_which_findings_come_does_not_matter() -> None:
 def test_what_no_rule_knows_is_said_as_it_is_and_made_safe() -> None:
     found = classify(fired("~score_shift ~boundary_proximity"))
     assert found.trouble is IncidentType.unclassified
-    assert found.rule == "no rule combines what fired: boundary_proximity/any_change, score_shift/any_change"
+    assert found.rule == "no rule covers this combination: boundary_proximity/any_change, score_shift/any_change"
     many = classify(fired(" ".join(f"new{i}\x1b/rise" for i in range(20))))
     assert many.rule.endswith("and 12 more")
     assert "\x1b" not in many.rule

@@ -9,12 +9,15 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from monitor.alerting.deliver import deliver_step
 from monitor.cli import main
+from monitor.cli.incidents_screen import LINES
 from monitor.cli.incidents_view import WIDTH
+from monitor.findings.model import Share
 from monitor.incidents.controls import Control
 from tests.unit.alerting.record import HOUR, MINUTE, T0, Judge, ended, notice, page, sqlite_stores
 
@@ -58,20 +61,67 @@ def test_list_shows_the_newest_first_and_filters(judge: Judge, run: Run) -> None
     assert [each["name"] for each in json.loads(run("list", "--json").output)] == ["INC-2", "INC-1"]
 
 
-def test_show_has_all_that_a_person_needs(judge: Judge, run: Run) -> None:
+def test_the_first_screen_answers_what_a_person_asks_first(judge: Judge, run: Run) -> None:
     shown = run("show", "INC-1")
     assert shown.exit_code == 0
+    lines = shown.output.splitlines()
+    assert len(lines) <= LINES
+    assert max(map(len, lines)) <= WIDTH
     text = " ".join(shown.output.split())
     for part in (
         "INC-1 critical open since 2026-11-23 03:14 UTC",
-        "share of requests that the guardrail did not judge is 14 x its baseline since 03:17 UTC",
+        "share of requests that the guardrail did not judge 2 % -> 28 % since 03:17 UTC What",
+        "What fail open: requests are not judged",
+        "Since 2026-11-23 03:12 UTC to 03:13 UTC; first page 03:14 UTC; not over yet",
+        "How sure 412 events; proved: false alarms stay within the budget",
+        "How large 28 %, baseline 2 %, at most 4 % approved",
+        "Where prompt-injection (jailbreak) 2",
+        "Log guardrail-events-0 offsets 1200 to 1799",
+        "Also crowding of scores at the decision threshold 2 % -> 28 %",
+        "1. take it: driftline incidents ack 1 2. is the guardrail running?",
+        "driftline incidents show INC-1 --all",
+    ):
+        assert part in text, part
+    assert "Timeline" not in text
+    assert "finding added" not in text
+
+
+def test_a_long_incident_with_long_names_still_fits_on_the_first_screen(judge: Judge, run: Run) -> None:
+    long = "x" * 200
+    for number in range(9):
+        found = page(f"p{number}", guardrail=f"shield {long}", onset=T0 + number * MINUTE, question=f"q{number}_rise")
+        found = msgspec.structs.replace(
+            found,
+            stratum=f"app={long}",
+            category=long,
+            stage="input",
+            offsets={f"partition {long} {n}": (n, n + 9) for n in range(9)},
+            attribution=tuple(Share(what="stratum", name=f"app={long}{n}", share=0.5 / (n + 1)) for n in range(4)),
+        )
+        judge.finds(found)
+    number = judge.incidents()[-1].id
+    lines = run("show", str(number)).output.splitlines()
+    assert len(lines) <= LINES
+    assert max(map(len, lines)) <= WIDTH
+    for name in ("Since", "How sure", "How large", "Where", "Also"):
+        assert [line for line in lines if line.strip().startswith(name)], name
+    assert "(and 5 more pages)" in " ".join(lines) or "…" in " ".join(lines)
+    assert "Next steps" in lines
+    assert lines[-1].endswith("--all")
+    assert len(run("show", str(number), "--all").output.splitlines()) > 3 * LINES
+
+
+def test_show_all_has_every_finding_its_evidence_and_the_timeline(judge: Judge, run: Run) -> None:
+    shown = run("show", "INC-1", "--all")
+    assert shown.exit_code == 0
+    text = " ".join(shown.output.split())
+    for part in (
+        "share of requests that the guardrail did not judge 2 % -> 28 % since 03:17 UTC",
         "2026-11-23 03:12 UTC at the earliest",
-        "Effect 0.28, baseline 0.02 (14 x); the limit is 0.04",
-        "412 events",
+        "Level 28 %, baseline 2 %, at most 4 % approved",
+        "412 events; proved: false alarms stay within the budget",
         "guardrail-events-0 offsets 1200 to 1799",
-        "behaviour: behaviour ########################### 90%",
-        "driftline incidents ack 1",
-        "is the guardrail running",
+        "Due to who asks 10 %, how each is judged 90 %",
         "finding added",
         "Type fail open (not_judged: requests are not judged",
         "the incident is fail open now: not judged: requests",
@@ -80,8 +130,26 @@ def test_show_has_all_that_a_person_needs(judge: Judge, run: Run) -> None:
         assert part in text, part
 
 
+def test_the_title_names_the_most_telling_page_and_not_the_first(judge: Judge, run: Run) -> None:
+    judge.finds(page("p1", guardrail="shield", signal="verdict_mix", question="adverse_rise"))
+    number = judge.incidents()[-1].id
+    assert (
+        "share of requests judged unsafe" in run("show", str(number)).output
+        or "adverse rise" in run("show", str(number)).output
+    )
+    judge.finds(page("p2", guardrail="shield", onset=T0 + MINUTE))
+    judge.finds(
+        page("p3", guardrail="shield", onset=T0 + 2 * MINUTE, signal="repetition", question="near_duplicate_rise")
+    )
+    incident = judge.incidents()[-1]
+    assert (incident.id, incident.trouble) == (number, "probing")
+    assert "share of scores near the threshold" in incident.title
+    judge.finds(page("p4", guardrail="shield", onset=T0 + 3 * MINUTE, signal="coverage", question="not_run_rise"))
+    assert "that the guardrail did not judge" in judge.incidents()[-1].title
+
+
 def test_show_says_what_the_guardrail_was_for_when_the_incident_was_opened(judge: Judge, run: Run) -> None:
-    assert "Control undefined: nobody has stated" in " ".join(run("show", "1").output.split())
+    assert "Control nobody has stated what this guardrail prohibits" in " ".join(run("show", "1").output.split())
     control = Control(prohibits="instructions of strangers", owner="safety")
     judge.policy = dataclasses.replace(judge.policy, controls={"shield": control})
     judge.finds(page("f9", guardrail="shield"))
@@ -106,7 +174,15 @@ def test_show_as_json_holds_incident_findings_and_timeline(judge: Judge, run: Ru
 
 def test_everything_fits_into_80_columns_and_has_no_colours_without_a_terminal(judge: Judge, run: Run) -> None:
     judge.finds(page("f5", guardrail="a guardrail with a name that is much longer than anybody would ever want it"))
-    for arguments in (["list"], ["show", "1"], ["show", "3"], ["findings"], ["verify"]):
+    for arguments in (
+        ["list"],
+        ["show", "1"],
+        ["show", "3"],
+        ["show", "1", "--all"],
+        ["show", "3", "--all"],
+        ["findings"],
+        ["verify"],
+    ):
         shown = run(*arguments)
         assert shown.exit_code == 0, arguments
         assert max(map(len, shown.output.splitlines())) <= WIDTH, arguments
@@ -114,14 +190,14 @@ def test_everything_fits_into_80_columns_and_has_no_colours_without_a_terminal(j
 
 
 def test_a_life_from_the_terminal_reaches_the_channels(judge: Judge, run: Run) -> None:
-    assert "INC-2: acknowledged by ana; telling chat, pager" in run("ack", "2", "--as", "ana").output
+    assert "INC-2: acknowledged by ana; notifying chat, pager" in run("ack", "2", "--as", "ana").output
     assert run("note", "2", "looked at the release", "--as", "bob").exit_code == 0
     done = run("resolve", "2", "--reason", "rolled back", "--as", "ana")
-    assert "1 finding of it has not ended yet" in done.output
+    assert "1 page has not ended yet" in done.output
     assert run("close", "2", "--learned", "test thresholds", "--as", "ana").exit_code == 0
     assert judge.kinds(2) == ["opened", "acknowledged", "note", "resolved", "closed"]
     assert [deed for number, deed in judge.deeds() if number == 2] == ["trigger", "acknowledge", "resolve"]
-    assert "rolled back" in run("show", "2").output
+    assert "rolled back" in run("show", "2", "--all").output
 
 
 def test_what_is_not_allowed_is_said_with_exit_code_1(judge: Judge, run: Run) -> None:

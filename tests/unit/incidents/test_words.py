@@ -1,40 +1,114 @@
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
-from monitor.findings.model import Direction, Effect
+from monitor.findings.model import Effect, Finding, Share, Unit
 from monitor.incidents.model import Severity
 from monitor.incidents.severity import higher, severity_of
-from monitor.incidents.words import change, moment, number, plain, rfc3339, sentence, title
+from monitor.incidents.words import change, due_to, moment, number, plain, rfc3339, sentence, title
 from tests.unit.alerting.record import PHRASES, T0, notice, page
 
 
 @pytest.mark.parametrize(
-    ("baseline", "current", "ratio", "direction", "said"),
+    ("baseline", "current", "events", "unit", "text"),
     [
-        (0.02, 0.28, 14.0, Direction.rise, "is 14 x its baseline"),
-        (0.2, 0.3, 1.5, Direction.rise, "is 1.5 x its baseline"),
-        (0.3, 0.06, 0.2, Direction.fall, "is 0.2 x its baseline"),
-        (0.0, 0.032, None, Direction.rise, "is 0.032 where its baseline is 0"),
-        (1.2, 0.0, 0.0, Direction.fall, "has fallen to zero (baseline 1.2)"),
-        (0.5, 0.5, 1.0, Direction.change, "has changed its distribution"),
-        (1e-6, 0.0123, 12300.0, Direction.rise, "is 12,300 x its baseline"),
+        (0.011, 0.10294, 204, Unit.share, "1.1 % -> 10.3 % (21 of 204)"),
+        (0.3, 0.06, 50, Unit.share, "30 % -> 6 % (3 of 50)"),
+        (0.0, 0.032, 0, Unit.share, "0 % -> 3.2 %"),
+        (1.0, 0.9998, 5_000, Unit.share, "100 % -> 99.98 % (4,999 of 5,000)"),
+        (1e-6, 0.0123, 7, Unit.share, "0.0001 % -> 1.2 %"),
+        (12.0, 48.2, 14_460, Unit.per_second, "12 -> 48 events per second"),
+        (0.0074, 0.052, 204, Unit.weight, "0.0074 -> 0.052"),
     ],
 )
-def test_a_change_is_said_as_a_person_would(
-    baseline: float, current: float, ratio: float | None, direction: Direction, said: str
+def test_a_change_is_two_levels_with_their_unit_and_the_events_behind_a_share(
+    baseline: float, current: float, events: int, unit: Unit, text: str
 ) -> None:
-    assert change(Effect(baseline=baseline, current=current, ratio=ratio), direction) == said
+    assert change(Effect(baseline=baseline, current=current, ratio=None, unit=unit), events=events) == text
 
 
 def test_a_title_says_where_what_how_much_and_since_when() -> None:
     assert title(page(), PHRASES) == (
-        "prompt-injection (jailbreak): share of scores near the threshold is 14 x its baseline since 03:12 UTC"
+        "prompt-injection (jailbreak): share of scores near the threshold 2 % -> 28 % since 03:12 UTC"
     )
 
 
 def test_a_question_without_a_phrase_is_named() -> None:
-    assert sentence(page(), {}).startswith("boundary proximity (near threshold) is 14 x")
+    assert sentence(page(), {}).startswith("boundary proximity (near threshold) 2 % -> 28 %")
+
+
+@pytest.mark.parametrize(
+    ("signal", "question", "effect", "text"),
+    [
+        (
+            "coverage",
+            "silence",
+            {"baseline": 118.6, "current": 0.0, "unit": Unit.events},
+            "no verdicts where about 119",
+        ),
+        ("coverage", "source_silent", {"baseline": 1.0, "current": 0.0}, "no event of any guardrail since"),
+        (
+            "contradictions",
+            "contradiction_share",
+            {"baseline": 0.0, "current": 0.25},
+            "25 % of verdicts contradict their own score and threshold (103 of 412) since",
+        ),
+        (
+            "layer_bypass",
+            "join_misses",
+            {"baseline": 0.0, "current": 0.5},
+            "share of outputs whose request is not found",
+        ),
+        (
+            "input_length",
+            "any_change",
+            {"baseline": 0.0, "current": 0.5},
+            "share of the part of input length that moved",
+        ),
+        (
+            "x",
+            "y",
+            {"baseline": 0.0, "current": 0.5, "summary": "7 near-duplicates"},
+            "7 near-duplicates since 03:12",
+        ),
+        (
+            "x",
+            "y",
+            {"baseline": 0.0, "current": 0.5, "what": "share of long prompts"},
+            "share of long prompts 0 % -> 50 %",
+        ),
+    ],
+)
+def test_each_rule_says_what_happened(signal: str, question: str, effect: dict[str, Any], text: str) -> None:
+    finding = msgspec.structs.replace(page(signal=signal, question=question), effect=Effect(ratio=None, **effect))
+    assert sentence(finding, {}).startswith(text)
+
+
+def shares(*parts: tuple[str, str, float]) -> Finding:
+    return msgspec.structs.replace(
+        page(), attribution=tuple(Share(what=what, name=name, share=share) for what, name, share in parts)
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        ([("mix", "who asks", 0.0), ("behaviour", "how it is judged", 1.0)], ()),
+        ([("bin", "allow/allow", 0.5), ("bin", "deny/block", 0.5)], ()),
+        ([("bin", "deny/block", 1.0)], ()),
+        ([("bin", "deny/block", 0.9), ("bin", "flag/allow", 0.07), ("bin", "deny/allow", 0.03)],
+         ("deny/block 90 %, flag/allow 7 %",)),
+        ([("mix", "who asks", 0.3), ("behaviour", "how", 0.7)], ("who asks 30 %, how each is judged 70 %",)),
+        ([("stratum", "app=chat", 1.0), ("release", "2, before: 1", 1.0)], ("app=chat 100 %",)),
+    ],
+)  # fmt: skip
+def test_what_it_is_due_to_leaves_out_what_tells_nothing_apart(
+    parts: list[tuple[str, str, float]], text: tuple[str, ...]
+) -> None:
+    assert due_to(shares(*parts)) == text
 
 
 def test_an_onset_of_another_day_carries_its_date() -> None:

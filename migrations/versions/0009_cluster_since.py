@@ -1,0 +1,25 @@
+"""When the last seven prompts of a large cluster began to come: a campaign is concentrated in time.
+
+Revision ID: 0009
+Revises: 0008
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """One column; 0 where it was not kept."""
+    op.add_column("clusters", sa.Column("since_ms", sa.BigInteger(), nullable=False, server_default="0"))
+
+
+def downgrade() -> None:
+    """The times are lost."""
+    op.drop_column("clusters", "since_ms")
