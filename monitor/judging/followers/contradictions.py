@@ -15,7 +15,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.counts.cuts import by_guardrail
 from monitor.counts.model import Slice
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share
 from monitor.judging.findings.describe import finding_id
@@ -24,7 +23,6 @@ from monitor.judging.follower import Follower, Stretch
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import ContradictionState, JudgeState
 from monitor.signals.contradictions import BINS, SIGNAL
-from monitor.signals.registry import COLUMNS
 
 QUESTION: Final = "contradiction_share"
 BLOCK: Final = 200
@@ -39,15 +37,12 @@ class Contradictions(Follower):
 
     def follow(self, stretch: Stretch) -> list[Finding]:
         """Guardrails that contradict themselves, and those that no longer do."""
-        fleet = self._fleet
-        names = fleet.guardrails
-        of_cell = fleet.guardrails_of(stretch.counts.cell // COLUMNS)
-        ticks, table = by_guardrail(stretch.counts, of_cell, SIGNAL, most=len(names))
+        ticks, table = stretch.of_signal(SIGNAL)
         return follow_contradictions(
-            fleet.state,
+            self._fleet.state,
             self._rule,
             ticks=ticks,
-            guardrails=names,
+            guardrails=self._fleet.guardrails,
             table=table,
             from_tick=stretch.from_tick,
             to_tick=stretch.to_tick,
