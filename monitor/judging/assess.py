@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from monitor.clock import NEVER
-from monitor.counts.cuts import between, by_guardrail
+from monitor.counts.cuts import between
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding, Kind
 from monitor.judging.follower import Approval, Stretch
@@ -30,7 +30,7 @@ from monitor.judging.watching.learning import POLICY, Learning, Uncounted
 from monitor.judging.watching.new_signals import NewSignals
 from monitor.judging.watching.panel import Panel
 from monitor.signals import contradictions, labels
-from monitor.signals.registry import COLUMNS, LAYOUT
+from monitor.signals.registry import LAYOUT
 
 PIECE: Final = 200_000
 """Cells that are worked on at once: with numpy, little dearer per cell than more at once, and 10 MB."""
@@ -154,8 +154,8 @@ class Assessor:
             self._learning.learn(consumed)
             self._new_signals.learn(consumed)
             self.fleet.record_activity(consumed)
-            self._add_up(consumed, outcome)
             stretch = Stretch(self.fleet, consumed, position, done, alarmed)
+            self._add_up(stretch, outcome)
             for follower in self._followers:
                 outcome.findings += follower.follow(stretch)
             outcome.baselines += self._learning.complete(done)
@@ -208,16 +208,15 @@ class Assessor:
         followers = [follower for follower in self._followers if follower.of_epochs is of_epochs]
         return [found for follower in followers for found in follower.approve(approval, tick)]
 
-    def _add_up(self, counts: LoadedCounts, outcome: Assessment) -> None:
+    def _add_up(self, stretch: Stretch, outcome: Assessment) -> None:
         """Labels and contradictions, for the metrics."""
         names = self.fleet.guardrails
-        guardrails = self.fleet.guardrails_of(counts.cell // COLUMNS)
-        _, table = by_guardrail(counts, guardrails, contradictions.SIGNAL, most=len(names))
+        _, table = stretch.of_signal(contradictions.SIGNAL)
         for name, bins in zip(names, table.sum(axis=0).tolist(), strict=True):
             if sum(bins):
                 outcome.contradictions[name] = outcome.contradictions.get(name, 0) + sum(bins[1:])
         for signal in (labels.HARMFUL, labels.BENIGN):
-            _, table = by_guardrail(counts, guardrails, signal, most=len(names))
+            _, table = stretch.of_signal(signal)
             for name, bins in zip(names, table.sum(axis=0).tolist(), strict=True):
                 for what, n in zip(signal.bins, bins, strict=True):
                     if n:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
@@ -22,11 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import NEVER
-from monitor.counts.cuts import events_only
+from monitor.counts.cuts import by_guardrail, events_only
 from monitor.counts.model import LoadedCounts
 from monitor.findings.model import Finding
 from monitor.judging.watching.battery import TestId
 from monitor.judging.watching.fleet import Fleet
+from monitor.signals.registry import COLUMNS
+from monitor.signals.signal import Signal
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +43,24 @@ class Stretch:
     """The tick after the last one; may lie far beyond the last tick with events."""
     alarmed: Sequence[TestId] = ()
     """Tests that alarmed in the last tick."""
+    _of_signal: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
 
     @cached_property
     def events(self) -> LoadedCounts:
         """The cells that count events, with the slice's id in place of the cell."""
         return events_only(self.counts)
+
+    def of_signal(self, signal: Signal) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """int64 (T,), the ticks that have the signal, rising; int64 (T, G, bins), by ``fleet.guardrails``."""
+        if signal.name not in self._of_signal:
+            most = len(self.fleet.guardrails)
+            self._of_signal[signal.name] = by_guardrail(self.counts, self._guardrail, signal, most=most)
+        return self._of_signal[signal.name]
+
+    @cached_property
+    def _guardrail(self) -> NDArray[np.int64]:
+        """(cells,) place of each cell's guardrail."""
+        return self.fleet.guardrails_of(self.counts.cell // COLUMNS)
 
     @cached_property
     def by_guardrail(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -5,9 +5,7 @@ An alarm is rare, so here the counts of the excursion are read back from storage
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import Final, Literal
 
@@ -22,6 +20,7 @@ from detectors.recoupling import declared
 from monitor.counts.model import Slice
 from monitor.findings.model import ANY_CHANGE, Direction, Effect, Evidence, Finding, Kind, Promise, Share, Unit
 from monitor.incidents.words import amount, change
+from monitor.judging.findings.build import finding_id
 from monitor.judging.findings.moved import moved
 from monitor.judging.findings.promises import promise_of
 from monitor.judging.judge_settings import OURS, JudgeSettings
@@ -35,19 +34,7 @@ DRIFTED: Final = 0.99
 """Weight of what was learned: an event that it never saw costs a factor 100, not everything."""
 TOP: Final = 5
 """Strata and bins named in an attribution."""
-UNITS: Final = {
-    "silence": Unit.events,
-    "source_silent": Unit.events,
-    "volume_rise": Unit.per_second,
-    "volume_fall": Unit.per_second,
-}
 Table = NDArray[np.int64]
-
-
-def finding_id(unit: Slice, signal: str, question: str, tick: int) -> str:
-    """Derived from what was found, so that a replay finds the same id."""
-    name = json.dumps([*astuple(unit), signal, question, tick])
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -293,38 +280,3 @@ def attribution(
 
 def _named(what: str, parts: tuple[Part, ...], names: list[str] | tuple[str, ...]) -> list[Share]:
     return [Share(what=what, name=names[part.index], share=part.share) for part in parts[:TOP] if part.share > 0]
-
-
-def coverage_finding(
-    *,
-    name: str,
-    question: str,
-    tick: int,
-    kind: Kind,
-    direction: Direction,
-    onset_ms: tuple[int, int],
-    at_ms: int,
-    effect: Effect,
-    events: int,
-    detail: str,
-) -> Finding:
-    """The finding of a rule about a guardrail's events as such, whatever they carry."""
-    unit = Slice.of_guardrail(name)
-    return Finding(
-        id=finding_id(unit, "coverage", question, tick),
-        guardrail=name,
-        guardrail_version="",
-        category="",
-        signal="coverage",
-        question=question,
-        stratum="",
-        kind=kind,
-        direction=direction,
-        promise=promise_of("coverage", question),
-        onset_low_ms=onset_ms[0],
-        onset_high_ms=onset_ms[1],
-        detected_at_ms=at_ms,
-        paged_at_ms=at_ms if kind is Kind.page else None,
-        effect=replace(effect, unit=UNITS.get(question, Unit.share)),
-        evidence=Evidence(log_evidence=0.0, events=events, level=None, detail=detail),
-    )

@@ -21,8 +21,7 @@ import numpy as np
 from monitor.counts.model import Cluster
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind
 from monitor.incidents.words import duration
-from monitor.judging.findings.describe import finding_id
-from monitor.judging.findings.promises import promise_of
+from monitor.judging.findings.build import build
 from monitor.judging.follower import Follower, Stretch
 from monitor.judging.state import CampaignState
 from monitor.judging.watching.fleet import Fleet
@@ -122,24 +121,19 @@ class Campaigns(Follower):
         if rule.campaign == "off" or number < 0 or self._fleet.state.units[number].epoch is None:
             return None
         unit = self._fleet.state.units[number].unit
-        paged = (seen.tick + 1) * rule.tick_ms
+        until_ms = (seen.tick + 1) * rule.tick_ms
         share = seen.hits / TEXTS
-        summary = _summary(seen, paged)
-        return Finding(
-            id=finding_id(unit, campaign.SIGNAL.name, f"cluster_rise {seen.name}", seen.tick),
-            guardrail=unit.guardrail,
-            guardrail_version=unit.guardrail_version,
-            category=unit.category,
-            signal=campaign.SIGNAL.name,
-            question="cluster_rise",
-            stratum="",
+        summary = _summary(seen, until_ms)
+        return build(
+            unit,
+            campaign.SIGNAL.name,
+            "cluster_rise",
+            name=f"cluster_rise {seen.name}",
+            tick=seen.tick,
+            tick_ms=rule.tick_ms,
             kind=Kind.page if rule.campaign == "page" else Kind.notice,
             direction=Direction.rise,
-            promise=promise_of(campaign.SIGNAL.name, "cluster_rise"),
-            onset_low_ms=min(seen.since_ms or seen.tick * rule.tick_ms, seen.tick * rule.tick_ms),
-            onset_high_ms=paged,
-            detected_at_ms=paged,
-            paged_at_ms=paged if rule.campaign == "page" else None,
+            onset_ms=(min(seen.since_ms or seen.tick * rule.tick_ms, seen.tick * rule.tick_ms), until_ms),
             effect=Effect(
                 baseline=0.0,
                 current=share,

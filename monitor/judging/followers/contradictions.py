@@ -15,16 +15,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.counts.cuts import by_guardrail
 from monitor.counts.model import Slice
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share
-from monitor.judging.findings.describe import finding_id
-from monitor.judging.findings.promises import promise_of
+from monitor.judging.findings.build import build
 from monitor.judging.follower import Follower, Stretch
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import ContradictionState, JudgeState
 from monitor.signals.contradictions import BINS, SIGNAL
-from monitor.signals.registry import COLUMNS
 
 QUESTION: Final = "contradiction_share"
 BLOCK: Final = 200
@@ -39,15 +36,12 @@ class Contradictions(Follower):
 
     def follow(self, stretch: Stretch) -> list[Finding]:
         """Guardrails that contradict themselves, and those that no longer do."""
-        fleet = self._fleet
-        names = fleet.guardrails
-        of_cell = fleet.guardrails_of(stretch.counts.cell // COLUMNS)
-        ticks, table = by_guardrail(stretch.counts, of_cell, SIGNAL, most=len(names))
+        ticks, table = stretch.of_signal(SIGNAL)
         return follow_contradictions(
-            fleet.state,
+            self._fleet.state,
             self._rule,
             ticks=ticks,
-            guardrails=names,
+            guardrails=self._fleet.guardrails,
             table=table,
             from_tick=stretch.from_tick,
             to_tick=stretch.to_tick,
@@ -125,26 +119,18 @@ def _follow(memory: ContradictionState, rule: JudgeSettings, name: str, ticks: I
 
 def _finding(memory: ContradictionState, rule: JudgeSettings, name: str, tick: int) -> Finding:
     first = tick if memory.first_tick is None else memory.first_tick
-    at_ms = (tick + 1) * rule.tick_ms
     judged = sum(memory.counts)
     contradicting = judged - memory.counts[_CONSISTENT]
-    page = rule.contradictions == "page"
     kinds = ", ".join(f"{n} {what}" for what, n in zip(BINS[1:], memory.counts[1:], strict=True) if n)
-    return Finding(
-        id=finding_id(Slice.of_guardrail(name), SIGNAL.name, QUESTION, tick),
-        guardrail=name,
-        guardrail_version="",
-        category="",
-        signal=SIGNAL.name,
-        question=QUESTION,
-        stratum="",
-        kind=Kind.page if page else Kind.notice,
+    return build(
+        Slice.of_guardrail(name),
+        SIGNAL.name,
+        QUESTION,
+        tick=tick,
+        tick_ms=rule.tick_ms,
+        kind=Kind.page if rule.contradictions == "page" else Kind.notice,
         direction=Direction.rise,
-        promise=promise_of(SIGNAL.name, QUESTION),
-        onset_low_ms=first * rule.tick_ms,
-        onset_high_ms=(first + 1) * rule.tick_ms,
-        detected_at_ms=at_ms,
-        paged_at_ms=at_ms if page else None,
+        onset_ms=(first * rule.tick_ms, (first + 1) * rule.tick_ms),
         effect=Effect(baseline=0.0, current=contradicting / judged, ratio=None),
         evidence=Evidence(
             log_evidence=0.0,

@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 from monitor.clock import NEVER
 from monitor.counts.model import LoadedCounts
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind
-from monitor.judging.findings.describe import finding_id
-from monitor.judging.findings.promises import promise_of
+from monitor.judging.findings.build import build
 from monitor.judging.follower import Approval, Follower, Stretch
 from monitor.judging.state import Epoch, JoinState
 from monitor.judging.watching.fleet import Fleet
@@ -141,20 +140,15 @@ class LostJoins(Follower):
         kept = np.asarray(epoch.baseline[SIGNALS.index(request_join.SIGNAL)], np.int64)
         baseline = kept.reshape(-1, len(request_join.BINS)).sum(axis=0)
         before = float(baseline[missed_of(signal)].sum() / max(baseline.sum(), 1))
-        return Finding(
-            id=finding_id(unit, signal.name, "join_misses", tick),
-            guardrail=unit.guardrail,
-            guardrail_version=unit.guardrail_version,
-            category=unit.category,
-            signal=signal.name,
-            question="join_misses",
-            stratum="",
+        return build(
+            unit,
+            signal.name,
+            "join_misses",
+            tick=tick,
+            tick_ms=tick_ms,
             kind=Kind.notice,
             direction=Direction.rise,
-            promise=promise_of(signal.name, "join_misses"),
-            onset_low_ms=state.from_tick * tick_ms,
-            onset_high_ms=(tick + 1) * tick_ms,
-            detected_at_ms=(tick + 1) * tick_ms,
+            onset_ms=(state.from_tick * tick_ms, (tick + 1) * tick_ms),
             effect=Effect(baseline=before, current=state.share, ratio=state.share / before if before else None),
             evidence=Evidence(
                 log_evidence=0.0,

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.rate import expected_events, silence
-from monitor.findings.model import Direction, Effect, Finding, Kind
-from monitor.judging.findings.describe import coverage_finding
+from monitor.counts.model import Slice
+from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Unit
+from monitor.judging.findings.build import build
 from monitor.judging.follower import Follower, Stretch
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import GuardrailState, JudgeState
@@ -160,15 +161,20 @@ def _silent_finding(
     rule: JudgeSettings, name: str, *, last_tick: int, tick: int, expected: float, siblings: int
 ) -> Finding:
     at_ms = (tick + 1) * rule.tick_ms
-    return coverage_finding(
-        name=name,
-        question="silence",
+    return build(
+        Slice.of_guardrail(name),
+        "coverage",
+        "silence",
         tick=tick,
+        tick_ms=rule.tick_ms,
         kind=Kind.page if rule.silence == "page" else Kind.notice,
         direction=Direction.fall,
         onset_ms=((last_tick + 1) * rule.tick_ms, at_ms),
-        at_ms=at_ms,
-        effect=Effect(baseline=expected, current=0.0, ratio=0.0),
-        events=0,
-        detail=f"{expected:.0f} events were due while its siblings judged {siblings}; none came",
+        effect=Effect(baseline=expected, current=0.0, ratio=0.0, unit=Unit.events),
+        evidence=Evidence(
+            log_evidence=0.0,
+            events=0,
+            level=None,
+            detail=f"{expected:.0f} events were due while its siblings judged {siblings}; none came",
+        ),
     )

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Finding, Kind
-from monitor.judging.findings.describe import coverage_finding
+from monitor.counts.model import Slice
+from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Unit
+from monitor.judging.findings.build import build
 from monitor.judging.follower import Follower, Stretch
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import JudgeState
@@ -58,15 +59,20 @@ def follow_source(
 
 def _source_finding(rule: JudgeSettings, before: int, at: int) -> Finding:
     at_ms = (at + 1) * rule.tick_ms
-    return coverage_finding(
-        name=EVERY_GUARDRAIL,
-        question="source_silent",
+    return build(
+        Slice.of_guardrail(EVERY_GUARDRAIL),
+        "coverage",
+        "source_silent",
         tick=at,
+        tick_ms=rule.tick_ms,
         kind=Kind.notice,
         direction=Direction.fall,
         onset_ms=((before + 1) * rule.tick_ms, at_ms),
-        at_ms=at_ms,
-        effect=Effect(baseline=1.0, current=0.0, ratio=0.0),
-        events=0,
-        detail=f"no event of any guardrail for {(at - before) * rule.tick_ms // 1000} s",
+        effect=Effect(baseline=1.0, current=0.0, ratio=0.0, unit=Unit.events),
+        evidence=Evidence(
+            log_evidence=0.0,
+            events=0,
+            level=None,
+            detail=f"no event of any guardrail for {(at - before) * rule.tick_ms // 1000} s",
+        ),
     )

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.rate import HOURS, Hours, RateReason, Verdict, hour_of_week, volume
-from monitor.findings.model import Direction, Effect, Finding, Kind
-from monitor.judging.findings.describe import coverage_finding
+from monitor.counts.model import Slice
+from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Unit
+from monitor.judging.findings.build import build
 from monitor.judging.follower import Follower, Stretch
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import GuardrailState, JudgeState
@@ -121,21 +122,27 @@ def _finding(rule: JudgeSettings, name: str, verdict: Verdict, *, tick: int, eve
     at_ms = (tick + 1) * rule.tick_ms
     seconds = rule.volume_window_ms / 1000
     surge = verdict.reason is RateReason.SURGE
-    return coverage_finding(
-        name=name,
-        question="volume_rise" if surge else "volume_fall",
+    return build(
+        Slice.of_guardrail(name),
+        "coverage",
+        "volume_rise" if surge else "volume_fall",
         tick=tick,
+        tick_ms=rule.tick_ms,
         kind=Kind.notice,
         direction=Direction.rise if surge else Direction.fall,
         onset_ms=(at_ms - rule.volume_window_ms, at_ms),
-        at_ms=at_ms,
         effect=Effect(
             baseline=verdict.expected / seconds,
             current=verdict.observed / seconds,
             ratio=verdict.observed / verdict.expected if verdict.expected else None,
+            unit=Unit.per_second,
         ),
-        events=events,
-        detail=f"{verdict.observed:.0f} events in a window where about {verdict.expected:.0f} are usual",
+        evidence=Evidence(
+            log_evidence=0.0,
+            events=events,
+            level=None,
+            detail=f"{verdict.observed:.0f} events in a window where about {verdict.expected:.0f} are usual",
+        ),
     )
 
 

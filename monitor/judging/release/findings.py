@@ -9,8 +9,8 @@ from detectors.slicewise import SliceJudgement
 from monitor.counts.model import Slice
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share, Unit
 from monitor.incidents.words import amount, change
-from monitor.judging.findings.describe import Table, attribution, finding_id, near_summary
-from monitor.judging.findings.promises import promise_of
+from monitor.judging.findings.build import build, finding_id
+from monitor.judging.findings.describe import Table, attribution, near_summary
 from monitor.judging.release.compare import judge, overall
 from monitor.judging.release.state import Comparing, Verdict
 from monitor.signals.registry import OFFSETS, SIGNALS
@@ -21,27 +21,23 @@ SIGNAL = "release_delta"
 
 def opened(one: Comparing, unit: Slice, *, tick: int, tick_ms: int) -> Finding:
     """The comparison has begun: undecided yet."""
-    return Finding(
-        id=finding_id(unit, SIGNAL, f"{one.what} {one.release}", one.first_tick),
-        guardrail=unit.guardrail,
-        guardrail_version=unit.guardrail_version,
-        category=unit.category,
-        stage=unit.stage,
-        signal=SIGNAL,
-        question=one.what,
-        stratum="",
+    found = build(
+        unit,
+        SIGNAL,
+        one.what,
+        tick=tick,
+        tick_ms=tick_ms,
         kind=Kind.notice,
         direction=Direction.change,
-        promise=promise_of(SIGNAL, one.what),
-        onset_low_ms=one.first_tick * tick_ms,
-        onset_high_ms=(one.first_tick + 1) * tick_ms,
-        detected_at_ms=(tick + 1) * tick_ms,
+        onset_ms=(one.first_tick * tick_ms, (one.first_tick + 1) * tick_ms),
         effect=Effect(
             baseline=0.0, current=0.0, ratio=None, summary=f"{_release(one)}: too few requests to compare yet"
         ),
         evidence=Evidence(log_evidence=0.0, events=one.events, level=None, detail=""),
-        attribution=(),
+        stage=unit.stage,
     )
+    first_seen = finding_id(unit, SIGNAL, f"{one.what} {one.release}", one.first_tick)
+    return msgspec.structs.replace(found, id=first_seen)
 
 
 def judged(

@@ -16,8 +16,7 @@ from monitor.counts.model import Slice
 from monitor.counts.units import REST
 from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Share
 from monitor.incidents.words import percent
-from monitor.judging.findings.describe import finding_id
-from monitor.judging.findings.promises import promise_of
+from monitor.judging.findings.build import build
 from monitor.judging.traffic.state import MixState, Recent
 
 SIGNAL: Final = "traffic_mix"
@@ -183,26 +182,19 @@ def finding(
     attribution: tuple[Share, ...],
 ) -> Finding:
     """A finding of ``tick`` about all traffic."""
-    at_ms = (tick + 1) * tick_ms
-    everybody = Slice.of_guardrail(EVERY_GUARDRAIL)
-    return Finding(
-        id=finding_id(everybody, SIGNAL, question, tick),
-        guardrail=EVERY_GUARDRAIL,
-        guardrail_version="",
-        category="",
-        signal=SIGNAL,
-        question=question,
-        stratum=stratum,
+    return build(
+        Slice.of_guardrail(EVERY_GUARDRAIL),
+        SIGNAL,
+        question,
+        tick=tick,
+        tick_ms=tick_ms,
         kind=kind,
         direction=direction,
-        promise=promise_of(SIGNAL, question),
-        onset_low_ms=onset_ticks[0] * tick_ms,
-        onset_high_ms=min(onset_ticks[1] * tick_ms, at_ms),
-        detected_at_ms=at_ms,
-        paged_at_ms=at_ms if kind is Kind.page else None,
+        onset_ms=(onset_ticks[0] * tick_ms, onset_ticks[1] * tick_ms),
         effect=effect,
         evidence=evidence,
         attribution=attribution,
+        stratum=stratum,
     )
 
 
