@@ -92,7 +92,7 @@ class TestView(msgspec.Struct, frozen=True, gc=False):
     """Id of the finding that is open."""
 
 
-class JoinView(msgspec.Struct, frozen=True, kw_only=True):
+class JoinView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How well the joins go that one signal of a stream needs."""
 
     signal: str
@@ -102,7 +102,7 @@ class JoinView(msgspec.Struct, frozen=True, kw_only=True):
     """Too much was missed: the signal is not tested until the joins go well again."""
 
 
-class StreamView(msgspec.Struct, frozen=True, kw_only=True):
+class StreamView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One stream: guardrail, version, category, stage, kind of score and threshold. Ticks are ticks of event time."""
 
     unit: Slice
