@@ -12,7 +12,7 @@ and a tick that is judged again brings the same rows: they replace themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
@@ -155,14 +155,13 @@ class EvidenceRecorder:
     def _levels(self, view: JudgeView) -> list[HourLevel]:
         """The hour that is over, and begin the next."""
         rows = []
-        number = {stream.unit: place for place, stream in enumerate(view.streams)}
         signals = {signal.name: signal for signal in SIGNALS}
         for test in view.tests:
             if test.kind is not TestKind.page or test.level is None or test.limit is None:
                 continue
             signal = signals[test.signal]
             first = OFFSETS[signal.name]
-            place = number[test.unit]
+            place = test.stream
             bins = self._sums[place, first : first + len(signal.bins)] if place < len(self._sums) else np.zeros(1)
             events = int(bins.sum())
             if events:
@@ -197,61 +196,64 @@ class EvidenceRecorder:
         return changed
 
 
+Asked = tuple[int, str, str]
+"""A question of a stream: its place in the view (-1: all traffic), signal, question."""
+
+
 def _minute_points(view: JudgeView, since: int) -> list[EvidencePoint]:
     """A point for each question of the streams that had events from ``since`` on, as many as there is room for."""
-    active = {stream.unit for stream in view.streams if stream.last_tick is not None and stream.last_tick >= since}
-    if active:
-        active.add(ALL_TRAFFIC)
-    found: dict[tuple[Slice, str, str], tuple[float, float]] = {}
-    for test in view.tests:
-        if test.unit in active:
-            _fold(found, test)
-    ranked = nlargest(
-        len(found), (item for item in found.items() if item[1][0] > LOWEST), key=lambda item: item[1][0]
-    )
-    of_stream: dict[Slice, int] = {}
+    active = {place for place, one in enumerate(view.streams) if one.last_tick is not None and one.last_tick >= since}
+    if not active:
+        return []
+    asked = _folded(test for test in view.tests if test.stream in active or test.stream < 0)
+    ranked = sorted((item for item in asked.items() if item[1][0] > LOWEST), key=lambda item: -item[1][0])
+    of_stream: dict[int, int] = {}
     points: list[EvidencePoint] = []
-    for (unit, signal, question), (log_evidence, spent) in ranked:
-        of_stream[unit] = of_stream.get(unit, 0) + 1
-        if of_stream[unit] <= POINTS_PER_STREAM and len(points) < POINTS_AT_MOST:
-            points.append(_point(view.judged_before - 1, unit, signal, question, log_evidence, spent))
+    for key, standing in ranked:
+        of_stream[key[0]] = of_stream.get(key[0], 0) + 1
+        if of_stream[key[0]] <= POINTS_PER_STREAM:
+            points.append(_point(view, view.judged_before - 1, key, *standing))
+            if len(points) == POINTS_AT_MOST:
+                break
     return points
 
 
 def _alarm_points(view: JudgeView, findings: Sequence[Finding], tick_ms: int) -> Iterator[EvidencePoint]:
     """The evidence that each alarm was raised by, at its own tick; rules have none."""
-    spent: dict[tuple[Slice, str, str], tuple[float, float]] = {}
-    thresholds: dict[tuple[Slice, str, str], float] = {}
-    for test in view.tests if findings else ():
-        _fold(spent, test)
-        thresholds[test.unit, test.signal, test.question] = test.log_threshold
-    units: dict[tuple[str, str, str, str], Slice] = {}
-    for stream in view.watched if findings else ():
-        unit = stream.unit
-        units[unit.guardrail, unit.guardrail_version, unit.category, unit.stage] = unit
-    for finding in findings:
-        stream_key = (finding.guardrail, finding.guardrail_version, finding.category, finding.stage)
-        owner = ALL_TRAFFIC if finding.guardrail == EVERY_GUARDRAIL else units.get(stream_key)
-        asked = [share.name for share in finding.attribution if share.what == "question"]
-        question = asked[0] if asked else finding.question
-        if finding.ended_at_ms is not None or owner is None or (owner, finding.signal, question) not in spent:
-            continue
-        key = (owner, finding.signal, question)
-        at_ms = finding.paged_at_ms or finding.detected_at_ms
-        log_evidence = finding.evidence.log_evidence - thresholds[key]
-        yield _point(at_ms // tick_ms - 1, *key, log_evidence, spent[key][1])
-
-
-def _fold(found: dict[tuple[Slice, str, str], tuple[float, float]], test: TestView) -> None:
-    """A question's tests as one: the largest evidence, the sum of what they have spent."""
-    if test.kind in (TestKind.end, TestKind.river):
+    if not findings:
         return
-    key = (test.unit, test.signal, test.question)
-    log_evidence, spent = found.get(key, (-math.inf, 0.0))
-    found[key] = max(log_evidence, test.log_evidence - test.log_threshold), spent + test.spent
+    asked = _folded(view.tests)
+    thresholds = {(test.stream, test.signal, test.question): test.log_threshold for test in view.tests}
+    places = {
+        (one.unit.guardrail, one.unit.guardrail_version, one.unit.category, one.unit.stage): place
+        for place, one in enumerate(view.streams)
+        if one.watched_from is not None
+    }
+    for finding in findings:
+        of = (finding.guardrail, finding.guardrail_version, finding.category, finding.stage)
+        place = -1 if finding.guardrail == EVERY_GUARDRAIL else places.get(of)
+        leading = [share.name for share in finding.attribution if share.what == "question"]
+        key = (place, finding.signal, leading[0] if leading else finding.question)
+        if finding.ended_at_ms is None and place is not None and key in asked:
+            tick = (finding.paged_at_ms or finding.detected_at_ms) // tick_ms - 1
+            known = (place, *key[1:])
+            yield _point(view, tick, known, finding.evidence.log_evidence - thresholds[known], asked[known][1])
 
 
-def _point(tick: int, unit: Slice, signal: str, question: str, log_evidence: float, spent: float) -> EvidencePoint:
+def _folded(tests: Iterable[TestView]) -> dict[Asked, tuple[float, float]]:
+    """By question, whose tests are taken as one: the largest evidence, and the sum of what they have spent."""
+    found: dict[Asked, tuple[float, float]] = {}
+    for test in tests:
+        if test.kind is not TestKind.end and test.kind is not TestKind.river:
+            key = (test.stream, test.signal, test.question)
+            log_evidence, spent = found.get(key, (-math.inf, 0.0))
+            found[key] = max(log_evidence, test.log_evidence - test.log_threshold), spent + test.spent
+    return found
+
+
+def _point(view: JudgeView, tick: int, asked: Asked, log_evidence: float, spent: float) -> EvidencePoint:
+    place, signal, question = asked
+    unit = ALL_TRAFFIC if place < 0 else view.streams[place].unit
     return EvidencePoint(
         tick=tick, unit=unit, signal=signal, question=question, log_evidence=log_evidence, spent=spent
     )

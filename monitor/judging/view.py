@@ -6,6 +6,7 @@ behind it: a test of a new kind reaches all of them by being listed once, in :mo
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import Final
 
@@ -33,7 +34,7 @@ class StreamState(StrEnum):
 
 
 class TestKind(StrEnum):
-    """What a test is, and so which budget it spends of."""
+    """What a test is."""
 
     __test__ = False  # pytest takes names that begin so for its own
 
@@ -51,34 +52,38 @@ class TestKind(StrEnum):
     release = "release"
     """One question of one comparison of a release."""
 
-    @property
-    def alarm(self) -> Kind | None:
-        """What its alarm is: a page, a notice, or neither (the end of a page)."""
-        if self in (TestKind.page, TestKind.surge, TestKind.release):
-            return Kind.page
-        return None if self is TestKind.end else Kind.notice
+
+def alarm_of(kind: TestKind) -> Kind | None:
+    """What an alarm of such a test is: a page, a notice, or neither (the end of a page)."""
+    if kind in (TestKind.page, TestKind.surge, TestKind.release):
+        return Kind.page
+    return None if kind is TestKind.end else Kind.notice
 
 
-class TestView(msgspec.Struct, frozen=True, kw_only=True):
-    """One test."""
+class TestView(msgspec.Struct, frozen=True, gc=False):
+    """One test. A fleet has many thousands, and each step makes them anew: hence no garbage collection of each."""
 
     __test__ = False
 
     unit: Slice
     """The stream that it belongs to; :data:`ALL_TRAFFIC` for those of all requests."""
+    stream: int
+    """Its place among the view's streams; -1 for all requests."""
     signal: str
     question: str
     kind: TestKind
-    key: tuple[int | str, ...]
+    alarm: Kind | None
+    """What its alarm is, and so which budget it spends of; None for the end of a page."""
+    key: str
     """The same for as long as the test lives, and never that of another."""
-    log_evidence: float
-    """Natural logarithm; -inf before the first evidence."""
-    log_threshold: float = 0.0
-    """Where it alarms."""
     level: float | None = None
     """Approved level of what is asked; None where nothing has one."""
     limit: float | None = None
     """Bound that the mean must leave; None where there is none."""
+    log_threshold: float = 0.0
+    """Where it alarms."""
+    log_evidence: float = -math.inf
+    """Natural logarithm; -inf before the first evidence."""
     spent: float = 0.0
     """False alarms that it has spent of the budget so far: the bound on the number expected of it."""
     spend: float = 0.0
@@ -87,7 +92,7 @@ class TestView(msgspec.Struct, frozen=True, kw_only=True):
     """Id of the finding that is open."""
 
 
-class JoinView(msgspec.Struct, frozen=True, kw_only=True):
+class JoinView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How well the joins go that one signal of a stream needs."""
 
     signal: str
@@ -97,7 +102,7 @@ class JoinView(msgspec.Struct, frozen=True, kw_only=True):
     """Too much was missed: the signal is not tested until the joins go well again."""
 
 
-class StreamView(msgspec.Struct, frozen=True, kw_only=True):
+class StreamView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One stream: guardrail, version, category, stage, kind of score and threshold. Ticks are ticks of event time."""
 
     unit: Slice

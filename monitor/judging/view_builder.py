@@ -14,41 +14,64 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.level import LEARNING_MASS
 from monitor.counts.model import Slice
 from monitor.counts.units import family_of, is_scoreless
-from monitor.findings.model import ANY_CHANGE
+from monitor.findings.model import ANY_CHANGE, Kind
 from monitor.judging.release.findings import SIGNAL as RELEASE_SIGNAL
 from monitor.judging.release.state import Comparing
-from monitor.judging.state import AnyChangeTest, Epoch, PageTest, UnitState
+from monitor.judging.state import Epoch, UnitState
 from monitor.judging.traffic.findings import SIGNAL as TRAFFIC_SIGNAL
-from monitor.judging.view import ALL_TRAFFIC, JoinView, JudgeView, StreamState, StreamView, TestKind, TestView
+from monitor.judging.view import (
+    ALL_TRAFFIC,
+    JoinView,
+    JudgeView,
+    StreamState,
+    StreamView,
+    TestKind,
+    TestView,
+    alarm_of,
+)
 from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.rivers import RiverId
 from monitor.signals.registry import OFFSETS, SIGNALS
 
-NONE = -math.inf
-
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """Of one epoch of a stream."""
+    """What stays the same in one epoch of a stream."""
 
     effective_tick: int
     unavailable: tuple[tuple[str, str], ...]
     scarce: tuple[tuple[str, float], ...]
+    pages: list[tuple[Any, ...]]
+    """The leading fields of each page test's view."""
+    ends: list[tuple[Any, ...]]
+    """The same of the test for its end; the key is completed by the finding."""
+    any_changes: list[tuple[Any, ...]]
+    dense: list[list[tuple[Any, ...]]]
+    """By any-change test and stratum."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Engines:
-    """Where every test of every engine stands; arrays by id, dense bets as id -> (log M, spent, spend)."""
+    """Where every test of every engine stands; by id, dense bets as id -> (log M, spent, spend).
 
-    log_evidence: NDArray[np.float64]
-    spent: NDArray[np.float64]
-    spend: NDArray[np.float64]
+    Ids of the evidence engine are not negative: a list would read a negative one from its end, so rivers never come
+    here.
+    """
+
+    log_evidence: list[float]
+    spent: list[float]
+    spend: list[float]
     dense: dict[int, tuple[float, float, float]]
+
+    def of(self, test: int) -> tuple[float, float, float]:
+        """(log M, spent, spend) of a test of the evidence engine."""
+        if test < 0:
+            raise AssertionError(f"the evidence engine has no test {test}")
+        return self.log_evidence[test], self.spent[test], self.spend[test]
 
 
 class ViewBuilder:
@@ -63,48 +86,53 @@ class ViewBuilder:
     def view(self) -> JudgeView:
         """What is known now. It shares nothing with what changes later."""
         fleet = self._fleet
-        panel, state = fleet.panel, fleet.state
+        state, engine = fleet.state, fleet.panel.evidence
         engines = _Engines(
-            panel.evidence.log_evidence(),
-            panel.evidence.total_spend(),
-            panel.evidence.spends(),
-            panel.dense.standing(),
+            engine.log_evidence().tolist(),
+            engine.total_spend().tolist(),
+            engine.spends().tolist(),
+            fleet.panel.dense.standing(),
         )
         homes = {family_of(one.unit) for one in state.units if one.epoch is not None and not is_scoreless(one.unit)}
+        streams: list[StreamView] = []
         tests: list[TestView] = []
         for number, unit in enumerate(state.units):
-            if unit.epoch is not None:
-                tests += self._tests_of(number, unit, unit.epoch, engines)
+            if unit.epoch is None:
+                streams.append(self._unwatched(unit, homes))
+                continue
+            kept = self._epochs.get(number)
+            if kept is None or kept.effective_tick != unit.epoch.effective_tick:
+                kept = self._epochs[number] = _kept(number, unit.unit, unit.epoch)
+            streams.append(self._watched(unit, unit.epoch, kept))
+            tests += _tests_of(unit.epoch, kept, engines)
         tests += self._traffic(engines)
         tests += self._releases()
         return JudgeView(
             judged_before=state.judged_before,
             tick_ms=fleet.rule.tick_ms,
             guardrails=tuple(fleet.guardrails),
-            streams=tuple(self._stream(number, unit, homes) for number, unit in enumerate(state.units)),
+            streams=tuple(streams),
             tests=tuple(tests),
         )
 
-    def _stream(self, number: int, unit: UnitState, homes: set[Slice]) -> StreamView:
-        rule, epoch = self._fleet.rule, unit.epoch
-        if epoch is None:
-            state = StreamState.learning if rule.automatic and not unit.by_hand else StreamState.waiting
-            if is_scoreless(unit.unit) and family_of(unit.unit) in homes:
-                state = StreamState.pooled
-            return StreamView(
-                unit=unit.unit,
-                state=state,
-                wanted_events=rule.baseline_events,
-                wanted_ticks=rule.baseline_ticks,
-                events=unit.learned,
-                ticks=unit.learned_ticks,
-                learning_from=unit.learning_from if unit.learning_from >= 0 else None,
-                restarts=unit.restarts,
-            )
-        kept = self._epochs.get(number)
-        if kept is None or kept.effective_tick != epoch.effective_tick:
-            kept = _Kept(epoch.effective_tick, tuple(sorted(epoch.unavailable.items())), tuple(_scarce(epoch)))
-            self._epochs[number] = kept
+    def _unwatched(self, unit: UnitState, homes: set[Slice]) -> StreamView:
+        rule = self._fleet.rule
+        state = StreamState.learning if rule.automatic and not unit.by_hand else StreamState.waiting
+        if is_scoreless(unit.unit) and family_of(unit.unit) in homes:
+            state = StreamState.pooled
+        return StreamView(
+            unit=unit.unit,
+            state=state,
+            wanted_events=rule.baseline_events,
+            wanted_ticks=rule.baseline_ticks,
+            events=unit.learned,
+            ticks=unit.learned_ticks,
+            learning_from=unit.learning_from if unit.learning_from >= 0 else None,
+            restarts=unit.restarts,
+        )
+
+    def _watched(self, unit: UnitState, epoch: Epoch, kept: _Kept) -> StreamView:
+        rule = self._fleet.rule
         return StreamView(
             unit=unit.unit,
             state=StreamState.retired if unit.retired else StreamState.watched,
@@ -125,36 +153,20 @@ class ViewBuilder:
             ),
         )
 
-    def _tests_of(self, number: int, unit: UnitState, epoch: Epoch, engines: _Engines) -> Iterator[TestView]:
-        for watch in epoch.page_tests:
-            yield from _page_tests(number, unit.unit, epoch, watch, engines)
-        for notice in epoch.any_change_tests:
-            yield from _any_change_tests(number, unit.unit, epoch, notice, engines)
-
     def _traffic(self, engines: _Engines) -> Iterator[TestView]:
         mix = self._fleet.state.traffic.mix
         if mix is None:
             return
         surge, since = mix.surge, mix.effective_tick
-        yield _test(ALL_TRAFFIC, TRAFFIC_SIGNAL, "mix_change", TestKind.traffic_mix, (since,), engines, mix.test)
-        yield _dense(ALL_TRAFFIC, TRAFFIC_SIGNAL, "mix_change", (since,), engines, mix.dense)
-        open_id = None if surge.case.open is None else surge.case.open.id
-        yield _test(
-            ALL_TRAFFIC,
-            TRAFFIC_SIGNAL,
-            "new_slices_surge",
-            TestKind.surge,
-            (since,),
-            engines,
-            surge.test,
-            level=surge.expected,
-            limit=surge.limit,
-            finding=open_id,
-        )
+        stream = (ALL_TRAFFIC, -1, TRAFFIC_SIGNAL)
+        yield _test(*stream, "mix_change", TestKind.traffic_mix, since, engines.of(mix.test))
+        yield _test(*stream, "mix_change", TestKind.dense, since, engines.dense[mix.dense])
+        asked = (*stream, "new_slices_surge")
+        found = None if surge.case.open is None else surge.case.open.id
+        held: dict[str, Any] = {"level": surge.expected, "limit": surge.limit, "finding": found}
+        yield _test(*asked, TestKind.surge, since, engines.of(surge.test), **held)
         if surge.end_test >= 0:
-            key = (since, surge.armed_tick)
-            asked = (ALL_TRAFFIC, TRAFFIC_SIGNAL, "new_slices_surge", TestKind.end)
-            yield _test(*asked, key, engines, surge.end_test, limit=surge.limit, finding=open_id)
+            yield _test(*asked, TestKind.end, f"{since} {surge.armed_tick}", engines.of(surge.end_test), **held)
 
     def _releases(self) -> Iterator[TestView]:
         following, units = self._fleet.state.releases.following, self._fleet.state.units
@@ -167,100 +179,85 @@ class ViewBuilder:
             alpha = one.alpha / max(1, len(one.verdicts))
             for verdict, (level, limit) in zip(one.verdicts, self._levels[name][1], strict=True):
                 signal = SIGNALS[verdict.signal]
-                question = f"{signal.name}/{signal.questions[verdict.question].name}"
-                yield TestView(
-                    unit=units[one.unit].unit,
-                    signal=RELEASE_SIGNAL,
-                    question=question,
-                    kind=TestKind.release,
-                    key=(name, one.start_tick, question),
-                    log_evidence=verdict.log_evidence,
-                    log_threshold=-math.log(alpha) if alpha > 0 else math.inf,
+                yield _test(
+                    units[one.unit].unit,
+                    one.unit,
+                    RELEASE_SIGNAL,
+                    f"{signal.name}/{signal.questions[verdict.question].name}",
+                    TestKind.release,
+                    f"{one.start_tick} {name}",
+                    # A comparison begins once and is asked at all times together: it spends its alpha at the start.
+                    (verdict.log_evidence, alpha, 0.0),
                     level=level,
                     limit=limit,
-                    # A comparison begins once and is asked at all times together: it spends its alpha at the start.
-                    spent=alpha,
+                    log_threshold=-math.log(alpha) if alpha > 0 else math.inf,
                     finding=None if one.case.open is None else one.case.open.id,
                 )
 
 
-def _page_tests(number: int, unit: Slice, epoch: Epoch, watch: PageTest, engines: _Engines) -> Iterator[TestView]:
-    signal = SIGNALS[watch.signal]
-    question = signal.questions[watch.question].name
-    key, found = (number, epoch.effective_tick), None if watch.case.open is None else watch.case.open.id
-    asked = (unit, signal.name, question)
-    of_level: dict[str, Any] = {"level": watch.level, "limit": watch.limit}
-    yield _test(*asked, TestKind.page, key, engines, watch.test, finding=found, **of_level)
-    if watch.end_test >= 0:
-        began = (*key, watch.armed_tick, found or "")
-        yield _test(*asked, TestKind.end, began, engines, watch.end_test, finding=found, **of_level)
+def _kept(number: int, unit: Slice, epoch: Epoch) -> _Kept:
+    since = epoch.effective_tick
+    pages, ends = [], []
+    for watch in epoch.page_tests:
+        signal = SIGNALS[watch.signal]
+        asked = (unit, number, signal.name, signal.questions[watch.question].name)
+        pages.append((*_head(*asked, TestKind.page, since), watch.level, watch.limit, 0.0))
+        ends.append((*_head(*asked, TestKind.end, since), watch.level, watch.limit, 0.0))
+    any_changes, dense = [], []
+    for notice in epoch.any_change_tests:
+        asked = (unit, number, SIGNALS[notice.signal].name, ANY_CHANGE)
+        kind = TestKind.river if isinstance(notice.test, RiverId) else TestKind.any_change
+        any_changes.append((*_head(*asked, kind, since), None, None, 0.0))
+        strata = range(len(notice.dense))
+        dense.append([(*_head(*asked, TestKind.dense, f"{since} {s}"), None, None, 0.0) for s in strata])
+    unavailable = tuple(sorted(epoch.unavailable.items()))
+    return _Kept(since, unavailable, tuple(_scarce(epoch)), pages, ends, any_changes, dense)
 
 
-def _any_change_tests(
-    number: int, unit: Slice, epoch: Epoch, notice: AnyChangeTest, engines: _Engines
-) -> Iterator[TestView]:
-    signal = SIGNALS[notice.signal].name
-    key = (number, epoch.effective_tick)
-    if isinstance(notice.test, RiverId):
-        yield TestView(
-            unit=unit,
-            signal=signal,
-            question=ANY_CHANGE,
-            kind=TestKind.river,
-            key=(*key, signal, TestKind.river),
-            log_evidence=NONE,
-        )
-        return
-    yield _test(unit, signal, ANY_CHANGE, TestKind.any_change, key, engines, notice.test)
-    for stratum, bet in enumerate(notice.dense):
-        yield _dense(unit, signal, ANY_CHANGE, (*key, stratum), engines, bet)
+def _tests_of(epoch: Epoch, kept: _Kept, engines: _Engines) -> Iterator[TestView]:
+    for watch, head, end in zip(epoch.page_tests, kept.pages, kept.ends, strict=True):
+        found = None if watch.case.open is None else watch.case.open.id
+        yield _filled(head, engines.of(watch.test), found)
+        if watch.end_test >= 0:
+            *before, key, level, limit, threshold = end
+            key = f"{key} {watch.armed_tick} {found}"
+            yield _filled((*before, key, level, limit, threshold), engines.of(watch.end_test), found)
+    for notice, head, bets in zip(epoch.any_change_tests, kept.any_changes, kept.dense, strict=True):
+        yield TestView(*head) if isinstance(notice.test, RiverId) else _filled(head, engines.of(notice.test))
+        for bet, of_bet in zip(notice.dense, bets, strict=True):
+            yield _filled(of_bet, engines.dense[bet])
+
+
+def _filled(head: tuple[Any, ...], standing: tuple[float, float, float], finding: str | None = None) -> TestView:
+    """A view from its fields up to the threshold, and (log M, spent, spend)."""
+    view: Any = TestView
+    filled: TestView = view(*head, *standing, finding)
+    return filled
+
+
+def _head(
+    unit: Slice, stream: int, signal: str, question: str, kind: TestKind, since: int | str
+) -> tuple[Slice, int, str, str, TestKind, Kind | None, str]:
+    """The leading fields of a view; ``since`` is what tells the test from an earlier one of the same question."""
+    return unit, stream, signal, question, kind, alarm_of(kind), f"{stream} {signal} {question} {kind} {since}"
 
 
 def _test(
     unit: Slice,
+    stream: int,
     signal: str,
     question: str,
     kind: TestKind,
-    key: tuple[int | str, ...],
-    engines: _Engines,
-    test: int,
+    since: int | str,
+    standing: tuple[float, float, float],
     *,
     level: float | None = None,
     limit: float | None = None,
+    log_threshold: float = 0.0,
     finding: str | None = None,
 ) -> TestView:
-    """A test of the evidence engine, whose ids are not negative; arrays would read a negative one from their end."""
-    if test < 0:
-        raise AssertionError(f"{kind} of {signal}/{question} has no test in the evidence engine: {test}")
-    return TestView(
-        unit=unit,
-        signal=signal,
-        question=question,
-        kind=kind,
-        key=(*key, signal, question, kind),
-        log_evidence=float(engines.log_evidence[test]),
-        level=level,
-        limit=limit,
-        spent=float(engines.spent[test]),
-        spend=float(engines.spend[test]),
-        finding=finding,
-    )
-
-
-def _dense(
-    unit: Slice, signal: str, question: str, key: tuple[int | str, ...], engines: _Engines, bet: int
-) -> TestView:
-    log_evidence, spent, spend = engines.dense[bet]
-    return TestView(
-        unit=unit,
-        signal=signal,
-        question=question,
-        kind=TestKind.dense,
-        key=(*key, signal, question, TestKind.dense),
-        log_evidence=log_evidence,
-        spent=spent,
-        spend=spend,
-    )
+    head = _head(unit, stream, signal, question, kind, since)
+    return _filled((*head, level, limit, log_threshold), standing, finding)
 
 
 def _scarce(epoch: Epoch) -> Iterator[tuple[str, float]]:

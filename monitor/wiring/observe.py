@@ -13,7 +13,7 @@ from monitor.incidents.model import Status
 from monitor.ingestion.worker import WorkerReport
 from monitor.judging.judge import JudgeReport, Step
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.view import JudgeView, StreamState, TestKind
+from monitor.judging.view import JudgeView, StreamState
 from monitor.metrics import Metrics
 from monitor.storage.stores import Stores
 
@@ -28,7 +28,7 @@ class Observer:
         self._rule = rule
         self._clock = clock
         self._pooled = 0
-        self._spent: dict[tuple[int | str, ...], float] = {}
+        self._spent: dict[str, float] = {}
         """What each test had spent at the last step."""
         metrics.budget_alarms.set(rule.pages * DAY_MS / rule.page_period_ms, kind=Kind.page.value)
         metrics.budget_alarms.set(rule.notices * DAY_MS / rule.notice_period_ms, kind=Kind.notice.value)
@@ -98,19 +98,27 @@ class Observer:
     def _evidence(self, view: JudgeView) -> None:
         """The largest evidence of each question, and what all tests have spent since the last step."""
         values: dict[tuple[str, ...], float] = {}
-        spent: dict[tuple[int | str, ...], float] = {}
-        grown = dict.fromkeys([*Kind, None], 0.0)
+        spent: dict[str, float] = {}
+        pages = notices = ends = 0.0
         for test in view.tests:
             spent[test.key] = test.spent
-            grown[test.kind.alarm] += test.spent - self._spent.get(test.key, 0.0)
+            grown = test.spent - self._spent.get(test.key, 0.0)
+            if test.alarm is Kind.page:
+                pages += grown
+            elif test.alarm is Kind.notice:
+                notices += grown
+            else:
+                ends += grown
+                continue
             log_evidence = test.log_evidence - test.log_threshold
-            if test.kind is not TestKind.end and log_evidence > -math.inf:
+            if log_evidence > -math.inf:
                 key = (test.unit.guardrail, test.unit.category, test.signal, test.question)
-                values[key] = max(values.get(key, log_evidence), log_evidence)
+                if log_evidence > values.get(key, -math.inf):
+                    values[key] = log_evidence
         self._spent = spent
         self._metrics.log_evidence.replace(values)
-        for kind, more in grown.items():
-            self._metrics.spend.add(max(0.0, more), kind="end" if kind is None else kind.value)
+        for kind, more in ((Kind.page.value, pages), (Kind.notice.value, notices), ("end", ends)):
+            self._metrics.spend.add(max(0.0, more), kind=kind)
 
     def _joins(self, view: JudgeView) -> None:
         shares: dict[tuple[str, ...], float] = {}

@@ -144,23 +144,26 @@ def test_when_judging_catches_up_ticks_before_the_retention_bring_levels_but_no_
 
 
 def a_view(tests: list[TestView], last_tick: int = 5) -> JudgeView:
-    units = {test.unit for test in tests}
+    units = sorted({test.unit for test in tests})
     streams = tuple(
         StreamView(
             unit=unit, state=StreamState.watched, wanted_events=1, wanted_ticks=1, watched_from=0, last_tick=last_tick
         )
-        for unit in sorted(units)
+        for unit in units
     )
-    return JudgeView(judged_before=6, tick_ms=10_000, guardrails=(), streams=streams, tests=tuple(tests))
+    placed = tuple(msgspec.structs.replace(test, stream=units.index(test.unit)) for test in tests)
+    return JudgeView(judged_before=6, tick_ms=10_000, guardrails=(), streams=streams, tests=placed)
 
 
 def a_test(number: int, guardrail: str, log_evidence: float) -> TestView:
     return TestView(
         unit=Slice.of_guardrail(guardrail),
+        stream=0,
         signal="verdict_mix",
         question=f"q{number}",
         kind=TestKind.page,
-        key=(guardrail, number),
+        alarm=Kind.page,
+        key=f"{guardrail} {number}",
         log_evidence=log_evidence,
     )
 

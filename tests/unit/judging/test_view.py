@@ -48,7 +48,7 @@ def test_the_spend_of_all_tests_is_that_of_all_engines(ticks):
 
 
 def test_no_test_is_listed_twice_and_a_key_stays_a_tests_own():
-    keys: dict[tuple[int | str, ...], object] = {}
+    keys: dict[str, object] = {}
     for _, world, _ in eventful():
         tests = ViewBuilder(world.assessor.fleet).view().tests
         assert len({test.key for test in tests}) == len(tests)
@@ -67,7 +67,7 @@ def test_a_river_detector_has_neither_evidence_nor_spend_and_takes_nobody_elses(
     assert {test.signal for test in rivers} == {"coverage"}
     assert all(test.log_evidence == -math.inf and test.spent == test.spend == 0 for test in rivers)
     by_kind = {
-        kind: sum(test.spent for test in view.tests if test.kind.alarm is kind) for kind in (Kind.page, Kind.notice)
+        kind: sum(test.spent for test in view.tests if test.alarm is kind) for kind in (Kind.page, Kind.notice)
     }
     assert by_kind[Kind.notice] > by_kind[Kind.page] > 0
 

@@ -14,7 +14,7 @@ from monitor.findings.model import Kind
 from monitor.judging.assess import Assessment
 from monitor.judging.judge import JudgeReport, Step
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.view import ALL_TRAFFIC, JudgeView, TestKind, TestView
+from monitor.judging.view import ALL_TRAFFIC, JudgeView, TestKind, TestView, alarm_of
 from monitor.judging.view_builder import ViewBuilder
 from monitor.metrics import Metrics
 from monitor.wiring.observe import Observer
@@ -41,10 +41,10 @@ class Scene:
         return self.registry.get_sample_value("driftline_log_evidence", labels)
 
 
-def a_test(kind: TestKind, *, spent: float = 0.0, log_evidence: float = -3.0, **other) -> TestView:
-    key = (kind, *other.pop("key", ()))
-    values = {"unit": STREAM, "signal": "verdict_mix", "question": kind.value} | other
-    return TestView(kind=kind, key=key, log_evidence=log_evidence, spent=spent, **values)
+def a_test(kind: TestKind, *, spent: float = 0.0, log_evidence: float = -3.0, key: str = "", **other) -> TestView:
+    values = {"unit": STREAM, "stream": 0, "signal": "verdict_mix", "question": kind.value} | other
+    standing = {"log_evidence": log_evidence, "spent": spent}
+    return TestView(kind=kind, alarm=alarm_of(kind), key=f"{kind} {key}", **standing, **values)
 
 
 def a_view(*tests: TestView, judged_before: int = 1) -> JudgeView:
@@ -57,16 +57,16 @@ def test_what_a_test_of_each_kind_spends_is_counted_once_under_what_its_alarm_is
     for spent in (0.25, 0.25, 0.75):
         scene.step(a_view(a_test(kind, spent=spent)))
     shown = {label: scene.spend(label) for label in ("page", "notice", "end")}
-    assert shown == {"page": 0.0, "notice": 0.0, "end": 0.0} | {kind.alarm.value if kind.alarm else "end": 0.75}
+    assert shown == {"page": 0.0, "notice": 0.0, "end": 0.0} | {
+        alarm.value if (alarm := alarm_of(kind)) else "end": 0.75
+    }
 
 
 def test_a_test_that_ends_takes_nothing_from_what_others_spend():
     scene = Scene()
-    going, gone = (a_test(TestKind.page, spent=0.5, key=(name,)) for name in ("going", "gone"))
+    going, gone = (a_test(TestKind.page, spent=0.5, key=name) for name in ("going", "gone"))
     scene.step(a_view(going, gone))
-    scene.step(
-        a_view(a_test(TestKind.page, spent=0.75, key=("going",)), a_test(TestKind.page, spent=0.1, key=("new",)))
-    )
+    scene.step(a_view(a_test(TestKind.page, spent=0.75, key="going"), a_test(TestKind.page, spent=0.1, key="new")))
     assert scene.spend("page") == pytest.approx(1.0 + 0.25 + 0.1)
 
 
@@ -96,7 +96,7 @@ def test_with_a_river_detector_set_the_spend_shown_is_that_of_the_engines():
     for tick, world, _ in eventful():
         view = ViewBuilder(world.assessor.fleet).view()
         for test in view.tests:
-            engines[test.kind.alarm] += test.spent - before.get(test.key, 0.0)
+            engines[test.alarm] += test.spent - before.get(test.key, 0.0)
             before[test.key] = test.spent
         scene.step(view)
         if tick == 25:

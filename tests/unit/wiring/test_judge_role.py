@@ -1,0 +1,85 @@
+"""The judging role's jobs: named in the room's README as they are, and forgetting is the leader's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from monitor.alerting.policy import AlertPolicy
+from monitor.clock import ManualClock
+from monitor.counts.model import Slice
+from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
+from monitor.judging.evidence_record import Retention
+from monitor.judging.judge_settings import JudgeSettings
+from monitor.storage.stores import Stores, open_stores
+from monitor.wiring.judge_role import Judging
+
+README = Path(__file__).resolve().parents[3] / "monitor" / "wiring" / "README.md"
+DAY_TICKS = 8_640
+UNIT = Slice.of_guardrail("shield")
+
+
+@pytest.fixture
+def stores() -> Iterator[Stores]:
+    with open_stores("sqlite://") as opened:
+        yield opened
+
+
+def role(stores: Stores, retention: Retention | None = None) -> Judging:
+    return Judging(
+        stores,
+        JudgeSettings(),
+        AlertPolicy(),
+        {},
+        retention or Retention(),
+        holder="j",
+        clock=ManualClock(1_000),
+        on_judged=lambda report, seconds: None,
+        on_delivered=lambda delivered: None,
+        on_alive=lambda name: None,
+    )
+
+
+def test_the_readme_lists_the_jobs_as_they_are(stores: Stores) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| judge \| ([\d.]+) (s|min) \| (yes|no)", README.read_text(), re.MULTILINE)
+    listed = {name: (float(n) * (60 if unit == "min" else 1), said == "yes") for name, n, unit, said in rows}
+    gauges = listed.pop("gauges")
+    assert gauges == (1.0, False)  # the service's own
+    assert listed == {job.name: (job.every_s, job.leader_only) for job in role(stores).jobs()}
+
+
+def test_the_leader_is_who_holds_the_lease(stores: Stores) -> None:
+    first = role(stores)
+    assert not first.leads
+    first.judge_step()
+    assert first.leads
+    token = stores.judge.acquire(holder="rival", now_ms=1_000_000, ttl_ms=60_000_000)
+    assert token is not None
+    first._clock.advance(1_000_000)  # type: ignore[attr-defined]
+    first.judge_step()
+    assert not first.leads
+
+
+def test_forgetting_goes_by_the_retention_before_the_newest_judged_tick(stores: Stores) -> None:
+    one = role(stores, Retention(points_ms=86_400_000, levels_ms=2 * 86_400_000))
+    one.forget_step()  # nothing is judged yet
+    point = EvidencePoint(tick=0, unit=UNIT, signal="s", question="q", log_evidence=-1.0, spent=0.0)
+    level = HourLevel(tick=0, unit=UNIT, signal="s", question="q", events=1, mean=0.1, level=0.2, limit=0.3)
+    days = range(4)
+    record = Record(
+        tick=3 * DAY_TICKS,
+        points=[replace(point, tick=day * DAY_TICKS) for day in days],
+        levels=[replace(level, tick=day * DAY_TICKS) for day in days],
+    )
+    token = stores.judge.acquire(holder="j", now_ms=1_000, ttl_ms=10_000)
+    assert token is not None
+    with stores.judge.judgement(token) as judgement:
+        judgement.save_record(record)
+        judgement.advance(3 * DAY_TICKS)
+    one.forget_step()
+    assert [kept.tick // DAY_TICKS for kept in stores.evidence.points()] == [2, 3]
+    assert [kept.tick // DAY_TICKS for kept in stores.evidence.levels()] == [1, 2, 3]
