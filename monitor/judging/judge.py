@@ -23,6 +23,7 @@ from monitor.judging import snapshot
 from monitor.judging.assess import Assessment, Assessor
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import JudgeStore
+from monitor.judging.retention import Retained, RetentionRule, retain, safe_before
 from monitor.judging.state import JudgeState
 from monitor.judging.unwatched import ended_with_their_rule
 from monitor.signals.registry import LAYOUT
@@ -105,6 +106,8 @@ class Judge:
         self._renewed_ms = 0
         self._newest_slice = 0
         self._snapshot_at = 0
+        self._safe_before: int | None = None
+        """As of the last snapshot that this judge has stored; None before that."""
         self._rebuilt = False
         """From counts alone, as after an upgrade, and nothing is judged since."""
         self._ticks = FEW_TICKS
@@ -114,6 +117,22 @@ class Judge:
     def assessor(self) -> Assessor | None:
         """The state in memory, for gauges; None before the first step and after trouble."""
         return self._assessor
+
+    def retain(self, rule: RetentionRule, now_ms: int) -> Retained | None:
+        """Roll up and forget what is neither needed nor asked for any more; None without a lease and a snapshot.
+
+        Raises:
+            StoreUnavailable: what was not done is done by a later call.
+        """
+        token, safe = self._token, self._safe_before
+        if token is None or safe is None:
+            return None
+        try:
+            return retain(
+                lambda: self._store.judgement(token), rule, safe=safe, judged_before=self._snapshot_at, now_ms=now_ms
+            )
+        except Fenced:
+            return None
 
     def step(self, now_ms: int) -> JudgeReport:
         """Judge what is closed.
@@ -191,9 +210,12 @@ class Judge:
                     self._respond(store, page, now_ms)
             at_present = self._reach_present(store, assessor, end, now_ms)
             store.advance(end)
-            if end - self._snapshot_at >= self._snapshot_ticks:
+            due = end - self._snapshot_at >= self._snapshot_ticks
+            if due:
                 store.save_snapshot(snapshot.dump(assessor.fleet))
-                self._snapshot_at = end
+        if due:
+            self._snapshot_at = end
+            self._safe_before = safe_before(assessor.fleet.state, tick_ms=self._rule.tick_ms)
         self._at_present, self._rebuilt = at_present, False
         return JudgeReport(Step.judged, end, assessment)
 
@@ -259,6 +281,7 @@ class Judge:
         )
         assessor.fleet.respend()
         self._newest_slice, self._snapshot_at, self._rebuilt = 0, start, panel is None
+        self._safe_before = None
         self._learn_slices(assessor)
         while judged is not None and assessor.judged_before < judged:
             self._past_counts(judged, judged)  # keeps the lease

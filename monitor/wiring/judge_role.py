@@ -20,10 +20,12 @@ from monitor.clock import Clock
 from monitor.errors import TryAgain
 from monitor.judging.judge import Judge, JudgeReport, PresentPolicy, Step
 from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.retention import Retained, RetentionRule
 from monitor.storage.stores import Stores
 
 JUDGE_EVERY_S: Final = 0.1
 DELIVER_EVERY_S: Final = 0.2
+RETAIN_EVERY_S: Final = 300.0
 MOST_STEPS: Final = 200
 """Steps in one go when catching up; then the timer comes round and others get their turn."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.judging")
@@ -36,6 +38,7 @@ class Judging:
         self,
         stores: Stores,
         rule: JudgeSettings,
+        retention: RetentionRule,
         policy: AlertPolicy,
         channels: Mapping[str, Channel],
         *,
@@ -46,6 +49,7 @@ class Judging:
         on_alive: Callable[[str], None],
     ) -> None:
         self._stores = stores
+        self._retention = retention
         self._channels = channels
         self._clock = clock
         self._on_judged = on_judged
@@ -94,6 +98,16 @@ class Judging:
             self._on_delivered(delivered)
             if delivered.claimed == 0:
                 return
+
+    def retain_step(self) -> None:
+        """Roll up and forget what is old, while this process is the judge."""
+        try:
+            done = self.judge.retain(self._retention, self._clock.now_ms())
+        except TryAgain as error:
+            _LOG.warning("retention paused", error=str(error))
+            return
+        if done is not None and done != Retained():
+            _LOG.info("rolled up", hours=done.hours, commits=done.commits, notifications=done.notifications)
 
     def close(self, *, finish: bool) -> None:
         """Finish what is closed and due, unless there was a failure, and give the lease back."""

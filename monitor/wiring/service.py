@@ -29,7 +29,7 @@ from monitor.web.health import Check, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
-from monitor.wiring.judge_role import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
+from monitor.wiring.judge_role import DELIVER_EVERY_S, JUDGE_EVERY_S, RETAIN_EVERY_S, Judging
 from monitor.wiring.observe import Observer
 
 GAUGES_EVERY_S: Final = 1.0
@@ -121,6 +121,7 @@ class Service:
         judging = Judging(
             stores,
             translate.judge_rule(self._settings),
+            translate.retention_rule(self._settings),
             translate.alert_policy(self._settings),
             channels(self._settings, clock=self._clock, env=self._env),
             # Two processes under one name (a pod that was replaced while cut off) must not share the lease's token.
@@ -145,6 +146,7 @@ class Service:
         jobs = (
             ("judge", judging.judge_step, JUDGE_EVERY_S),
             ("deliver", judging.deliver_step, DELIVER_EVERY_S),
+            ("retention", judging.retain_step, RETAIN_EVERY_S),
             ("gauges", lambda: self._gauges(stores), GAUGES_EVERY_S),
         )
         for name, step, seconds in jobs:

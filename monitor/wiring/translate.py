@@ -13,6 +13,7 @@ from monitor.errors import SettingsError
 from monitor.incidents.controls import Control
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
 from monitor.judging.judge_settings import OURS, JudgeSettings, SignalRule
+from monitor.judging.retention import RetentionRule
 from monitor.settings.model import Settings
 from monitor.settings.signals import SignalSettings
 from monitor.settings.source import Kafka
@@ -61,6 +62,18 @@ def judge_rule(settings: Settings) -> JudgeSettings:
         weights=tuple(sorted(settings.budget.weights.items())),
         signals=tuple((name, _signal_rule(name, one)) for name, one in sorted(settings.signals.items())),
         campaign=settings.rules.campaign,
+    )
+
+
+def retention_rule(settings: Settings) -> RetentionRule:
+    """How long what is kept."""
+    kept = settings.retention
+    return RetentionRule(
+        tick_ms=settings.ticks.length.ms,
+        ticks_ms=kept.ticks.ms,
+        hours_ms=kept.hours.ms,
+        ledger_ms=kept.ledger.ms,
+        outbox_ms=kept.outbox.ms,
     )
 
 
