@@ -29,9 +29,9 @@ class RetentionRule:
     """How long what is kept, in milliseconds; counts by event time, the rest by the clock."""
 
     tick_ms: int
-    ticks_ms: int = 14 * DAY_MS
+    ticks_ms: int = 7 * DAY_MS
     hours_ms: int = 400 * DAY_MS
-    ledger_ms: int = 30 * DAY_MS
+    ledger_ms: int = DAY_MS
     outbox_ms: int = 30 * DAY_MS
 
 
@@ -91,8 +91,14 @@ def retain(
         hours += 1
     with transaction() as store:
         store.forget_counts(min(edge, judged_before - rule.hours_ms // rule.tick_ms))
-        commits = store.roll_up_ledger(now_ms - rule.ledger_ms)
         notifications = store.forget_delivered(now_ms - rule.outbox_ms)
+    commits = 0
+    for _ in range(PIECES):
+        with transaction() as store:
+            rolled = store.roll_up_ledger(now_ms - rule.ledger_ms)
+        commits += rolled
+        if not rolled:
+            break
     return Retained(hours=hours, commits=commits, notifications=notifications)
 
 

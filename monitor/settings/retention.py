@@ -9,6 +9,7 @@ from pydantic import model_validator
 from monitor.settings.section import Section, setting
 from monitor.settings.values import Duration
 
+HOUR: Final = Duration(3_600_000)
 DAY: Final = Duration(86_400_000)
 TEN_YEARS: Final = Duration(3_650 * DAY.ms)
 
@@ -17,14 +18,14 @@ class Retention(Section):
     """How long counts and records are kept. What an approved baseline or an open page needs stays longer."""
 
     ticks: Duration = setting(
-        "14d",
+        "7d",
         "counts by the tick; older ones are added up by the hour. An upgrade judges these ticks anew",
         ge=DAY,
         le=TEN_YEARS,
     )
     hours: Duration = setting("400d", "counts by the hour; older ones go", ge=DAY, le=TEN_YEARS)
     ledger: Duration = setting(
-        "30d", "the tally of each commit; older ones are added up by the day", ge=DAY, le=TEN_YEARS
+        "1d", "the tally of each commit; older ones are added up by the day", ge=HOUR, le=TEN_YEARS
     )
     outbox: Duration = setting(
         "30d", "notifications that were delivered; the timelines of incidents stay", ge=DAY, le=TEN_YEARS
