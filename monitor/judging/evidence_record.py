@@ -44,14 +44,14 @@ LOWEST: Final = math.log(1e-12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class EvidenceRetention:
     """How long, in event time, the course of the evidence is kept."""
 
     points_ms: int = 7 * 86_400_000
     levels_ms: int = 90 * 86_400_000
 
 
-def forget(log: EvidenceLog, judged_before: int | None, retention: Retention, *, tick_ms: int) -> int:
+def forget(log: EvidenceLog, judged_before: int | None, retention: EvidenceRetention, *, tick_ms: int) -> int:
     """Remove what is older than the retention, seen from the newest judged tick; how many rows went."""
     if judged_before is None:
         return 0
@@ -64,7 +64,7 @@ def forget(log: EvidenceLog, judged_before: int | None, retention: Retention, *,
 class EvidenceRecorder:
     """Decides what is stored of the judge's views; remembers the sums of the hour that is not over."""
 
-    def __init__(self, rule: JudgeSettings, retention: Retention) -> None:
+    def __init__(self, rule: JudgeSettings, retention: EvidenceRetention) -> None:
         """Args:
         rule: for the length of a tick.
         retention: when judging catches up, ticks older than points are kept bring none.

@@ -24,7 +24,8 @@ from monitor.judging.assess import Assessment, Assessor
 from monitor.judging.evidence_points import Record
 from monitor.judging.evidence_record import EvidenceRecorder
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.ports import JudgeStore
+from monitor.judging.ports import Baseline, JudgeStore
+from monitor.judging.retention import Retained, RetentionRule, retain, safe_before
 from monitor.judging.state import JudgeState
 from monitor.judging.unwatched import ended_with_their_rule
 from monitor.judging.view import JudgeView
@@ -116,8 +117,12 @@ class Judge:
         self._renewed_ms = 0
         self._newest_slice = 0
         self._snapshot_at = 0
+        self._safe_before: int | None = None
+        """As of the last snapshot that this judge has stored; None before that."""
+        self._learned: list[Baseline] = []
+        """From counts that an earlier version has judged: of signals that are new to it. To be stored."""
         self._rebuilt = False
-        """From counts alone, as after an upgrade, and nothing is judged since."""
+        """From counts alone, as after an upgrade, and not settled yet."""
         self._ticks = FEW_TICKS
         """Ticks of the next step; follows the density of the counts."""
 
@@ -130,6 +135,22 @@ class Judge:
     def view(self) -> JudgeView | None:
         """What was known after the last step that judged anything; None before the first."""
         return self._view
+
+    def retain(self, rule: RetentionRule, now_ms: int) -> Retained | None:
+        """Roll up and forget what is neither needed nor asked for any more; None without a lease and a snapshot.
+
+        Raises:
+            StoreUnavailable: what was not done is done by a later call.
+        """
+        token, safe = self._token, self._safe_before
+        if token is None or safe is None:
+            return None
+        try:
+            return retain(
+                lambda: self._store.judgement(token), rule, safe=safe, judged_before=self._snapshot_at, now_ms=now_ms
+            )
+        except Fenced:
+            return None
 
     def step(self, now_ms: int) -> JudgeReport:
         """Judge what is closed.
@@ -185,6 +206,8 @@ class Judge:
         closed = self._store.closed_before()
         if self._assessor is None and closed is not None:
             self._assessor = self._rebuild(closed)
+            if self._assessor is not None and self._rebuilt:
+                self._settle(self._assessor, token, now_ms)
         assessor = self._assessor
         if assessor is None or closed is None or closed <= assessor.judged_before:
             return JudgeReport(Step.waiting, None if assessor is None else assessor.judged_before)
@@ -203,17 +226,15 @@ class Judge:
                 self._respond(store, finding, now_ms)
             for record in records:
                 store.save_record(record)
-            if self._rebuilt:
-                at_ms = end * self._rule.tick_ms
-                for page in ended_with_their_rule(store.open_pages(), assessor.fleet.state, at_ms=at_ms):
-                    self._respond(store, page, now_ms)
             at_present = self._reach_present(store, assessor, end, now_ms)
             store.advance(end)
-            if end - self._snapshot_at >= self._snapshot_ticks:
+            due = end - self._snapshot_at >= self._snapshot_ticks
+            if due:
                 store.save_snapshot(snapshot.dump(assessor.fleet))
-                self._snapshot_at = end
-        self._at_present, self._rebuilt = at_present, False
-        self._view = view
+        if due:
+            self._snapshot_at = end
+            self._safe_before = safe_before(assessor.fleet.state, tick_ms=self._rule.tick_ms)
+        self._at_present, self._view = at_present, view
         return JudgeReport(Step.judged, end, assessment, view)
 
     def _assess(
@@ -230,6 +251,19 @@ class Judge:
             records.append(self._recorder.take(part, stop, view, brought.findings))
             whole.add(brought)
         return whole, view, records
+
+    def _settle(self, assessor: Assessor, token: int, now_ms: int) -> None:
+        """Once after an upgrade: store what the version before could not know of the ticks that it has judged."""
+        with self._store.judgement(token) as store:
+            for baseline in self._learned:
+                store.save_baseline(baseline)
+            at_ms = assessor.judged_before * self._rule.tick_ms
+            for page in ended_with_their_rule(store.open_pages(), assessor.fleet.state, at_ms=at_ms):
+                self._respond(store, page, now_ms)
+            for page in assessor.open_pages():
+                if store.finding(page.id) is None:  # of a question that was not asked
+                    self._respond(store, page, now_ms)
+        self._rebuilt, self._learned = False, []
 
     def _reach_present(self, store: AlertStore, assessor: Assessor, end: int, now_ms: int) -> bool:
         """Whether judging is near the present; when it gets there, what is still open is told of."""
@@ -293,10 +327,12 @@ class Judge:
         )
         assessor.fleet.respend()
         self._newest_slice, self._snapshot_at, self._rebuilt = 0, start, panel is None
+        self._safe_before, self._learned = None, []
         self._learn_slices(assessor)
         while judged is not None and assessor.judged_before < judged:
             self._past_counts(judged, judged)  # keeps the lease
-            assessor.advance(*self._next_counts(assessor.judged_before, judged))  # said before: not said again
+            again = assessor.advance(*self._next_counts(assessor.judged_before, judged))
+            self._learned += again.baselines  # its findings are stored, and not reported again
         self._builder = ViewBuilder(assessor.fleet)
         if self._recorder is not None:
             self._recorder.begin(assessor.fleet, self._past_counts)

@@ -92,6 +92,18 @@ class JudgementStore(AlertStore, BaselineStore, Protocol):
     def open_pages(self) -> Sequence[Finding]:
         """Pages that have not ended, as stored."""
 
+    def roll_up_hour(self, before: int, *, per_hour: int) -> bool:
+        """Roll up the oldest hour of ticks that lies below ``before``; whether there was one."""
+
+    def forget_counts(self, before: int) -> None:
+        """Counts of ticks below ``before`` go, but for those that an approved baseline was taken of."""
+
+    def roll_up_ledger(self, before_ms: int) -> int:
+        """Add the oldest commits from before ``before_ms`` to their days; how many there were."""
+
+    def forget_delivered(self, before_ms: int) -> int:
+        """Notifications that were delivered before ``before_ms`` go; how many there were."""
+
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep it; only the newest few are kept."""
 

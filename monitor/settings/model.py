@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from monitor.errors import SettingsError
 from monitor.settings.alerts import Alerts, Rules
 from monitor.settings.controls import ControlStatement
+from monitor.settings.retention import Retention
 from monitor.settings.secret import SecretPlace, place_of
 from monitor.settings.section import File, Section, setting
 from monitor.settings.signals import SignalSettings
@@ -91,20 +92,6 @@ class Baseline(Section):
         "automatic", "automatic takes the first events of a stream as normal; manual waits for `driftline baseline`"
     )
     events: int = setting(1600, "events of a stream that make a baseline", unit="events", ge=100, le=100_000_000)
-
-
-class Retention(Section):
-    """How long what is only for looking at is kept, in event time. Counts, baselines and findings are not touched."""
-
-    evidence: Duration = setting(
-        "7d", "how long the evidence of each minute is kept", ge=Duration(3_600_000), le=Duration(365 * 86_400_000)
-    )
-    levels: Duration = setting(
-        "90d",
-        "how long the level of each hour beside its approved level is kept",
-        ge=Duration(3_600_000),
-        le=Duration(3_650 * 86_400_000),
-    )
 
 
 class Limits(Section):
@@ -216,7 +203,6 @@ class Settings(Section):
     )
     ticks: Ticks = setting(Ticks(), "how event time is cut")
     baseline: Baseline = setting(Baseline(), "what counts as normal")
-    retention: Retention = setting(Retention(), "how long the course of the evidence is kept")
     limits: Limits = setting(Limits(), "bounds")
     dead_letter: DeadLetter = setting(DeadLetter(), "unreadable records")
     alerts: Alerts = setting(Alerts(), "incidents and notifications")
@@ -227,6 +213,7 @@ class Settings(Section):
         {}, "the control statement of each guardrail, by its name in the log", max_length=100_000
     )
     rules: Rules = setting(Rules(), "plain rules")
+    retention: Retention = setting(Retention(), "how long what is kept")
     http: Http = setting(Http(), "metrics and health")
     log: Log = setting(Log(), "the service's own log")
     privacy: Privacy = setting(Privacy(), "the hash key")

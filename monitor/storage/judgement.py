@@ -14,7 +14,7 @@ from monitor.findings.model import Finding, Kind
 from monitor.judging.evidence_points import Record
 from monitor.judging.ports import Baseline, BaselineState, Dismissal, JudgementStore, Snapshot
 from monitor.storage import baselines as baseline_rows
-from monitor.storage import evidence, layouts
+from monitor.storage import evidence, layouts, retention
 from monitor.storage.response import ResponseTransaction
 from monitor.storage.session import insert_into
 from monitor.storage.tables import baselines, dismissals, findings, judge, snapshots
@@ -40,6 +40,22 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
         at = findings.c
         query = select(at.document).where(at.ended_at_ms.is_(None), at.kind == Kind.page).order_by(at.id)
         return [msgspec.json.decode(document, type=Finding) for document in self._connection.execute(query).scalars()]
+
+    def roll_up_hour(self, before: int, *, per_hour: int) -> bool:
+        """Roll up the oldest hour of ticks that lies below ``before``; whether there was one."""
+        return retention.roll_up_hour(self._connection, before, per_hour=per_hour)
+
+    def forget_counts(self, before: int) -> None:
+        """Counts of ticks below ``before`` go, but for those that an approved baseline was taken of."""
+        retention.forget_counts(self._connection, before)
+
+    def roll_up_ledger(self, before_ms: int) -> int:
+        """Add the oldest commits from before ``before_ms`` to their days; how many there were."""
+        return retention.roll_up_ledger(self._connection, before_ms)
+
+    def forget_delivered(self, before_ms: int) -> int:
+        """Notifications that were delivered before ``before_ms`` go; how many there were."""
+        return retention.forget_delivered(self._connection, before_ms)
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep it, and of the earlier ones the newest few."""

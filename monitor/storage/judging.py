@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from monitor.counting.clusters import few
 from monitor.counts.model import Cluster, LoadedCounts, Slice
@@ -22,7 +23,7 @@ from monitor.judging.ports import (
 )
 from monitor.signals.layout import Layout
 from monitor.storage import baselines as baseline_rows
-from monitor.storage import cells, layouts, slices
+from monitor.storage import cells, layouts, retention, slices
 from monitor.storage import tables as t
 from monitor.storage.judgement import JudgementTransaction
 from monitor.storage.lease import Lease
@@ -73,25 +74,33 @@ class SqlJudgeStore(JudgeStore):
             return connection.execute(select(t.judge.c.judged_before)).scalar_one_or_none()
 
     def first_tick(self, *, since: int | None = None) -> int | None:
-        """The oldest tick with counts, or the oldest from ``since`` on."""
+        """The oldest tick with counts, or the oldest from ``since`` on; ticks that are rolled up do not count."""
         tick = t.tick_counts.c.tick
-        from_then = [] if since is None else [tick >= int(since)]
         with self._database.reading() as connection:
+            edges = [edge for edge in (since, retention.rolled_before(connection)) if edge is not None]
+            from_then = [tick >= int(max(edges))] if edges else []
             query = select(tick).where(*from_then, *self._of_layouts(connection, t.tick_counts.c.layout))
             return connection.execute(query.order_by(tick).limit(1)).scalar_one_or_none()
 
     def counts(self, from_tick: int, to_tick: int) -> LoadedCounts:
         """Counts of ticks in [from_tick, to_tick), summed over partitions and commits.
 
+        Where ticks are rolled up, those of a whole hour are in its first tick.
+
         Raises:
             StoreRefused: a stored blob is damaged.
         """
-        held = t.tick_counts.c
         with self._database.reading() as connection:
             stored = layouts.known(connection)
-            here = self._of_ticks(connection, from_tick, to_tick)
-            query = select(held.tick, held.layout, held.cells).where(*here).order_by(held.tick)
-            rows = connection.execute(query).all()
+            rows = [
+                row
+                for held in (t.hour_counts.c, t.tick_counts.c)
+                for row in connection.execute(
+                    select(held.tick, held.layout, held.cells)
+                    .where(*self._of_ticks(connection, held, from_tick, to_tick))
+                    .order_by(held.tick)
+                )
+            ]
         ticks = np.fromiter((row.tick for row in rows), np.int64, len(rows))
         row_of, cell, count = cells.decode([row.cells for row in rows])
         if self._layout is not None:
@@ -106,14 +115,14 @@ class SqlJudgeStore(JudgeStore):
         if self._layout is None:
             return {}
         newest: dict[str, int] = {}
-        held = t.tick_counts.c
         with self._database.reading() as connection:
             lacks = {name: self._layout.lacking(one) for name, one in layouts.known(connection).items()}
             for name in sorted(name for name, signals in lacks.items() if signals):
-                here = (held.layout == name) & (held.tick >= int(from_tick)) & (held.tick < int(to_tick))
-                query = select(held.tick).where(here).order_by(held.tick.desc()).limit(1)
-                for last in connection.execute(query).scalars():
-                    newest |= {signal: max(newest.get(signal, last), last) for signal in lacks[name]}
+                for held in (t.hour_counts.c, t.tick_counts.c):
+                    here = (held.layout == name) & (held.tick >= int(from_tick)) & (held.tick < int(to_tick))
+                    query = select(held.tick).where(here).order_by(held.tick.desc()).limit(1)
+                    for last in connection.execute(query).scalars():
+                        newest |= {signal: max(newest.get(signal, last), last) for signal in lacks[name]}
         return newest
 
     def clusters(self, from_tick: int, to_tick: int) -> Sequence[Cluster]:
@@ -142,7 +151,7 @@ class SqlJudgeStore(JudgeStore):
         held = t.tick_counts.c
         ends = [func.min(held.from_offset), func.max(held.to_offset)]
         with self._database.reading() as connection:
-            here = self._of_ticks(connection, from_tick, to_tick)
+            here = self._of_ticks(connection, held, from_tick, to_tick)
             query = select(held.partition, *ends).where(*here).group_by(held.partition).order_by(held.partition)
             return {name: (max(low, 0), max(high, 0)) for name, low, high in connection.execute(query)}
 
@@ -214,9 +223,12 @@ class SqlJudgeStore(JudgeStore):
         """Rows whose meaning is known: of releases that left no layout behind, nothing is."""
         return [] if self._layout is None else [column.in_(sorted(layouts.known(connection)))]
 
-    def _of_ticks(self, connection: Connection, from_tick: int, to_tick: int) -> list[ColumnElement[bool]]:
-        held = t.tick_counts.c
-        return [held.tick >= int(from_tick), held.tick < int(to_tick), *self._of_layouts(connection, held.layout)]
+    def _of_ticks(
+        self, connection: Connection, held: ReadOnlyColumnCollection[str, Any], from_tick: int, to_tick: int
+    ) -> list[ColumnElement[bool]]:
+        """Rows of ticks in [from_tick, to_tick) whose meaning is known."""
+        here = [held.tick >= int(from_tick), held.tick < int(to_tick)]
+        return [*here, *self._of_layouts(connection, held.layout)]
 
     @contextmanager
     def approval(self) -> Iterator[BaselineStore]:

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from monitor.storage.session import Database
-from monitor.storage.tables import partitions, tick_ledger
+from monitor.storage.tables import ledger_days, partitions, tick_ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,7 @@ class Reads:
         """All that was ever counted, of retired sources too."""
         names = ("events", "duplicates", "late", "future", "gap")
         sums = [func.coalesce(func.sum(tick_ledger.c[name]), 0) for name in names]
+        days = [func.coalesce(func.sum(ledger_days.c[name]), 0) for name in ("commits", *names)]
         # Few commits reject anything, and many of them the same: grouping keeps the answer small.
         rejections = (
             select(tick_ledger.c.rejected, func.count())
@@ -59,11 +60,17 @@ class Reads:
             .group_by(tick_ledger.c.rejected)
         )
         with self._database.reading() as connection:
-            commits, *numbers = connection.execute(select(func.count(), *sums).select_from(tick_ledger)).one()
+            recent = connection.execute(select(func.count(), *sums).select_from(tick_ledger)).one()
+            commits, *numbers = (
+                int(one) + int(other)
+                for one, other in zip(recent, connection.execute(select(*days)).one(), strict=True)
+            )
             rejected: Counter[str] = Counter()
             for document, times in connection.execute(rejections):
                 for reason, number in msgspec.json.decode(document, type=dict[str, int]).items():
                     rejected[reason] += number * times
+            for document in connection.execute(select(ledger_days.c.rejected)).scalars():
+                rejected.update(msgspec.json.decode(document, type=dict[str, int]))
         return Totals(
             commits=commits,
             rejected=dict(sorted(rejected.items())),

@@ -118,6 +118,37 @@ tick_counts: Final = Table(
     Column("cells", LargeBinary, nullable=False),
 )
 
+hour_counts: Final = Table(
+    "hour_counts",
+    metadata,
+    # The first tick of the hour, whose counts are the whole hour's, of all partitions.
+    Column("tick", BigInteger, primary_key=True, autoincrement=False),
+    Column("layout", SafeText, primary_key=True),
+    Column("cells", LargeBinary, nullable=False),
+)
+
+ledger_days: Final = Table(
+    "ledger_days",
+    metadata,
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("partition", SafeText, primary_key=True),
+    Column("commits", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("duplicates", BigInteger, nullable=False),
+    Column("late", BigInteger, nullable=False),
+    Column("future", BigInteger, nullable=False),
+    Column("gap", BigInteger, nullable=False),
+    Column("rejected", Text, nullable=False),
+)
+
+retention: Final = Table(
+    "retention",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("rolled_before", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
+)
+
 clusters: Final = Table(
     "clusters",
     metadata,

@@ -17,15 +17,17 @@ from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.respond import respond, still_going_on
 from monitor.clock import Clock
 from monitor.errors import TryAgain
-from monitor.judging.evidence_record import EvidenceRecorder, Retention, forget
+from monitor.judging.evidence_record import EvidenceRecorder, EvidenceRetention, forget
 from monitor.judging.judge import Judge, JudgeReport, PresentPolicy, Step
 from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.retention import Retained, RetentionRule
 from monitor.storage.stores import Stores
 from monitor.wiring.jobs import Job
 
 JUDGE_EVERY_S: Final = 0.1
 DELIVER_EVERY_S: Final = 0.2
 FORGET_EVERY_S: Final = 600.0
+RETAIN_EVERY_S: Final = 300.0
 MOST_STEPS: Final = 200
 """Steps in one go when catching up; then the timer comes round and others get their turn."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.judging")
@@ -38,9 +40,10 @@ class Judging:
         self,
         stores: Stores,
         rule: JudgeSettings,
+        retention: RetentionRule,
         policy: AlertPolicy,
         channels: Mapping[str, Channel],
-        retention: Retention,
+        evidence_retention: EvidenceRetention,
         *,
         holder: str,
         clock: Clock,
@@ -51,6 +54,7 @@ class Judging:
         self._stores = stores
         self._tick_ms = rule.tick_ms
         self._retention = retention
+        self._evidence_retention = evidence_retention
         self.leads = False
         """Whether this process held the judge's lease at its last step."""
         self._channels = channels
@@ -68,7 +72,7 @@ class Judging:
                 within_ms=policy.notify_within_ms,
                 tell=lambda store, finding, now_ms: still_going_on(store, finding, now_ms=now_ms, policy=policy),
             ),
-            recorder=EvidenceRecorder(rule, retention),
+            recorder=EvidenceRecorder(rule, evidence_retention),
         )
 
     def jobs(self) -> list[Job]:
@@ -77,6 +81,7 @@ class Judging:
             Job("judge", JUDGE_EVERY_S, self.judge_step),
             Job("deliver", DELIVER_EVERY_S, self.deliver_step),
             Job("forget", FORGET_EVERY_S, self.forget_step, leader_only=True),
+            Job("retain", RETAIN_EVERY_S, self.retain_step, leader_only=True),
         ]
 
     def _judging_now_ms(self) -> int:
@@ -120,7 +125,17 @@ class Judging:
             TryAgain: the database did not answer.
         """
         judged = self._stores.judge.judged_before()
-        forget(self._stores.evidence, judged, self._retention, tick_ms=self._tick_ms)
+        forget(self._stores.evidence, judged, self._evidence_retention, tick_ms=self._tick_ms)
+
+    def retain_step(self) -> None:
+        """Roll up and forget what is old, while this process is the judge.
+
+        Raises:
+            TryAgain: the database did not answer.
+        """
+        done = self.judge.retain(self._retention, self._clock.now_ms())
+        if done is not None and done != Retained():
+            _LOG.info("rolled up", hours=done.hours, commits=done.commits, notifications=done.notifications)
 
     def close(self, *, finish: bool) -> None:
         """Finish what is closed and due, unless there was a failure, and give the lease back."""

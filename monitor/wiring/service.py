@@ -118,9 +118,10 @@ class Service:
         judging = Judging(
             stores,
             translate.judge_rule(self._settings),
+            translate.retention_rule(self._settings),
             translate.alert_policy(self._settings),
             channels(self._settings, clock=self._clock, env=self._env),
-            translate.retention(self._settings),
+            translate.evidence_retention(self._settings),
             # Two processes under one name (a pod that was replaced while cut off) must not share the lease's token.
             holder=f"{worker_name(self._settings)}/{secrets.token_hex(4)}",
             clock=self._clock,

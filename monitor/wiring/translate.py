@@ -12,8 +12,9 @@ from monitor.counting.tick import TickRule
 from monitor.errors import SettingsError
 from monitor.incidents.controls import Control
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
-from monitor.judging.evidence_record import Retention
+from monitor.judging.evidence_record import EvidenceRetention
 from monitor.judging.judge_settings import OURS, JudgeSettings, SignalRule
+from monitor.judging.retention import RetentionRule
 from monitor.settings.model import Settings
 from monitor.settings.signals import SignalSettings
 from monitor.settings.source import Kafka
@@ -65,9 +66,21 @@ def judge_rule(settings: Settings) -> JudgeSettings:
     )
 
 
-def retention(settings: Settings) -> Retention:
+def evidence_retention(settings: Settings) -> EvidenceRetention:
     """How long the course of the evidence is kept."""
-    return Retention(points_ms=settings.retention.evidence.ms, levels_ms=settings.retention.levels.ms)
+    return EvidenceRetention(points_ms=settings.retention.evidence.ms, levels_ms=settings.retention.levels.ms)
+
+
+def retention_rule(settings: Settings) -> RetentionRule:
+    """How long what is kept."""
+    kept = settings.retention
+    return RetentionRule(
+        tick_ms=settings.ticks.length.ms,
+        ticks_ms=kept.ticks.ms,
+        hours_ms=kept.hours.ms,
+        ledger_ms=kept.ledger.ms,
+        outbox_ms=kept.outbox.ms,
+    )
 
 
 def _signal_rule(name: str, given: SignalSettings) -> SignalRule:

@@ -115,7 +115,8 @@ def test_the_question_has_an_index(rig: Rig, index: str, waits: ColumnElement[bo
     key = table.c.id if table is baselines else table.c.finding_id
     history(rig.stores)
     with rig.stores.database.writing() as connection:
-        connection.execute(text("ANALYZE"))
+        if rig.kind == "postgres":
+            connection.execute(text("ANALYZE"))  # SQLite reads a table as small as this whole once it knows that
     with rig.stores.database.reading() as connection:
         query = select(table).where(waits).order_by(key)
         plain = query.compile(connection.engine, compile_kwargs={"literal_binds": True}).string

@@ -1,11 +1,11 @@
 """This release, or a later one with a signal more and one changed, at work on a database: what it knows, as JSON.
 
-    python -m tests.migration.later_release FILE [SIGNAL] [--count-on]
+    python -m tests.migration.later_release FILE [SIGNAL] [--count-on | --only-count]
 
 With a signal the places of the signals are changed before the registry is made of them, so all of the code sees the
-later release's: that signal has another version, ``offset_parity`` is new. With ``--count-on`` a worker of
-that release counts three more hours of quiet traffic first, and at the end the judge is built anew from counts and
-baselines alone.
+later release's: that signal has another version, ``offset_parity`` is new. With ``--only-count`` or ``--count-on`` a
+worker of that release counts three more hours of quiet traffic first; with the latter the judge is built anew at the
+end, from counts and baselines alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from monitor.findings.model import Direction
 from monitor.signals import placed
 from monitor.signals.signal import Question, Signal
 
-COUNT_ON = "--count-on" in sys.argv
+COUNT_ON, ONLY_COUNT = "--count-on" in sys.argv, "--only-count" in sys.argv
 CHANGED = next((word for word in sys.argv[2:] if not word.startswith("--")), None)
 NEW = Signal(
     name="offset_parity",
@@ -150,8 +150,11 @@ def main() -> None:
     """See the module."""
     with open_stores(f"sqlite:///{sys.argv[1]}", layout=LAYOUT) as stores:
         answer: dict[str, Any] = {"findings_before": findings(stores)}
-        if COUNT_ON:
+        if COUNT_ON or ONLY_COUNT:
             count(stores)
+        if ONLY_COUNT:
+            print("{}")
+            return
         acting, answer["units"] = judge(stores)
         assert acting.assessor is not None
         answer["open_pages"] = [one.id for one in acting.assessor.open_pages()]

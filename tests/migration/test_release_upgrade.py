@@ -124,3 +124,19 @@ def test_an_open_page_of_the_changed_signal_ends_with_its_rule(tmp_path: Path) -
     (ended,) = [one for one in answer["findings_after"] if one["id"] == page["id"]]
     assert ended["ended_at_ms"] > page["paged_at_ms"]
     assert len(answer["findings_after"]) == len(answer["findings_before"])
+
+
+def test_workers_that_are_upgraded_first_lose_nothing_either(tmp_path: Path) -> None:
+    """The old judge goes on beside them; the new one learns from the ticks that the old one has judged."""
+    file = restored(tmp_path)
+    judged(file, "verdict_mix", "--only-count")
+    old = judged(file)
+    assert {name: unit["new_signals"] for name, unit in old["units"].items()} == {"injection": [], "toxicity": []}
+    assert [one for one in old["baselines"] if one[1] == "added"] == []
+    new = judged(file, "verdict_mix")
+    for name, unit in new["units"].items():
+        assert unit["new_signals"] == []
+        assert unit["effective_tick"] == old["units"][name]["effective_tick"]
+        assert {"verdict_mix", "offset_parity"} <= {level[0] for level in unit["levels"]}
+    assert len([one for one in new["baselines"] if one[1] == "added"]) == 4
+    assert {one["id"] for one in new["findings_after"]} == {one["id"] for one in old["findings_after"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -78,6 +79,19 @@ def test_an_event_adds_one_to_its_slice_and_to_the_bin_of_every_signal_that_appl
     ((tick, piece, _), _), *_ = ledger.sums.items()
     assert (tick, piece.guardrail, piece.language, piece.threshold_milli) == (T0 // 1000, "filter", "en", 500)
     assert (commit.from_offset, commit.to_offset, commit.layout, commit.mark) == (-1, 1, LAYOUT, Mark.data)
+
+
+def test_a_signal_that_is_switched_off_is_neither_counted_nor_in_the_layout():
+    events = batch(time_ms=[T0], record_ms=T0, verdict=int(Verdict.deny))
+    ledger = Ledger()
+    rule = dataclasses.replace(RULE, off=frozenset({"verdict_mix"}))
+    counter = PartitionCounter(ledger.position, rule, SliceTable(events.vocabulary))
+    counter.count(events)
+    commit = counter.commit(ledger.ids)
+    assert LAYOUT.lacking(commit.layout) == {"verdict_mix"}
+    columns = set((commit.counts[0].cells % COLUMNS).tolist())
+    assert not columns & set(range(OFFSETS["verdict_mix"], OFFSETS["verdict_mix"] + len(SIGNALS[1].bins)))
+    assert OFFSETS["coverage"] in columns
 
 
 def test_a_boolean_score_says_nothing_about_the_boundary():

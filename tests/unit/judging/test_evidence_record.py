@@ -13,7 +13,7 @@ from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import unit_of
 from monitor.findings.model import Kind
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
-from monitor.judging.evidence_record import POINTS_AT_MOST, POINTS_PER_STREAM, EvidenceRecorder, Retention
+from monitor.judging.evidence_record import POINTS_AT_MOST, POINTS_PER_STREAM, EvidenceRecorder, EvidenceRetention
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.view import JudgeView, StreamState, StreamView, TestKind, TestView
 from monitor.judging.view_builder import ViewBuilder
@@ -55,7 +55,7 @@ class Recorded:
 
     def restart(self) -> None:
         """A recorder that remembers nothing."""
-        self.recorder = EvidenceRecorder(RULE, Retention())
+        self.recorder = EvidenceRecorder(RULE, EvidenceRetention())
         self.recorder.begin(self.world.assessor.fleet, self.world.history)
 
     def step(self, end: int) -> None:
@@ -135,7 +135,7 @@ def test_levels_of_an_hour_are_those_of_its_counts(in_one_step):
 
 def test_when_judging_catches_up_ticks_before_the_retention_bring_levels_but_no_points():
     out = Recorded()
-    out.recorder = EvidenceRecorder(RULE, Retention(points_ms=100 * 10_000))
+    out.recorder = EvidenceRecorder(RULE, EvidenceRetention(points_ms=100 * 10_000))
     out.recorder.begin(out.world.assessor.fleet, out.world.history)
     out.step(TICKS)
     old = [p for p in out.points.values() if p.tick < TICKS - 100 - 6]
@@ -169,7 +169,7 @@ def a_test(number: int, guardrail: str, log_evidence: float) -> TestView:
 
 
 def taken(view: JudgeView) -> Record:
-    recorder = EvidenceRecorder(JudgeSettings(), Retention())
+    recorder = EvidenceRecorder(JudgeSettings(), EvidenceRetention())
     world = World({})
     recorder.begin(world.assessor.fleet, world.history)
     return recorder.take(tick_of(5, {}), 6, view, [])

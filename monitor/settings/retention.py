@@ -1,0 +1,48 @@
+"""How long what is kept."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+from pydantic import model_validator
+
+from monitor.settings.section import Section, setting
+from monitor.settings.values import Duration
+
+HOUR: Final = Duration(3_600_000)
+DAY: Final = Duration(86_400_000)
+TEN_YEARS: Final = Duration(3_650 * DAY.ms)
+
+
+class Retention(Section):
+    """How long counts and records are kept. What an approved baseline or an open page needs stays longer."""
+
+    ticks: Duration = setting(
+        "7d",
+        "counts by the tick; older ones are added up by the hour. An upgrade judges these ticks anew",
+        ge=DAY,
+        le=TEN_YEARS,
+    )
+    hours: Duration = setting("400d", "counts by the hour; older ones go", ge=DAY, le=TEN_YEARS)
+    ledger: Duration = setting(
+        "1d", "the tally of each commit; older ones are added up by the day", ge=HOUR, le=TEN_YEARS
+    )
+    outbox: Duration = setting(
+        "30d", "notifications that were delivered; the timelines of incidents stay", ge=DAY, le=TEN_YEARS
+    )
+
+    evidence: Duration = setting(
+        "7d", "how long the evidence of each minute is kept", ge=Duration(3_600_000), le=Duration(365 * 86_400_000)
+    )
+    levels: Duration = setting(
+        "90d",
+        "how long the level of each hour beside its approved level is kept",
+        ge=Duration(3_600_000),
+        le=Duration(3_650 * 86_400_000),
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.hours < self.ticks:
+            raise ValueError("hours must not be shorter than ticks: ticks become hours before those go")
+        return self
