@@ -99,10 +99,10 @@ def _detail(one: Comparing, question: Question, before: float, after: float, out
     questions = ", ".join(
         f"{SIGNALS[v.signal].name}/{SIGNALS[v.signal].questions[v.question].name} {v.outcome}" for v in one.verdicts
     )
+    levels = f"{amount(before, unit)} -> {amount(after, unit)} in the slices that both have"
     return (
         f"{changed} {one.release} against the approved baseline of {one.previous}: {outcome}; {question.phrase} "
-        f"{amount(before, unit)} -> {amount(after, unit)} in the slices that both have; alpha {one.alpha:.2g} for all questions together: "
-        f"{questions}"
+        f"{levels}; alpha {one.alpha:.2g} for all questions together: {questions}"
     )
 
 
