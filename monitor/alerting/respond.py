@@ -26,9 +26,10 @@ from monitor.alerting.ports import AlertStore
 from monitor.alerting.retype import classified, reclassify_related
 from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle
-from monitor.incidents.classify import leading, most_telling
+from monitor.incidents.classify import leading
 from monitor.incidents.facts import facts
 from monitor.incidents.model import Incident, Status
+from monitor.incidents.naming import most_telling
 from monitor.incidents.severity import higher, severity_of
 from monitor.incidents.timeline import What
 from monitor.incidents.words import moment, title

@@ -10,8 +10,8 @@ import click
 from monitor.cli.incidents_view import WIDTH, control_lines, heading, level_text, log_lines, sure_text
 from monitor.cli.wrapping import field, wrapped
 from monitor.findings.model import Finding, Kind
-from monitor.incidents.classify import most_telling
 from monitor.incidents.model import Entry, Incident
+from monitor.incidents.naming import most_telling
 from monitor.incidents.next_steps import next_steps
 from monitor.incidents.words import Phrases, due_to, incident_name, moment, plain, subject, summary
 

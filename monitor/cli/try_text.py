@@ -76,7 +76,7 @@ def _streams(console: Console, trial: Trial) -> None:
         not_run = words.not_run(one)
         ran = "all ran" if not_run in ("", "0") else f"{not_run} did not run"
         judged = words.not_allowed(one)
-        allowed = judged if judged == "no verdicts" else f"{'none' if judged == '0' else judged} not allowed"
+        allowed = {"no verdicts": "no verdicts", "0": "all allowed"}.get(judged, f"{judged} not allowed")
         _print(console, f"{one.stream.events:,} events{per_day}; {allowed}; {ran}", indent=4)
         if one.stream.scored:
             scores = f"scores 0 to 1 {_histogram(one)} {words.score(one)}; threshold {words.threshold(one)}"
@@ -182,7 +182,7 @@ def _proposal(console: Console, trial: Trial, *, written: Path | None, report: P
     _heading(console, "Settings to begin with")
     for line in trial.proposal.text().splitlines():
         if line.startswith("#"):
-            for part in wrapped(plain(line, longest=400), console.width - 2, hanging=0):
+            for part in wrapped(plain(line, longest=400), console.width - 4):
                 console.print(Text(f"  {'' if part.startswith('#') else '# '}{part}"))
         else:
             console.print(Text(f"  {line}"), no_wrap=True, overflow="ignore", crop=False)

@@ -19,8 +19,6 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from monitor.findings.model import Finding, IncidentType, Kind, Share
-from monitor.incidents.model import Severity
-from monitor.incidents.severity import severity_of
 from monitor.incidents.words import plain
 
 MOSTLY: Final = 0.5
@@ -357,28 +355,6 @@ def leading(pages: Sequence[Finding]) -> Typed | None:
         return None
     page = min(typed, key=lambda each: each[:3])[3]
     return Typed(page.trouble or IncidentType.unclassified, page.trouble_rule)
-
-
-def most_telling(pages: Sequence[Finding]) -> Finding:
-    """The page that names an incident: of the most severe, of the most specific type, what its rule is about.
-
-    Args:
-        pages: at least one, in any order.
-    """
-    order = list(IncidentType)
-    any_of = {rule.name: rule.any_of for rule in RULES}
-
-    def rank(page: Finding) -> tuple[bool, int, bool, int, str]:
-        about = any_of.get(page.trouble_rule.partition(":")[0], ())
-        return (
-            severity_of(page) is not Severity.critical,
-            len(order) if page.trouble is None else order.index(page.trouble),
-            not _is(_fired(page), about),
-            page.paged_at_ms or page.detected_at_ms,
-            page.id,
-        )
-
-    return min(pages, key=rank)
 
 
 def _fired(finding: Finding) -> Fired:

@@ -144,5 +144,5 @@ class Rules(Section):
         0.05, "share of a guardrail's verdicts that may contradict", unit="verdicts", ge=0, le=1
     )
     campaign: Literal["page", "notice", "off"] = setting(
-        "notice", "seven near-duplicates of one prompt among the last 8,192 of a partition"
+        "notice", "seven near-duplicates of one prompt within an hour, or from few sessions"
     )

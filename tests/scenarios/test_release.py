@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from monitor.incidents.words import sentence
 from tests.scenarios.service import Judging, judged, told
 from tests.scenarios.story import at, log_of, split
 
@@ -21,6 +24,10 @@ def test_a_model_that_is_worse_pages_as_a_regression_and_the_page_ends_when_it_i
     assert at("01:44") < page.ended_at_ms < at("01:46")
     assert abs(page.effect.baseline - 0.05) < 0.02
     assert "regressed" in page.evidence.detail
+    assert re.fullmatch(
+        r"share of requests judged unsafe \d(\.\d)? % -> \d\d(\.\d)? % with model 2 instead of 1 since \d\d:\d\d UTC",
+        sentence(page, {}),
+    )
     assert ("release", "2, before: 1") in [(share.what, share.name) for share in page.attribution]
     assert page.incident_id is not None
 

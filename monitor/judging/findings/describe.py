@@ -128,6 +128,7 @@ def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
         start = _onset(table, _banks(signal, baseline, alarm.drifted), chosen)
     after = table[start[1] :].sum(axis=0)
     old, new = baseline[chosen].sum(axis=0), after[chosen].sum(axis=0)
+    old = old if old.any() else baseline.sum(axis=0)  # a slice that was never seen is held to all of them
     part = moved(signal, old, new)
     x = part.values
     before = float(old @ x / max(old.sum(), 1))

@@ -91,13 +91,14 @@ def _release(one: Comparing) -> str:
 
 def _detail(one: Comparing, question: Question, before: float, after: float, outcome: str) -> str:
     unit = Unit.share if question.is_share else Unit.weight
+    changed = "model" if one.what == "model_version" else "version"
     questions = ", ".join(
         f"{SIGNALS[v.signal].name}/{SIGNALS[v.signal].questions[v.question].name} {v.outcome}" for v in one.verdicts
     )
+    levels = f"{amount(before, unit)} -> {amount(after, unit)} in the slices that both have"
     return (
-        f"{_release(one)}, whose baseline is approved: {outcome}; {question.phrase} {amount(before, unit)} -> "
-        f"{amount(after, unit)} in the slices that both have; alpha {one.alpha:.2g} for all questions together: "
-        f"{questions}"
+        f"{changed} {one.release} against the approved baseline of {one.previous}: {outcome}; {question.phrase} "
+        f"{levels}; alpha {one.alpha:.2g} for all questions together: {questions}"
     )
 
 
