@@ -191,6 +191,13 @@ class Metrics:
         self.gap_records = self._counter(
             "driftline_gap_records_total", "records", "records that the log had lost or that could not be expanded"
         )
+        self.logs_renewed = self._counter(
+            "driftline_logs_renewed_total",
+            "logs",
+            "topics made anew and files rotated or cut: another log under a known name, read from its start",
+            labels=("partition",),
+            most=4096,
+        )
         self.slices_pooled = self._counter(
             "driftline_slices_pooled_total", "look-ups", "runs of equal events pooled for want of room, see limits"
         )

@@ -15,6 +15,7 @@ from monitor.events.records import RecordBlock
 from monitor.ingestion.lines import LineSplitter
 from monitor.ingestion.source import Assignment, Polled
 from monitor.ingestion.streams import Stream, open_stream
+from monitor.pipeline.ports import LogIdentity
 
 STANDARD_INPUT: Final = "-"
 CHUNK_BYTES: Final = 1 << 20  # one poll's work: about 2,400 events of 435 bytes
@@ -95,6 +96,13 @@ class FileSource:
     def partitions(self) -> frozenset[str]:
         """One per file."""
         return frozenset(self._paths)
+
+    def identify(self, partition: str, known: str) -> LogIdentity:
+        """Not told apart yet."""
+        return LogIdentity(now=known, was=known)
+
+    def confirm(self, *, ask: bool) -> None:
+        """An open file stays the same file, whatever its name comes to mean."""
 
     def committed(self, positions: Mapping[str, int]) -> None:
         """Nobody looks at a file's lag."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from monitor.events.records import RecordBlock
+from monitor.pipeline.ports import LogIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,17 @@ class Assignment(Protocol):
         """These partitions are somebody else's already: drop what is not committed."""
 
 
+class UnchangingLogs:
+    """For sources behind whose names nothing changes while they are read, and of which nobody keeps a position."""
+
+    def identify(self, partition: str, known: str) -> LogIdentity:
+        """The log that it was."""
+        return LogIdentity(now=known, was=known)
+
+    def confirm(self, *, ask: bool) -> None:
+        """Nothing to ask."""
+
+
 class Source(Protocol):
     """A log that can be read by partition from any offset."""
 
@@ -64,6 +76,24 @@ class Source(Protocol):
 
     def partitions(self) -> frozenset[str]:
         """All partitions of the log, also those that other workers own."""
+
+    def identify(self, partition: str, known: str) -> LogIdentity:
+        """Which log lies behind a partition now, compared with what was stored of it when it was claimed last.
+
+        Args:
+            partition: one that is being assigned.
+            known: the stored identity; empty if none is.
+        """
+
+    def confirm(self, *, ask: bool) -> None:
+        """Make sure that what was handed out came from the logs that were identified. Call it before a commit.
+
+        Args:
+            ask: ask the log itself, which may block; else only what is known without asking is looked at.
+
+        Raises:
+            SourceUnavailable: another log lies behind a name now. Start anew: what is not committed is read again.
+        """
 
     def committed(self, positions: Mapping[str, int]) -> None:
         """These positions are durable now; for lag tools only. Must not raise."""

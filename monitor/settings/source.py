@@ -127,7 +127,9 @@ class Kafka(Section):
         max_length=255,
     )
     isolation: Literal["read_uncommitted", "read_committed"] = setting(
-        "read_uncommitted", "read_committed hides records of aborted transactions and waits for open ones"
+        "read_committed",
+        "read_committed counts no record of an aborted transaction, and none of an open one before it ends; "
+        "read_uncommitted counts them all, as they come",
     )
     fetch_bytes: Size = setting("16MiB", "most that one fetch brings", unit="bytes", ge=1 << 10, le=1 << 30)
     partition_fetch_bytes: Size = setting(

@@ -40,6 +40,7 @@ class PartitionView:
     owner: str
     claimed_at_ms: int | None
     committed_at_ms: int | None
+    log_id: str
 
 
 class Reads:

@@ -113,6 +113,7 @@ class Counting:
                 report = worker.step(timeout_s=POLL_S)
                 self.assigned = report.owned > 0
                 self._worked |= bool(report.commit_seconds)
+                _warn_of_new_logs(report)
                 on_report(report)
                 if report.ended:
                     break
@@ -133,6 +134,18 @@ class Counting:
         if topic is not None and kafka is not None:
             return KafkaDeadLetters(translate.kafka_connection(kafka), topic=topic, sealer=sealer)
         return FileDeadLetters(translate.dead_letter_file(self._settings), sealer)
+
+
+def _warn_of_new_logs(report: WorkerReport) -> None:
+    for renewal in report.renewed:
+        _LOG.warning(
+            "another log lies behind a known name; it is read from its start",
+            partition=renewal.partition,
+            former_log=renewal.log.was,
+            former_position=renewal.left_at,
+            new_log=renewal.log.now,
+            consequence="what the former log held beyond that position was not read",
+        )
 
 
 def _close(dead_letters: DeadLetters) -> None:
