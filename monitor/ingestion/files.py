@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+from monitor.counting.ports import LogIdentity
 from monitor.errors import SourceRefused
 from monitor.events.records import RecordBlock
 from monitor.ingestion.lines import LineSplitter
 from monitor.ingestion.source import Assignment, Polled
 from monitor.ingestion.streams import Stream, open_stream
-from monitor.pipeline.ports import LogIdentity
 
 STANDARD_INPUT: Final = "-"
 CHUNK_BYTES: Final = 1 << 20  # one poll's work: about 2,400 events of 435 bytes

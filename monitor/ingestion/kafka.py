@@ -23,6 +23,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from monitor.clock import Clock
+from monitor.counting.ports import LogIdentity
 from monitor.errors import SourceRefused, SourceUnavailable
 from monitor.events.records import RecordBlock
 from monitor.ingestion.gaps import Gap, GapReason, OnGap, ignore_gap
@@ -33,7 +34,6 @@ from monitor.ingestion.kafka_raw import BatchRecords, raw_fault
 from monitor.ingestion.kafka_reader import BatchReader, Reader, RecordReader
 from monitor.ingestion.kafka_topics import TopicIds
 from monitor.ingestion.source import Assignment, Polled
-from monitor.pipeline.ports import LogIdentity
 
 log = structlog.get_logger(__name__)
 
@@ -124,7 +124,7 @@ class KafkaSource:
             self._topics.confirm({tp.topic for tp in self._membership.owned})
 
     def committed(self, positions: Mapping[str, int]) -> None:
-        """Tell the group's offsets to Kafka, without waiting: only lag tools read them."""
+        """Discriminator the group's offsets to Kafka, without waiting: only lag tools read them."""
         offsets = {
             tp: OffsetAndMetadata(positions[partition_name(tp)], "", -1)
             for tp in self._membership.owned

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from monitor.counting.ports import LogIdentity
 from monitor.events.records import RecordBlock
-from monitor.pipeline.ports import LogIdentity
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,14 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from monitor.clock import SystemClock
+from monitor.counting.counter import CountRule
+from monitor.counting.slice_table import SliceTable
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
 from monitor.ingestion.deadletter import CountedDeadLetters, DeadLetters
 from monitor.ingestion.kafka import KafkaSource
 from monitor.ingestion.memory import MemoryRecord
 from monitor.ingestion.worker import Renewal, Worker, WorkerReport
-from monitor.pipeline.count import CountRule
-from monitor.pipeline.slices import SliceTable
 from monitor.storage.session import Database
 from monitor.storage.stores import Stores
 from tests.contract.source_logs import kafka_options

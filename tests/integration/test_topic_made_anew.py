@@ -8,7 +8,7 @@ import pytest
 
 from monitor.errors import SourceUnavailable
 from monitor.ingestion.worker import Renewal
-from monitor.pipeline.signals import LAYOUT
+from monitor.signals.registry import LAYOUT
 from monitor.storage.stores import Stores, open_stores
 from tests.contract.source_logs import produce
 from tests.integration.counting import counting, create_topic, delete_topic, events, marks
