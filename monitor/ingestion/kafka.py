@@ -96,8 +96,13 @@ class KafkaSource:
         now = self._clock.now_ms()
         with border():
             self._membership.settle()
-            blocks = self._read(int(timeout_s * 1000))
-            caught_up = self._caught_up(blocks, now)
+            try:
+                blocks = self._read(int(timeout_s * 1000))
+                caught_up = self._caught_up(blocks, now)
+            except kafka_errors.LogTruncationError:
+                self._topics.refresh()  # a topic that was made anew looks like one that was cut
+                self._topics.confirm({tp.topic for tp in self._membership.owned})
+                raise
             lag = self._lag()
         return Polled(blocks=blocks, caught_up=caught_up, ended=frozenset(), clock_ms=now, lag=lag)
 
@@ -174,10 +179,6 @@ class KafkaSource:
             except kafka_errors.OffsetOutOfRangeError as error:
                 self._go_on_in_range(error.args[0])
                 blocks = []
-            except kafka_errors.LogTruncationError:
-                self._topics.refresh()
-                self._topics.confirm({tp.topic for tp in self._membership.owned})
-                raise
             if blocks:
                 return blocks
             left -= wait
