@@ -37,6 +37,9 @@ class Assignment(Protocol):
     def assigned(self, partitions: Sequence[str]) -> Mapping[str, int]:
         """Claim these partitions; returns the offset to start reading each from. May block on storage."""
 
+    def position(self, partition: str) -> int:
+        """Records of an assigned partition below this are counted; -1 before the first."""
+
     def revoked(self, partitions: Sequence[str]) -> None:
         """Give these partitions back in order: commit what is counted. May block on storage."""
 

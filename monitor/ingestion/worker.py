@@ -160,6 +160,10 @@ class Worker:
             self._counters[partition] = PartitionCounter(position, self._rule, self._slices)
         return {partition: self._counters[partition].start_offset for partition in partitions}
 
+    def position(self, partition: str) -> int:
+        """Where its counter stands; the start is before that, to warm its memory."""
+        return self._counters[partition].next_offset
+
     def revoked(self, partitions: Sequence[str]) -> None:
         """Commit what is counted, and let go."""
         # A Kafka client calls this on its own thread, which must not wait for an answer to itself.

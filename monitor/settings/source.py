@@ -167,7 +167,7 @@ class Kafka(Section):
 
 
 class Files(Section):
-    """Files of JSON lines, read once from beginning to end; for back-tests and trials."""
+    """Files of JSON lines: read once from beginning to end, or followed as they grow and are rotated."""
 
     paths: Paths = setting(
         ...,
@@ -177,6 +177,18 @@ class Files(Section):
         max_length=10_000,
         allowed="one or more paths",
     )
+    follow: bool = setting(
+        False,
+        "go on reading as the files grow, also after they were renamed or cut by log rotation; the service then runs "
+        "until it is stopped",
+    )
+
+    @model_validator(mode="after")
+    def _followable(self) -> Self:
+        closed = [str(path) for path in self.paths if str(path) == "-" or str(path).endswith((".gz", ".zst"))]
+        if self.follow and closed:
+            raise ValueError(f"follow: {closed[0][:80]} does not grow; follow plain files only, or leave follow out")
+        return self
 
 
 class Source(Section):

@@ -126,7 +126,9 @@ class Counting:
 
     def _open(self, on_gap: OnGap) -> Source:
         if self._settings.source.files is not None:
-            return FileSource(self._settings.source.files.paths)
+            files = self._settings.source.files
+            follow = self._clock if files.follow else None
+            return FileSource(files.paths, leave_half=True, follow=follow)
         return KafkaSource(translate.kafka_source_options(self._settings), self._clock, on_gap=on_gap)
 
     def _dead_letters(self) -> DeadLetters:

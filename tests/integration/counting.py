@@ -1,11 +1,12 @@
-"""One counting worker on a Kafka topic and an SQLite file, stepped by hand."""
+"""One counting worker on a Kafka topic or on files, and a database, stepped by hand."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -18,8 +19,12 @@ from monitor.counting.slice_table import SliceTable
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
 from monitor.ingestion.deadletter import CountedDeadLetters, DeadLetters
+from monitor.ingestion.files import FileSource
+from monitor.ingestion.gaps import OnGap
 from monitor.ingestion.kafka import KafkaSource
+from monitor.ingestion.kafka_membership import topic_name
 from monitor.ingestion.memory import MemoryRecord
+from monitor.ingestion.source import Source
 from monitor.ingestion.worker import Renewal, Worker, WorkerReport
 from monitor.storage.session import Database
 from monitor.storage.stores import Stores
@@ -66,19 +71,50 @@ class Counted:
 def counting(
     stores: Stores, servers: str, topic: str, *, dead_letters: DeadLetters | None = None, **options: Any
 ) -> Iterator[Counted]:
-    """A worker that has begun; it is abandoned on leaving, what it has not committed is lost."""
-    vocabulary = Vocabulary.bounded()
+    """A worker of a topic that has begun; it is abandoned on leaving, what it has not committed is lost."""
     known: dict[str, Any] = {"group": f"group-{topic}", "raw": True}
     settings = kafka_options(servers, topic, **(known | options))
-    worker = Worker(
+    with working(
+        stores,
         lambda on_gap: KafkaSource(settings, SystemClock(), on_gap=on_gap),
+        topic_name,
+        dead_letters or CountedDeadLetters(),
+    ) as counted:
+        yield counted
+
+
+@contextmanager
+def counting_files(
+    stores: Stores, paths: Sequence[Path], *, dead_letters: DeadLetters | None = None, **options: Any
+) -> Iterator[Counted]:
+    """The same of files."""
+    with working(
+        stores,
+        lambda _: FileSource(paths, **({"leave_half": True} | options)),
+        str,
+        dead_letters or CountedDeadLetters(),
+    ) as counted:
+        yield counted
+
+
+@contextmanager
+def working(
+    stores: Stores,
+    open_source: Callable[[OnGap], Source],
+    source_of: Callable[[str], str],
+    dead_letters: DeadLetters,
+) -> Iterator[Counted]:
+    """The same of any source."""
+    vocabulary = Vocabulary.bounded()
+    worker = Worker(
+        open_source,
         stores.counts,
         Decoder(vocabulary, KEY),
-        dead_letters or CountedDeadLetters(),
+        dead_letters,
         SliceTable(vocabulary, units=100, strata_per_unit=10, slices=1000),
         CountRule(),
         owner="worker",
-        source_of=lambda partition: partition.rpartition("-")[0],
+        source_of=source_of,
         now_ms=SystemClock().now_ms,
         commit_interval_ms=100,
         timer=time.perf_counter,
