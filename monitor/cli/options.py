@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
+from detectors.compile_notices import notices
 from monitor.errors import DriftlineError, SettingsError, TryAgain
 
 if TYPE_CHECKING:  # loaded inside the functions: --help need not wait for pydantic and SQLAlchemy
@@ -144,6 +145,7 @@ def errors_to_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        notices.tell = lambda text: click.echo(f"driftline: {text}", err=True)
         try:
             result = command(*args, **kwargs)
             sys.stdout.flush()

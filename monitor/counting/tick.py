@@ -23,9 +23,9 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from monitor.errors import SettingsError
 
 CONFIRMATIONS: Final = 20
