@@ -47,12 +47,16 @@ def judge(config: Path | None, database: str | None, as_json: bool) -> None:
 
 
 def _serve(config: Path | None, database: str | None, *, as_json: bool, count: bool, judge: bool) -> None:
+    import structlog
+
+    from detectors.compile_notices import notices
     from monitor.clock import SystemClock
     from monitor.wiring.logs import set_up_logs
     from monitor.wiring.service import Roles, Service
 
     settings = settings_from(config, database=database)
     set_up_logs(level=settings.log.level, form="json" if as_json else settings.log.format, stream=sys.stderr)
+    notices.tell = structlog.stdlib.get_logger("driftline.compiling").warning
     service = Service(settings, Roles(count=count, judge=judge), clock=SystemClock(), env=os.environ)
 
     def stopped(signum: int, frame: FrameType | None) -> None:

@@ -72,10 +72,7 @@ class OpenFile:
             return block, False
         self.begun = True
         if self.stream.fault is not None:
-            raise SourceRefused(
-                f"{self.path}: {self.stream.fault}; its first {self.splitter.lines} lines were read. "
-                "Restore the file, or leave it out"
-            )
+            raise SourceRefused(f"{self.path}, of which {self.splitter.lines} lines were read: {self.stream.fault}")
         return None, True
 
     def finish(self, *, leave_half: bool) -> RecordBlock | None:

@@ -6,13 +6,15 @@ thread joins it, and every driver error leaves as StoreUnavailable or StoreRefus
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -176,12 +178,30 @@ def _postgresql(url: URL, limits: Limits) -> Engine:
     return engine
 
 
+def _is_frozen(file: Path) -> bool:
+    """Whether it lies on read-only media and nobody can be writing to it: SQLite may then read it without a journal.
+
+    One that has a journal beside it was copied while it was open, and SQLite itself refuses it.
+    """
+    written = Path(f"{file}-wal")
+    journal = written.exists() and written.stat().st_size > 0
+    return file.is_file() and not journal and not os.access(file.parent, os.W_OK)
+
+
+def _make_private(file: Path) -> None:
+    """A new database is for its owner alone, and so are the files that SQLite lays beside it."""
+    with suppress(OSError):  # it exists, or cannot be made: SQLite says why
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
 def _in_memory(url: URL) -> bool:
     return url.database in (None, "", ":memory:")
 
 
 def _sqlite(url: URL, limits: Limits) -> Engine:
     in_memory = _in_memory(url)
+    file = None if in_memory else Path(str(url.database))
+    frozen = file is not None and _is_frozen(file)
     arguments = {"timeout": limits.lock_ms / 1000, "check_same_thread": False}
     engine = create_engine(
         url,
@@ -198,11 +218,19 @@ def _sqlite(url: URL, limits: Limits) -> Engine:
     def _set_up(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver would begin late and not immediately: see _begin
         connection.execute("PRAGMA foreign_keys = ON")
-        if not in_memory:
+        if not in_memory and not frozen:
             # Readers do not wait for the writer. FULL: what was answered for survives a power cut, too.
             connection.execute("PRAGMA synchronous = FULL")
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 connection.execute("PRAGMA journal_mode = WAL")
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, _record: object, places: list[Any], options: dict[str, Any]) -> None:
+        if frozen:
+            places[0] = f"file:{quote(str(file))}?immutable=1"
+            options["uri"] = True
+        elif file is not None:
+            _make_private(file)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -15,8 +15,6 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import Processor
 
-from detectors.compile_notices import notices
-
 MASK: Final = "***"
 MAX_VALUE: Final = 2_000
 """Characters of one value; a record that somebody logs by mistake must not fill a disk."""
@@ -72,7 +70,6 @@ def set_up_logs(*, level: str, form: str, stream: TextIO | None = None) -> None:
     # Its event loop warns whenever this process was busy for 0.1 s; that is no trouble of the log's.
     logging.getLogger("kafka.net.selector").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
-    notices.tell = structlog.stdlib.get_logger("driftline.compiling").warning
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
