@@ -57,6 +57,11 @@ class TickState(msgspec.Struct, array_like=True):
     """Length of the ticks that ``closed_before`` counts; 0 where nothing was stored yet."""
 
 
+def tick_ms_of(state: bytes) -> int:
+    """Length of the ticks that a partition's stored state was counted in; 0 where nothing was counted yet."""
+    return msgspec.msgpack.decode(state, type=TickState).tick_ms if state else 0
+
+
 @dataclass(frozen=True, slots=True)
 class TickRule:
     """Lengths in milliseconds."""

@@ -66,8 +66,8 @@ class KafkaSource:
 
         Raises:
             SettingsError: a secret is missing.
-            SourceUnavailable: no broker answers.
-            SourceRefused: a topic does not exist, or we are not let in.
+            SourceUnavailable: no broker answers, or a topic does not exist; somebody may be about to make it.
+            SourceRefused: we are not let in.
         """
         if self._consumer is not None:
             raise RuntimeError("the source is started already")
@@ -79,7 +79,7 @@ class KafkaSource:
             with border():
                 missing = [t for t in self._settings.topics if not self._consumer.partitions_for_topic(t)]
                 if missing:
-                    raise SourceRefused(
+                    raise SourceUnavailable(
                         f"Kafka: topic {missing[0]} does not exist or this user may not describe it; create it, or "
                         "grant Describe"
                     )

@@ -71,6 +71,12 @@ class Reads:
             **{name: int(number) for name, number in zip(names, numbers, strict=True)},
         )
 
+    def tick_states(self) -> Sequence[bytes]:
+        """What the tick assignment of every active partition remembers; one that was never counted has none."""
+        counted = select(partitions.c.state).where(partitions.c.active)
+        with self._database.reading() as connection:
+            return [bytes(state) for state in connection.execute(counted).scalars() if state]
+
     def partitions(self) -> Sequence[PartitionView]:
         """All partitions, by name."""
         columns = [column for column in partitions.c if column.name != "state"]

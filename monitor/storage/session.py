@@ -40,9 +40,15 @@ class Limits:
 
 
 class Database:
-    """One database: opens transactions on it from any thread. Made by :func:`open_database`."""
+    """One database: opens transactions on it from any thread. Made by :func:`open_database`.
 
-    def __init__(self, engine: Engine) -> None:
+    Attributes:
+        own_clock: leases are dated by the database's clock instead of that of whoever asks for them: all who share
+            the database then mean the same by "now", and one whose clock is wrong keeps nobody else waiting.
+    """
+
+    def __init__(self, engine: Engine, *, own_clock: bool = False) -> None:
+        self.own_clock = own_clock
         self._engine = engine
         self._writing_engine = engine.execution_options(driftline_begin="BEGIN IMMEDIATE")
         self._open = threading.local()
@@ -102,6 +108,23 @@ class Database:
         except SQLAlchemyError as error:
             raise translate(error, self._engine.url) from error
 
+    def now_ms(self, connection: Connection, now_ms: int) -> int:
+        """Epoch milliseconds that leases are dated by: ``now_ms``, or by the database's own clock."""
+        return self._clock_ms(connection) if self.own_clock else int(now_ms)
+
+    def clock_ms(self) -> int:
+        """The database's own clock, in epoch milliseconds; of SQLite that is this machine's.
+
+        Raises:
+            StoreUnavailable, StoreRefused: it cannot be asked.
+        """
+        with self.reading() as connection:
+            return self._clock_ms(connection)
+
+    def _clock_ms(self, connection: Connection) -> int:
+        sql = POSTGRESQL_CLOCK if self.is_postgresql else SQLITE_CLOCK
+        return int(connection.exec_driver_sql(sql).scalar_one())
+
     def close(self) -> None:
         """Close all connections that are not in use."""
         self._engine.dispose()
@@ -111,7 +134,11 @@ class Database:
         return connection
 
 
-def open_database(url: str, *, limits: Limits | None = None) -> Database:
+POSTGRESQL_CLOCK: Final = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+SQLITE_CLOCK: Final = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS integer)"  # the Julian day of 1970
+
+
+def open_database(url: str, *, limits: Limits | None = None, own_clock: bool = False) -> Database:
     """The database behind a URL: ``postgresql://user@host/name``, ``sqlite:///file`` or ``sqlite://`` (in memory).
 
     Raises:
@@ -136,7 +163,7 @@ def open_database(url: str, *, limits: Limits | None = None) -> Database:
         ) from None
     except SQLAlchemyError as error:
         raise translate(error, parsed) from error
-    return Database(engine)
+    return Database(engine, own_clock=own_clock)
 
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

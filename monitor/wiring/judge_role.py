@@ -1,7 +1,7 @@
-"""The judging role: judge, deliver and keep the gauges, as timers of one scheduler.
+"""The judging role: judge, deliver and keep the gauges, each as a loop of its own.
 
-Every job is an idempotent step that claims what it works on by compare-and-set, so a job that is missed, late or run
-twice changes nothing: the timers only say how soon things happen.
+Every step is idempotent and claims what it works on by compare-and-set, so a step that is missed, late or run twice
+changes nothing: the intervals only say how soon things happen.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from monitor.errors import TryAgain
 from monitor.judging.judge import Judge, JudgeReport, PresentPolicy, Step
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.storage.stores import Stores
+from monitor.wiring.trouble import Trouble
 
 JUDGE_EVERY_S: Final = 0.1
 DELIVER_EVERY_S: Final = 0.2
 MOST_STEPS: Final = 200
 """Steps in one go when catching up; then the timer comes round and others get their turn."""
+LONGEST_PAUSE_S: Final = 5.0
+"""Between tries while the database is away: judging goes on at most so long after it is back."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.judging")
 
 
@@ -51,6 +54,8 @@ class Judging:
         self._on_judged = on_judged
         self._on_delivered = on_delivered
         self._on_alive = on_alive
+        self.judging = Trouble("judging", longest_s=LONGEST_PAUSE_S)
+        self.delivery = Trouble("delivery", longest_s=LONGEST_PAUSE_S)
         self.judge = Judge(
             stores.judge,
             rule,
@@ -69,27 +74,35 @@ class Judging:
         return self._clock.now_ms()
 
     def judge_step(self) -> None:
-        """Judge all that is closed."""
+        """Judge all that is closed; nothing while a pause after trouble lasts."""
+        self._on_alive("judge")
+        if not self.judging.due():
+            return
         for _ in range(MOST_STEPS):
             began = time.perf_counter()
             try:
                 report = self.judge.step(self._clock.now_ms())
             except TryAgain as error:
-                _LOG.warning("judging paused", error=str(error))
+                self.judging.failed(error)
                 return
+            self.judging.over()
             self._on_alive("judge")
             self._on_judged(report, time.perf_counter() - began)
             if report.step is not Step.judged:
                 return
 
     def deliver_step(self) -> None:
-        """Send all that is due."""
+        """Send all that is due; nothing while a pause after trouble lasts."""
+        self._on_alive("deliver")
+        if not self.delivery.due():
+            return
         for _ in range(MOST_STEPS):
             try:
                 delivered = deliver_step(self._stores.outbox, self._channels, now_ms=self._clock.now_ms())
             except TryAgain as error:
-                _LOG.warning("delivery paused", error=str(error))
+                self.delivery.failed(error)
                 return
+            self.delivery.over()
             self._on_alive("deliver")
             self._on_delivered(delivered)
             if delivered.claimed == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 import time
@@ -10,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import CollectorRegistry
 
 from monitor.clock import Clock
-from monitor.errors import TryAgain
+from monitor.counting.tick import tick_ms_of
+from monitor.errors import SettingsError, TryAgain
 from monitor.ingestion.worker import WorkerReport
 from monitor.judging.baselines import approved_slices
 from monitor.judging.judge import JudgeReport
@@ -29,12 +28,16 @@ from monitor.web.health import Check, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
-from monitor.wiring.judge_role import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
+from monitor.wiring.judge_role import DELIVER_EVERY_S, JUDGE_EVERY_S, LONGEST_PAUSE_S, Judging
+from monitor.wiring.loops import Loop, running
 from monitor.wiring.observe import Observer
+from monitor.wiring.trouble import Trouble
 
 GAUGES_EVERY_S: Final = 1.0
 STALE_S: Final = 180.0
 """A loop without a heartbeat for so long is stuck: eight messages to a dead receiver take half of it."""
+BEHIND_S: Final = 120.0
+"""Event time by which judging may be behind counting: a step takes a second, a busy machine a few."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.service")
 
 
@@ -65,7 +68,11 @@ class Service:
         clock: Clock,
         env: Mapping[str, str],
         hooks: Hooks | None = None,
+        wait: bool = True,
     ) -> None:
+        """Args:
+        wait: whether to wait for a database or a log that cannot be reached at the start.
+        """
         self._settings = settings
         self._roles = roles
         self._clock = clock
@@ -73,10 +80,15 @@ class Service:
         self._hooks = hooks or Hooks()
         self._metrics = Metrics(CollectorRegistry())
         self._observer = Observer(self._metrics, translate.judge_rule(settings), clock, controls=settings.controls)
-        loops = [*(["count"] if roles.count else []), *(["judge", "deliver", "gauges"] if roles.judge else [])]
+        self._wait = wait
+        loops = ["gauges", *(["count"] if roles.count else []), *(["judge", "deliver"] if roles.judge else [])]
         self._beats = {name: time.monotonic() for name in loops}
         self._stop = threading.Event()
         self._failure: Exception | None = None
+        self._opening = Trouble("opening the database", longest_s=LONGEST_PAUSE_S)
+        self._stores: Stores | None = None
+        self._counting: Counting | None = None
+        self._judging: Judging | None = None
         self.http_address: str | None = None
         """Where metrics and health are, once it runs."""
 
@@ -87,20 +99,24 @@ class Service:
     def run(self) -> None:
         """Run until stopped, or until a source that ends has ended and everything is judged.
 
+        Health is served from the first moment: while database and log are waited for, the service is not ready.
+
         Raises:
             SettingsError, SourceRefused, StoreRefused: trying again will not help.
+            TryAgain: the database or the log cannot be reached, and nobody wants to wait for it.
         """
         with ExitStack() as opened:
-            url = self._settings.open_database_url(self._env)
-            stores = opened.enter_context(open_stores(url, layout=LAYOUT))
-            counting = self._counting(stores)
-            judging = opened.enter_context(self._judging(stores)) if self._roles.judge else None
-            opened.enter_context(self._http(stores, counting))
-            if judging is not None:
-                opened.enter_context(self._timers(stores, judging))
+            opened.enter_context(self._http())
+            self._stores = stores = self._open_stores(opened)
+            if stores is None:
+                return
+            _refuse_other_ticks(stores, self._settings)
+            self._counting = counting = self._counter(stores)
+            judging = opened.enter_context(self._judge(stores)) if self._roles.judge else None
+            opened.enter_context(running(self._loops(judging), self._fail))
             _LOG.info("started", database=stores.database.name, roles=self._names(), http=self.http_address)
             if counting is not None:
-                counting.run(self._stop, lambda report: self._counted(report, counting))
+                counting.run(self._stop, self._counted, on_alive=partial(self._alive, "count"), wait=self._wait)
             else:
                 self._stop.wait()
         if self._failure is not None:
@@ -110,14 +126,32 @@ class Service:
     def _names(self) -> list[str]:
         return [name for name in ("count", "judge") if getattr(self._roles, name)]
 
-    def _counting(self, stores: Stores) -> Counting | None:
+    def _open_stores(self, opened: ExitStack) -> Stores | None:
+        """The stores, once the database answers; None if the service is stopped before."""
+        url = self._settings.open_database_url(self._env)
+        while not self._stop.is_set():
+            try:
+                stores = opened.enter_context(open_stores(url, layout=LAYOUT, own_clock=True))
+            except TryAgain as error:
+                if not self._wait:
+                    raise
+                pause = self._opening.failed(error)
+                for name in self._beats:
+                    self._alive(name)
+                self._stop.wait(pause)
+            else:
+                self._opening.over()
+                return stores
+        return None
+
+    def _counter(self, stores: Stores) -> Counting | None:
         if not self._roles.count:
             return None
         approved = approved_slices(stores.judge)
         return Counting(self._settings, stores.counts, approved=approved, clock=self._clock, env=self._env)
 
     @contextmanager
-    def _judging(self, stores: Stores) -> Iterator[Judging]:
+    def _judge(self, stores: Stores) -> Iterator[Judging]:
         judging = Judging(
             stores,
             translate.judge_rule(self._settings),
@@ -130,44 +164,55 @@ class Service:
             on_delivered=self._observer.delivered,
             on_alive=self._alive,
         )
+        self._judging = judging
         try:
             yield judging
         finally:
             judging.close(finish=self._failure is None)
 
-    @contextmanager
-    def _timers(self, stores: Stores, judging: Judging) -> Iterator[None]:
-        """Judge, deliver and gauges, each never twice at a time; what was missed is made up by one run."""
-        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a step longer than its interval is no news
-        scheduler: Any = BackgroundScheduler(
-            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        )
-        jobs = (
-            ("judge", judging.judge_step, JUDGE_EVERY_S),
-            ("deliver", judging.deliver_step, DELIVER_EVERY_S),
-            ("gauges", lambda: self._gauges(stores), GAUGES_EVERY_S),
-        )
-        for name, step, seconds in jobs:
-            scheduler.add_job(self._beating(name, step), "interval", seconds=seconds, id=name)
-        scheduler.start()
-        try:
-            yield
-        finally:
-            scheduler.shutdown(wait=True)
+    def _loops(self, judging: Judging | None) -> list[Loop]:
+        gauges = Loop("gauges", self._gauges, GAUGES_EVERY_S)
+        if judging is None:
+            return [gauges]
+        judge = Loop("judge", judging.judge_step, JUDGE_EVERY_S)
+        return [judge, Loop("deliver", judging.deliver_step, DELIVER_EVERY_S), gauges]
 
     @contextmanager
-    def _http(self, stores: Stores, counting: Counting | None) -> Iterator[None]:
+    def _http(self) -> Iterator[None]:
         http = self._settings.http
         if not http.enabled:
             yield
             return
-        ready = [Check("database", lambda: _answers(stores))]
-        if counting is not None:
-            ready.append(Check("source", lambda: None if counting.assigned else "no partition has been read yet"))
+        ready = [Check("database", self._database)]
+        if self._roles.count:
+            ready.append(Check("source", self._source))
+        if self._roles.judge:
+            ready.append(Check("judging", lambda: self._paused(judging=True) or self._behind()))
+            ready.append(Check("delivery", lambda: self._paused(judging=False)))
         alive = [Check(name, partial(self._stuck, name)) for name in self._beats]
         with serve(http.host, http.port, self._metrics.registry, alive=alive, ready=ready) as address:
             self.http_address = address
             yield
+
+    def _database(self) -> str | None:
+        """Whether the database answers; opening it has checked its schema."""
+        if self._stores is None:
+            return self._opening.reason or "not opened yet"
+        self._stores.judge.judged_before()
+        return None
+
+    def _source(self) -> str | None:
+        return "not begun yet" if self._counting is None else self._counting.reason
+
+    def _paused(self, *, judging: bool) -> str | None:
+        role = self._judging
+        if role is None:
+            return "not begun yet"
+        return role.judging.reason if judging else role.delivery.reason
+
+    def _behind(self) -> str | None:
+        seconds = 0.0 if self._stores is None else _judge_lag_s(self._stores, self._settings)
+        return f"{seconds:.0f} s of event time behind what is counted" if seconds > BEHIND_S else None
 
     def _stuck(self, name: str) -> str | None:
         age = time.monotonic() - self._beats[name]
@@ -176,34 +221,55 @@ class Service:
     def _alive(self, name: str) -> None:
         self._beats[name] = time.monotonic()
 
-    def _beating(self, name: str, step: Callable[[], None]) -> Callable[[], None]:
-        def beat() -> None:
-            self._alive(name)
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001 - raised again by run(), which ends the process
-                self._failure = error
-                self._stop.set()
+    def _fail(self, error: Exception) -> None:
+        """Raised again by :meth:`run`, which ends the process."""
+        self._failure = error
+        self._stop.set()
 
-        return beat
-
-    def _counted(self, report: WorkerReport, counting: Counting) -> None:
+    def _counted(self, report: WorkerReport) -> None:
         self._alive("count")
-        self._observer.counted(report, counting.slices)
+        if self._counting is not None:
+            self._observer.counted(report, self._counting.slices)
         self._hooks.on_counted(report)
 
     def _judged(self, report: JudgeReport, seconds: float, judging: Judging) -> None:
         self._observer.judged(report, seconds, judging.judge.assessor)
         self._hooks.on_judged(report, judging)
 
-    def _gauges(self, stores: Stores) -> None:
+    def _gauges(self) -> None:
+        self._alive("gauges")
+        stores, metrics = self._stores, self._metrics
+        if self._counting is not None:
+            metrics.counting_paused.set(float(self._counting.reason is not None))
+        if stores is None:
+            return
         try:
-            self._observer.stored(stores)
+            metrics.clock_difference.set((self._clock.now_ms() - stores.database.clock_ms()) / 1000)
+            if self._roles.judge:
+                metrics.judge_lag.set(_judge_lag_s(stores, self._settings))
+                self._observer.stored(stores)
         except TryAgain as error:
             _LOG.debug("gauges not updated", error=str(error))
 
 
-def _answers(stores: Stores) -> str | None:
-    """Whether the database answers; opening it has checked its schema."""
-    stores.judge.judged_before()
-    return None
+def _judge_lag_s(stores: Stores, settings: Settings) -> float:
+    """Event time that is counted and closed, and not judged, in seconds; 0 where nothing was judged yet."""
+    closed, judged = stores.judge.closed_before(), stores.judge.judged_before()
+    behind = 0 if closed is None or judged is None else max(0, closed - judged)
+    return behind * settings.ticks.length.ms / 1000
+
+
+def _refuse_other_ticks(stores: Stores, settings: Settings) -> None:
+    """Counts are by tick: a judge or worker whose ticks have another length would read them as another time.
+
+    Raises:
+        SettingsError: naming both lengths.
+    """
+    ours = settings.ticks.length.ms
+    for state in stores.reads.tick_states():
+        theirs = tick_ms_of(state)
+        if theirs not in (0, ours):
+            raise SettingsError(
+                f"ticks.length: is {ours} ms, but database {stores.database.name} was counted in ticks of "
+                f"{theirs} ms; set it back, or begin with another database"
+            )

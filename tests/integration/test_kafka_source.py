@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from monitor.ingestion.kafka import KafkaSource
 from monitor.ingestion.kafka_options import KafkaConnection
 from monitor.ingestion.memory import MemoryRecord
 from tests.contract.source_logs import POLL_SECONDS, Claims, Reading, kafka_options, produce
+from tests.integration.counting import delete_topic
 from tests.servers.kafka import KafkaNode
 
 pytestmark = pytest.mark.kafka
@@ -52,8 +54,8 @@ def opened(node: KafkaNode, topic: str, claims: Claims, **changes: object) -> It
         yield source, gaps
 
 
-def test_a_topic_that_does_not_exist_is_refused_by_name(kafka: KafkaNode) -> None:
-    with pytest.raises(SourceRefused, match="no-such-topic"), opened(kafka, "no-such-topic", Claims()):
+def test_a_topic_that_does_not_exist_is_named_and_may_come(kafka: KafkaNode) -> None:
+    with pytest.raises(SourceUnavailable, match="no-such-topic"), opened(kafka, "no-such-topic", Claims()):
         pass
 
 
@@ -448,11 +450,37 @@ def test_dead_letters_wait_for_a_broker_that_comes_back(kafka_node: KafkaNode) -
     assert sorted(set(found)) == [b"1", b"2"]
 
 
-def test_a_dead_letter_topic_that_does_not_exist_is_told_at_the_flush(kafka: KafkaNode) -> None:
+def test_a_dead_letter_topic_that_does_not_exist_is_made_and_one_that_goes_away_is_named(kafka: KafkaNode) -> None:
     connection = KafkaConnection((kafka.bootstrap_servers,))
     sealer = Sealer(payload="drop", hash_key=b"a key of sixteen")
-    letters = KafkaDeadLetters(connection, topic="no-such-topic", sealer=sealer, flush_seconds=1.0)
+    topic = f"made-{uuid.uuid4().hex[:12]}"
+    letter = {"partition": "events-3", "reason": "not_json", "detail": "", "key": None, "value": b"{"}
+    letters = KafkaDeadLetters(connection, topic=topic, sealer=sealer, flush_seconds=2.0)
     with closing(letters):
-        letters.send(partition="events-3", offset=1, reason="not_json", detail="", key=None, value=b"{")
-        with pytest.raises((SourceUnavailable, SourceRefused)):
+        letters.send(offset=1, **letter)  # type: ignore[arg-type]
+        letters.flush()
+        delete_topic(kafka.bootstrap_servers, topic)
+        letters.send(offset=2, **letter)  # type: ignore[arg-type]
+        with pytest.raises(SourceUnavailable, match=f"dead letters cannot be written to topic {topic}"):
             letters.flush()
+        with closing(KafkaDeadLetters(connection, topic=topic, sealer=sealer)):  # as the next worker does
+            for _ in range(10):
+                with suppress(SourceUnavailable):
+                    letters.flush()
+                    break
+    assert {headers["offset"] for _, _, headers in letters_in(kafka, topic)} == {b"2"}
+
+
+@pytest.mark.parametrize("limit", [2_000, 2 * MEBI], ids=["refused by the broker", "refused by the client"])
+def test_a_letter_that_is_too_large_for_its_topic_goes_without_its_payload(kafka: KafkaNode, limit: int) -> None:
+    topic = kafka.fresh_topic(configs={"max.message.bytes": str(limit)})
+    size = 2 * MEBI if limit > MEBI else 50_000
+    value = random.Random(7).randbytes(size)
+    sealer = Sealer(payload="keep", hash_key=b"a key of sixteen", keep_bytes=size)
+    letters = KafkaDeadLetters(KafkaConnection((kafka.bootstrap_servers,)), topic=topic, sealer=sealer)
+    with closing(letters):
+        letters.send(partition="events-3", offset=1, reason="not_json", detail="", key=None, value=value)
+        letters.flush()
+    [(_, kept, headers)] = letters_in(kafka, topic)
+    assert headers["dropped"] == b"too large for the topic"
+    assert json.loads(kept or b"")["size"] == size

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -182,6 +184,17 @@ def test_more_clients_than_threads_are_told_to_come_again() -> None:
         for client in clients:
             client.join(30)
         assert statuses == [200] * MAX_THREADS
+
+
+def test_half_open_requests_keep_no_probe_waiting() -> None:
+    with running(State()) as address, contextlib.ExitStack() as opened:
+        for _ in range(400):
+            half = opened.enter_context(socket.create_connection(address, timeout=10))
+            half.sendall(b"GET /healthz HTTP/1.1\r\n")
+        began = time.monotonic()
+        for _ in range(5):
+            assert ask(address, "/healthz")[0] == 200
+        assert time.monotonic() - began < health.REQUEST_SECONDS
 
 
 def test_an_address_that_is_taken_is_told_with_the_setting() -> None:
