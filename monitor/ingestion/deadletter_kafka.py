@@ -123,7 +123,16 @@ class KafkaDeadLetters:
         """Send what waits, as far as the brokers take it."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=self._flush_seconds)
+            try:
+                producer.close(timeout=self._flush_seconds)
+            except (KafkaError, OSError) as error:
+                # Their positions are not committed either: the records will be read, and lettered, again.
+                log.warning("kafka.dead_letters_not_sent", topic=self._topic, error=str(error))
+                # A client that could not send everything is left running by its own close().
+                producer._sender.force_close()
+                producer._sender.join(1.0)
+                with suppress(KafkaError, OSError):
+                    producer.close(timeout=0)
 
     def _post(self, letter: _Waiting) -> None:
         try:

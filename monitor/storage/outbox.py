@@ -15,6 +15,7 @@ from monitor.storage.tables import outbox
 WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"
 GIVEN_UP: Final = "given_up"
+NEVER: Final = 2**62
 LONGEST_WAIT_MS: Final = 900_000
 """The deliverer pauses for 10 minutes at most; a receiver that asks for longer is asked again after so long."""
 MOST_ERROR_CHARACTERS: Final = 2000
@@ -49,9 +50,10 @@ class SqlOutbox(Outbox):
             now = self._database.now_ms(connection, now_ms)
             self._ahead_ms = int(now_ms) - now
             at = outbox.c.due_at_ms
+            latest = now + max(LONGEST_WAIT_MS, int(lease_ms)) if self._database.own_clock else NEVER
             due = (
                 select(outbox)
-                .where(outbox.c.state == WAITING, (at <= now) | (at > now + LONGEST_WAIT_MS), ~blocked)
+                .where(outbox.c.state == WAITING, (at <= now) | (at > latest), ~blocked)
                 .order_by(outbox.c.id)
                 .limit(limit)
                 # On PostgreSQL, what another deliverer is claiming is passed over; SQLite has one writer anyway.
@@ -77,10 +79,13 @@ class SqlOutbox(Outbox):
 
         Ignored when the claim has run out and somebody else has claimed it since.
         """
+        retry_at = None if retry_at_ms is None else int(retry_at_ms) - self._ahead_ms
         mine = (outbox.c.id == pending.id) & (outbox.c.state == WAITING) & (outbox.c.attempts == pending.attempts + 1)
         changes: dict[str, Any] = {"error": error[:MOST_ERROR_CHARACTERS]}
-        changes |= {"state": GIVEN_UP} if retry_at_ms is None else {"due_at_ms": int(retry_at_ms) - self._ahead_ms}
+        changes |= {"state": GIVEN_UP} if retry_at is None else {"due_at_ms": retry_at}
         with self._database.writing() as connection:
+            if retry_at is not None and self._database.own_clock:
+                changes["due_at_ms"] = min(retry_at, self._database.now_ms(connection, 0) + LONGEST_WAIT_MS)
             connection.execute(update(outbox).where(mine).values(changes))
 
     def backlog(self) -> int:
