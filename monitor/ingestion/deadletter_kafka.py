@@ -34,6 +34,8 @@ class _Waiting:
     facts: bytes = b""
     """What is sent instead if the topic refuses the value for its size; empty if it is that already."""
     answer: Any = None
+    size: int = 0
+    """Bytes that it was counted with."""
 
     def shrink(self) -> bool:
         """Leave the payload out; False if there is none to leave out."""
@@ -66,20 +68,8 @@ class KafkaDeadLetters:
         self._flush_seconds = flush_seconds
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
-        try:
-            self._producer: Any = KafkaProducer(
-                **connection.client_settings(),
-                acks="all",
-                enable_idempotence=True,
-                compression_type="lz4",
-                linger_ms=5,
-                max_block_ms=int(flush_seconds * 1000),
-                delivery_timeout_ms=int(flush_seconds * 1000),
-                request_timeout_ms=int(flush_seconds * 500),
-                metrics_enabled=False,
-            )
-        except (KafkaError, OSError) as error:
-            raise to_driftline(error) from error
+        self._connection = connection
+        self._producer: Any = self._new_producer()
 
     def send(
         self, *, partition: str, offset: int, reason: str, detail: str, key: bytes | None, value: bytes | None
@@ -89,7 +79,8 @@ class KafkaDeadLetters:
             self.flush()
         letter = self._seal(DeadLetter(partition, offset, reason, detail, key, value))
         self._waiting.append(letter)
-        self._waiting_bytes += len(letter.value)
+        letter.size = len(letter.value)
+        self._waiting_bytes += letter.size
         with suppress(KafkaError, OSError):  # no metadata or no room in the producer now: the next flush posts it
             self._post(letter)
 
@@ -107,10 +98,15 @@ class KafkaDeadLetters:
             self._producer.flush(timeout=self._flush_seconds)
             while self._waiting:
                 letter = self._waiting[0]
-                size = len(letter.value)
-                self._await(letter)
+                try:
+                    letter.answer.get(timeout=self._flush_seconds)
+                except MessageSizeTooLargeError:
+                    if not letter.shrink():
+                        raise
+                    self._begin_anew()
+                    continue
+                self._waiting_bytes -= letter.size
                 self._waiting.popleft()
-                self._waiting_bytes -= size
         except (KafkaError, OSError) as error:
             for letter in self._waiting:
                 if letter.answer is not None and letter.answer.failed():
@@ -128,11 +124,23 @@ class KafkaDeadLetters:
             except (KafkaError, OSError) as error:
                 # Their positions are not committed either: the records will be read, and lettered, again.
                 log.warning("kafka.dead_letters_not_sent", topic=self._topic, error=str(error))
-                # A client that could not send everything is left running by its own close().
-                producer._sender.force_close()
-                producer._sender.join(1.0)
-                with suppress(KafkaError, OSError):
-                    producer.close(timeout=0)
+                _end(producer)
+
+    def _new_producer(self) -> Any:
+        try:
+            return KafkaProducer(
+                **self._connection.client_settings(),
+                acks="all",
+                enable_idempotence=True,
+                compression_type="lz4",
+                linger_ms=5,
+                max_block_ms=int(self._flush_seconds * 1000),
+                delivery_timeout_ms=int(self._flush_seconds * 1000),
+                request_timeout_ms=int(self._flush_seconds * 500),
+                metrics_enabled=False,
+            )
+        except (KafkaError, OSError) as error:
+            raise to_driftline(error) from error
 
     def _post(self, letter: _Waiting) -> None:
         try:
@@ -142,14 +150,12 @@ class KafkaDeadLetters:
                 raise
             self._send(letter)
 
-    def _await(self, letter: _Waiting) -> None:
-        try:
-            letter.answer.get(timeout=self._flush_seconds)
-        except MessageSizeTooLargeError:
-            if not letter.shrink():
-                raise
-            self._send(letter)
-            letter.answer.get(timeout=self._flush_seconds)
+    def _begin_anew(self) -> None:
+        """Another producer, and everything that waits sent again: the client gives up for good after a refusal."""
+        _end(self._producer)
+        self._producer = self._new_producer()
+        for letter in self._waiting:
+            self._post(letter)
 
     def _send(self, letter: _Waiting) -> None:
         letter.answer = self._producer.send(self._topic, value=letter.value, key=letter.key, headers=letter.headers)
@@ -168,6 +174,14 @@ class KafkaDeadLetters:
         headers.append(("truncated", b"true" if len(kept) < len(letter.value) else b"false"))
         key = letter.key if letter.key is not None and len(letter.key) <= KEY_BYTES else None
         return _Waiting(kept, key, headers, json.dumps(facts).encode())
+
+
+def _end(producer: Any) -> None:
+    """Close a client that cannot send what it holds: its own close() raises then, and leaves its thread running."""
+    producer._sender.force_close()
+    producer._sender.join(1.0)
+    with suppress(KafkaError, OSError):
+        producer.close(timeout=0)
 
 
 def _make_sure_of(topic: str, connection: KafkaConnection) -> None:
