@@ -19,6 +19,7 @@ from monitor.ingestion.kafka_errors import to_driftline
 from monitor.ingestion.kafka_options import KafkaConnection
 
 FLUSH_SECONDS: Final = 10.0  # a broker that is well takes milliseconds; while it does not answer nothing is counted
+BLOCK_SECONDS: Final = 3.0  # for metadata of the topic, or room in the client's buffer
 CREATE_TIMEOUT_MS: Final = 10_000
 KEY_BYTES: Final = 4_096  # a longer key is not a key; it would make the letter larger than a record may be
 
@@ -81,6 +82,8 @@ class KafkaDeadLetters:
         self._waiting.append(letter)
         letter.size = len(letter.value)
         self._waiting_bytes += letter.size
+        if len(self._waiting) > 1 and self._waiting[-2].answer is None:
+            return  # the one before could not be posted: each try may block for seconds, and one is enough to know
         with suppress(KafkaError, OSError):  # no metadata or no room in the producer now: the next flush posts it
             self._post(letter)
 
@@ -134,7 +137,7 @@ class KafkaDeadLetters:
                 enable_idempotence=True,
                 compression_type="lz4",
                 linger_ms=5,
-                max_block_ms=int(self._flush_seconds * 1000),
+                max_block_ms=int(min(self._flush_seconds, BLOCK_SECONDS) * 1000),
                 delivery_timeout_ms=int(self._flush_seconds * 1000),
                 request_timeout_ms=int(self._flush_seconds * 500),
                 metrics_enabled=False,
