@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
+
+from detectors.compiled import njit
 
 MISSING = -1
 MAX_BINS = 4096  # codes are int16; a signal with more bins than this is a campaign table, not a histogram

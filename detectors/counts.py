@@ -18,8 +18,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
+
+from detectors.compiled import njit
 
 Ints = NDArray[np.int64]
 

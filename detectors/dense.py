@@ -25,12 +25,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from detectors import counts
 from detectors.alternatives import probabilities
 from detectors.arena import Slots, grown
+from detectors.compiled import njit
 from detectors.counts import Ints
 from detectors.evidence_kernel import ROUND, TOP
 

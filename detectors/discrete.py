@@ -16,7 +16,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from detectors.compiled import njit
 
 # log(x!) - Stirling's formula, exactly, for 0..15; the series below is accurate to 1e-16 from 16 on
 _EXACT = np.array(

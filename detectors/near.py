@@ -23,9 +23,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from detectors.popcount import popcount
 
 MISSING = -1

@@ -29,12 +29,12 @@ import hashlib
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from detectors import counts
 from detectors.alternatives import probabilities
 from detectors.arena import Arena, Slots, grown
+from detectors.compiled import njit
 from detectors.counts import Ints
 from detectors.discrete import binomial_inverse, hypergeometric_pit
 

@@ -29,10 +29,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from river import sketch
 
+from detectors.compiled import njit
 from detectors.popcount import popcount
 
 NEW, NEAR, MISSING = 0, 1, -1

@@ -204,6 +204,18 @@ class Metrics:
         self.gap_records = self._counter(
             "driftline_gap_records_total", "records", "records that the log had lost or that could not be expanded"
         )
+        self.counting_paused = self._gauge(
+            "driftline_counting_paused",
+            "0 or 1",
+            "whether counting waits for the log, the dead letters or the database",
+        )
+        self.logs_renewed = self._counter(
+            "driftline_logs_renewed_total",
+            "logs",
+            "topics made anew and files rotated or cut: another log under a known name, read from its start",
+            labels=("partition",),
+            most=4096,
+        )
         self.slices_pooled = self._counter(
             "driftline_slices_pooled_total", "look-ups", "runs of equal events pooled for want of room, see limits"
         )
@@ -226,6 +238,14 @@ class Metrics:
         self.judge_seconds = self._histogram("driftline_judge_seconds", "time of one judging step")
         self.judged_before = self._gauge(
             "driftline_judged_before", "Unix seconds", "event time before which everything is judged"
+        )
+        self.judge_lag = self._gauge(
+            "driftline_judge_lag_seconds", "seconds", "event time that is counted and not judged yet"
+        )
+        self.clock_difference = self._gauge(
+            "driftline_clock_difference_seconds",
+            "seconds",
+            "how far this machine's clock is ahead of the database's; the judge's lease goes by the database's",
         )
         self.judge_leader = self._gauge(
             "driftline_judge_leader", "0 or 1", "whether this process holds the judge's lease"

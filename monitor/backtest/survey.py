@@ -44,6 +44,12 @@ MAX_FINE: Final = 256
 """Streams without threshold that are looked at so closely: 64 KB each."""
 EXPLAINED: Final = 200
 """Records that are explained field by field, to see what is dropped."""
+MOST_NAMES: Final = 200
+"""Names of dropped fields of one format that are kept apart."""
+LONGEST_NAME: Final = 64
+"""Characters of one part of a path; field names of real logs have up to 40."""
+TEXT_FIELDS: Final = "(names that look like text)"
+OTHER_FIELDS: Final = "(other fields)"
 EXPLAINED_PER_BLOCK: Final = 50
 MAX_NAMES: Final = 1_000
 UNREAD: Final = 20
@@ -57,6 +63,7 @@ class FormatSeen:
     records: int = 0
     why: str = ""
     dropped: Counter[str] = field(default_factory=Counter)
+    """By name; names that look like text, and names beyond :data:`MOST_NAMES`, are pooled."""
     """Path -> in how many of the explained records; never a value."""
     because: str = ""
 
@@ -227,7 +234,9 @@ class Survey:
             seen = self.formats.setdefault(found.format, FormatSeen())
             seen.why = seen.why or found.why
             seen.because = seen.because or found.because
-            seen.dropped.update(found.dropped)
+            for name in map(field_name, found.dropped):
+                known = name in seen.dropped or len(seen.dropped) < MOST_NAMES
+                seen.dropped[name if known else OTHER_FIELDS] += 1
             if found.reason and len(self.unread) < UNREAD and len(value) <= UNREAD_BYTES:
                 self.unread.append(bytes(value))
 
@@ -367,3 +376,10 @@ def _family(words: Vocabulary, guardrail: int, category: int) -> Slice:
 
 def _named(names: tuple[str, ...], counts: list[int]) -> dict[str, int]:
     return {name: count for name, count in zip(names, counts, strict=True) if count}
+
+
+def field_name(path: str) -> str:
+    """The path of a field, or what stands for all whose names may hold what a person wrote: a key can be a prompt."""
+    parts = path.split(".")
+    plain = all(len(part) <= LONGEST_NAME and not any(mark.isspace() for mark in part) for part in parts)
+    return path if plain and path.isprintable() and len(path) <= 4 * LONGEST_NAME else TEXT_FIELDS

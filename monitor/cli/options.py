@@ -15,14 +15,16 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from enum import IntEnum
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
+from detectors.compile_notices import notices
 from monitor.errors import DriftlineError, SettingsError, TryAgain
 
 if TYPE_CHECKING:  # loaded inside the functions: --help need not wait for pydantic and SQLAlchemy
@@ -144,6 +146,8 @@ def errors_to_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        _print_whatever_comes()
+        notices.tell = lambda text: click.echo(f"driftline: {text}", err=True)
         try:
             result = command(*args, **kwargs)
             sys.stdout.flush()
@@ -151,13 +155,31 @@ def errors_to_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
             _fail(str(error) or type(error).__doc__ or type(error).__name__, _code(error))
         except BrokenPipeError:
             # The reader (head, less) has seen enough. Python would complain once more when it closes stdout.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _print_no_more()
             sys.exit(0)
+        except OSError as error:
+            # A full disk, a directory that cannot be written: the machine's trouble, and no traceback helps with it.
+            _print_no_more()
+            what = error.filename or "standard output"
+            _fail(f"{what}: {error.strerror or error}", Exit.failed)
         except KeyboardInterrupt:
             sys.exit(Exit.interrupted)
         return result
 
     return wrapped
+
+
+def _print_whatever_comes() -> None:
+    """Characters that the terminal or file cannot take become question marks; the rest is not lost for them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _print_no_more() -> None:
+    """Python would fail once more when it flushes standard output at the end."""
+    with suppress(OSError, ValueError):  # under test there is no descriptor
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _code(error: DriftlineError) -> Exit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -112,11 +113,11 @@ def _settings(source: Readable, *, name: str | None, pages: float | None, per: s
 
 def _output(trial: Trial, name: str, *, write: Path | None, report: Path | None, as_json: bool) -> None:
     if write is not None:
-        write.write_text(trial.proposal.text(), encoding="utf-8")
+        _write(write, trial.proposal.text())
     if report is not None:
         from monitor.cli.try_report import page
 
-        report.write_text(page(trial, name), encoding="utf-8")
+        _write(report, page(trial, name))
     if as_json:
         from monitor.cli.try_json import plain
 
@@ -125,6 +126,13 @@ def _output(trial: Trial, name: str, *, write: Path | None, report: Path | None,
     from monitor.cli.try_text import show
 
     show(trial, name, written=write, report=report)
+
+
+def _write(path: Path, text: str) -> None:
+    """A file for its owner alone: names of fields and of guardrails came from outside."""
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)  # one that was there before may have been open to others
+        file.write(text)
 
 
 class _Progress:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from monitor.cli.options import moment_ms
 from monitor.errors import SettingsError
-from monitor.ingestion.files import STANDARD_INPUT, FileSource, standard_input
+from monitor.ingestion.files import FileSource, standard_input
+from monitor.ingestion.open_file import STANDARD_INPUT
 from monitor.ingestion.tape import Tape
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ exactly whatever table an id is found in. The ids are keyed hashes already: nobo
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from monitor.events.batch import EventBatch
 
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from monitor.counting.dedupe import find_key, turn_over
 from monitor.events.batch import EventBatch, Stage, Status, Verdict
 from monitor.signals.recall import UNKNOWN, Layer, Surface

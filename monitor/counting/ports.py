@@ -20,6 +20,9 @@ class Mark(StrEnum):
     """The partition was caught up at ``clock_ms``."""
     end = "end"
     """It will never bring another record."""
+    new_log = "new_log"
+    """None did: behind the name lies another log from here on, and it is read from its start. The row's offsets are
+    the position that was reached in the former one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,21 @@ class Position:
     generation: int
     state: bytes
     """What the tick assignment needs to go on exactly; empty at the start."""
+    left_at: int | None = None
+    """Position that was reached in the former log, if this claim found another log behind the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """Which log lies behind a partition's name: a topic that was deleted and made anew, or a file that was rotated,
+    is another log under the same name, and a position in the one means nothing in the other."""
+
+    now: str
+    """What tells this log from all others; empty where the source has nothing that does."""
+    was: str = ""
+    """What was stored, and compared with it."""
+    renewed: bool = False
+    """Whether it is another log than the stored one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +100,15 @@ class CountStore(Protocol):
     def retire_sources_except(self, sources: Sequence[str]) -> None:
         """Partitions of other sources hold no tick open any more."""
 
-    def claim(self, partition: str, *, owner: str, now_ms: int) -> Position:
-        """Take the partition over: generation + 1, so that every earlier owner is fenced off."""
+    def log_id(self, partition: str) -> str:
+        """What is stored of the log behind a registered partition, see :class:`LogIdentity`; empty if nothing is."""
+
+    def claim(self, partition: str, *, owner: str, now_ms: int, log: LogIdentity | None = None) -> Position:
+        """Take the partition over: generation + 1, so that every earlier owner is fenced off.
+
+        Of a log that was renewed since ``log.was`` was stored, the position is the beginning, and the ledger says so
+        (:attr:`Mark.new_log`); event time and closed ticks stay.
+        """
 
     def slice_ids(self, slices: Sequence[Slice]) -> Sequence[int]:
         """The ids of slices, new ones for new slices; safe against other workers doing the same."""

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from monitor.counts.model import Slice
 from monitor.events.batch import MISSING, EventBatch, ScoreKind, ScoreSemantics, Stage, Strings, Vocabulary
 from monitor.signals.signal import ALL

@@ -23,9 +23,9 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from monitor.errors import SettingsError
 
 CONFIRMATIONS: Final = 20
@@ -55,6 +55,11 @@ class TickState(msgspec.Struct, array_like=True):
     gap_n: int = 0
     tick_ms: int = 0
     """Length of the ticks that ``closed_before`` counts; 0 where nothing was stored yet."""
+
+
+def tick_ms_of(state: bytes) -> int:
+    """Length of the ticks that a partition's stored state was counted in; 0 where nothing was counted yet."""
+    return msgspec.msgpack.decode(state, type=TickState).tick_ms if state else 0
 
 
 @dataclass(frozen=True, slots=True)

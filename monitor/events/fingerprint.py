@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from detectors.compiled import njit
 from monitor.events.keyed import sip_round
 
 TOKEN_BYTES: Final = 16

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 import numpy as np
-from numba import njit
 
+from detectors.compiled import njit
 from monitor.events.batch import ScoreSemantics, Strings
 from monitor.events.instant import rfc3339_ms
 from monitor.events.reasons import Reason, Rejection

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from detectors.compiled import njit
 from monitor.events.utf8 import hex_digit
 from monitor.events.words import word
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from monitor.events.batch import MISSING, Strings, Vocabulary
 from monitor.events.columns import LENGTH_BITS, WORDS, Columns
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from monitor.events.words import TOP_BYTE, partial_word, word
 
 MIN_KEY_BYTES: Final = 16

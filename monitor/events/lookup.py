@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from monitor.events.columns import SLOT
 from monitor.events.schema import FIELDS, Field, Kind
 from monitor.events.words import partial_word, word

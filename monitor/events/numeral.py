@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from detectors.compiled import njit
 
 MAX_DIGITS: Final = 19
 """10**19 - 1 < 2**64: so many digits always fit a word."""

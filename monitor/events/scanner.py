@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from detectors.compiled import njit
 from monitor.events.batch import ScoreSemantics
 from monitor.events.borrow import borrow
 from monitor.events.columns import SLOT

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
+from detectors.compiled import njit
 from monitor.events.words import partial_word, word
 
 _TOP_BITS: Final = np.uint64(0x8080808080808080)

@@ -8,8 +8,8 @@ in a string, 20 digits in a number). Readers never reject.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from detectors.compiled import njit
 from monitor.events.columns import LENGTH_BITS, SPANS
 from monitor.events.grammar import skip_colon, skip_literal, skip_space, string_end
 from monitor.events.keyed import keyed_hash

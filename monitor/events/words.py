@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
+
+from detectors.compiled import njit
 
 TOP_BYTE: Final = np.uint64(56)
 """Shift that brings a byte to the top of a word."""

@@ -23,14 +23,16 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from monitor.clock import Clock
+from monitor.counting.ports import LogIdentity
 from monitor.errors import SourceRefused, SourceUnavailable
 from monitor.events.records import RecordBlock
 from monitor.ingestion.gaps import Gap, GapReason, OnGap, ignore_gap
 from monitor.ingestion.kafka_errors import to_driftline
-from monitor.ingestion.kafka_membership import Membership, partition_name
+from monitor.ingestion.kafka_membership import Membership, partition_name, topic_name
 from monitor.ingestion.kafka_options import KafkaSourceOptions
 from monitor.ingestion.kafka_raw import BatchRecords, raw_fault
 from monitor.ingestion.kafka_reader import BatchReader, Reader, RecordReader
+from monitor.ingestion.kafka_topics import TopicIds
 from monitor.ingestion.source import Assignment, Polled
 
 log = structlog.get_logger(__name__)
@@ -44,8 +46,9 @@ class KafkaSource:
     """Reads topics as a member of a consumer group; cooperative-sticky, optionally a static member.
 
     A position before the start of the log, because retention was faster than us, is reported as a gap, and reading
-    goes on at the start of the log. A position beyond its end is refused: the topic was made anew or lost records,
-    and what lies at our offsets now is not what was counted.
+    goes on at the start of the log. A topic that was deleted and made anew, as its id tells, is read from its start.
+    A position beyond the end of a topic that was not is refused: the topic lost records, and what will lie at our
+    offsets is not what was counted.
     """
 
     def __init__(self, settings: KafkaSourceOptions, clock: Clock, *, on_gap: OnGap = ignore_gap) -> None:
@@ -55,6 +58,7 @@ class KafkaSource:
         self._consumer: Any = None
         self._membership: Membership
         self._reader: Reader
+        self._topics: TopicIds
         self._asked_end_ms: int | None = None
 
     def start(self, assignment: Assignment) -> None:
@@ -62,8 +66,8 @@ class KafkaSource:
 
         Raises:
             SettingsError: a secret is missing.
-            SourceUnavailable: no broker answers.
-            SourceRefused: a topic does not exist, or we are not let in.
+            SourceUnavailable: no broker answers, or a topic does not exist; somebody may be about to make it.
+            SourceRefused: we are not let in.
         """
         if self._consumer is not None:
             raise RuntimeError("the source is started already")
@@ -75,10 +79,11 @@ class KafkaSource:
             with border():
                 missing = [t for t in self._settings.topics if not self._consumer.partitions_for_topic(t)]
                 if missing:
-                    raise SourceRefused(
+                    raise SourceUnavailable(
                         f"Kafka: topic {missing[0]} does not exist or this user may not describe it; create it, or "
                         "grant Describe"
                     )
+                self._topics = TopicIds(self._consumer)
                 self._membership = Membership(self._consumer, assignment)
                 self._reader = self._choose_reader()
                 self._consumer.subscribe(topics=list(self._settings.topics), listener=self._membership)
@@ -91,8 +96,13 @@ class KafkaSource:
         now = self._clock.now_ms()
         with border():
             self._membership.settle()
-            blocks = self._read(int(timeout_s * 1000))
-            caught_up = self._caught_up(blocks, now)
+            try:
+                blocks = self._read(int(timeout_s * 1000))
+                caught_up = self._caught_up(blocks, now)
+            except kafka_errors.LogTruncationError:
+                self._topics.refresh()  # a topic that was made anew looks like one that was cut
+                self._topics.confirm({tp.topic for tp in self._membership.owned})
+                raise
             lag = self._lag()
         return Polled(blocks=blocks, caught_up=caught_up, ended=frozenset(), clock_ms=now, lag=lag)
 
@@ -104,6 +114,19 @@ class KafkaSource:
                 for topic in self._settings.topics
                 for number in self._consumer.partitions_for_topic(topic)
             )
+
+    def identify(self, partition: str, known: str) -> LogIdentity:
+        """By the id of its topic."""
+        with border():
+            now = self._topics.identify(topic_name(partition))
+        return LogIdentity(now=now or known, was=known, renewed=bool(known and now) and now != known)
+
+    def confirm(self, *, ask: bool) -> None:
+        """That no topic of ours was made anew since its partitions were claimed."""
+        with border():
+            if ask:
+                self._topics.refresh()
+            self._topics.confirm({tp.topic for tp in self._membership.owned})
 
     def committed(self, positions: Mapping[str, int]) -> None:
         """Discriminator the group's offsets to Kafka, without waiting: only lag tools read them."""
@@ -191,6 +214,8 @@ class KafkaSource:
         return lag
 
     def _go_on_in_range(self, out_of_range: Mapping[TopicPartition, int]) -> None:
+        self._topics.refresh()
+        self._topics.confirm({tp.topic for tp in out_of_range})
         first = self._consumer.beginning_offsets(list(out_of_range), timeout_ms=END_TIMEOUT_MS)
         end = self._consumer.end_offsets(list(out_of_range), timeout_ms=END_TIMEOUT_MS)
         for tp, position in out_of_range.items():
@@ -198,8 +223,8 @@ class KafkaSource:
             if position > end[tp]:
                 raise SourceRefused(
                     f"Kafka: partition {name} ends at offset {end[tp]}, before the position {position} that was "
-                    "counted: the topic was made anew or lost records. Read it as a new topic under another name, or "
-                    "reset its position"
+                    "counted: the topic lost records, or was made anew and its brokers are too old to say so. Copy "
+                    "it to a topic under another name and read that one"
                 )
             self._consumer.seek(tp, max(position, first[tp]))
             if first[tp] > position:

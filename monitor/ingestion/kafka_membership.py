@@ -17,6 +17,11 @@ def partition_name(tp: TopicPartition) -> str:
     return f"{tp.topic}-{tp.partition}"
 
 
+def topic_name(partition: str) -> str:
+    """The topic of a partition by its name: ``events`` of ``events-3``."""
+    return partition.rpartition("-")[0]
+
+
 class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the client carries no types
     """Listens to the group and keeps the worker's claims in step with it.
 

@@ -80,6 +80,7 @@ class KafkaSourceOptions:
         fetch_max_bytes, max_partition_fetch_bytes: bounds of one fetch answer, as it comes over the wire.
         fetch_max_wait_ms: how long a broker holds a fetch open when there is nothing to send.
         max_batch_bytes: a record batch that expands beyond this is not expanded and reported as a gap.
+        metadata_max_age_ms: how old the client's picture of the topics may be: added partitions are found so soon.
         raw: read record batches without a Python object per record, if the self-check passes.
     """
 
@@ -87,7 +88,7 @@ class KafkaSourceOptions:
     topics: tuple[str, ...]
     group: str
     instance_id: str | None = None
-    read_committed: bool = False
+    read_committed: bool = True
     poll_bytes: int = 32 * MEBI
     fetch_max_bytes: int = 16 * MEBI
     max_partition_fetch_bytes: int = 4 * MEBI
@@ -97,6 +98,7 @@ class KafkaSourceOptions:
     heartbeat_interval_ms: int = 3_000
     max_poll_interval_ms: int = 300_000
     request_timeout_ms: int = 30_000
+    metadata_max_age_ms: int = 10_000
     bootstrap_timeout_ms: int = 30_000
     raw: bool = True
 
@@ -128,6 +130,7 @@ class KafkaSourceOptions:
             "heartbeat_interval_ms": self.heartbeat_interval_ms,
             "max_poll_interval_ms": self.max_poll_interval_ms,
             "request_timeout_ms": self.request_timeout_ms,
+            "metadata_max_age_ms": self.metadata_max_age_ms,
             "bootstrap_timeout_ms": self.bootstrap_timeout_ms,
             "metrics_enabled": False,
         }

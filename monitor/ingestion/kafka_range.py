@@ -22,7 +22,7 @@ from monitor.ingestion.kafka_membership import partition_name
 from monitor.ingestion.kafka_options import KafkaSourceOptions
 from monitor.ingestion.kafka_raw import BatchRecords, raw_fault
 from monitor.ingestion.kafka_reader import BatchReader, Reader, RecordReader
-from monitor.ingestion.source import Assignment, Polled
+from monitor.ingestion.source import Assignment, Polled, UnchangingLogs
 
 ASK_TIMEOUT_MS: Final = 5 * END_TIMEOUT_MS
 
@@ -35,7 +35,7 @@ class Stretch:
     end: int
 
 
-class KafkaRange:
+class KafkaRange(UnchangingLogs):
     """Records of the topics of ``options`` up to the ends that they had when it was first started.
 
     Args:

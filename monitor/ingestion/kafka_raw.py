@@ -113,7 +113,11 @@ def to_block(partition: str, fetched: FetchedBatch, limit: int) -> RecordBlock |
     try:
         block = (_split_batch if fetched.batch.magic == 2 else _iterate_legacy)(partition, fetched, limit)
     except TooLarge as error:
-        raise UnreadableBatch(GapReason.too_large, str(error)) from error
+        records = (
+            fetched.batch.records_count if fetched.batch.magic == 2 else fetched.offset + 1 - fetched.from_offset
+        )
+        way_out = "source.kafka.max_decompressed_bytes sets it"
+        raise UnreadableBatch(GapReason.too_large, f"a batch of {records} records {error}; {way_out}") from error
     except (Damaged, MalformedRecords) as error:
         raise UnreadableBatch(GapReason.corrupt, str(error)) from error
     return block if len(block) else None

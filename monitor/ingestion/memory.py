@@ -9,7 +9,7 @@ from monitor.clock import Clock
 from monitor.events.headers import Header
 from monitor.events.records import RecordBlock
 from monitor.ingestion.blocks import join_records
-from monitor.ingestion.source import Assignment, Polled
+from monitor.ingestion.source import Assignment, Polled, UnchangingLogs
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class MemoryRecord:
     headers: Sequence[Header] = ()
 
 
-class MemorySource:
+class MemorySource(UnchangingLogs):
     """Partitions as lists of records; the offset is the place in the list.
 
     Without a clock the lists are all there is and partitions end; with a clock the log never ends: :meth:`append`

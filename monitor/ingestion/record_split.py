@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from detectors.compiled import njit
 
 SMALLEST_RECORD: Final = 7  # length, attributes, timestamp, offset, key length, value length, headers: a byte each
 

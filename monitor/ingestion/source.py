@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from monitor.counting.ports import LogIdentity
 from monitor.events.records import RecordBlock
 
 
@@ -36,11 +37,25 @@ class Assignment(Protocol):
     def assigned(self, partitions: Sequence[str]) -> Mapping[str, int]:
         """Claim these partitions; returns the offset to start reading each from. May block on storage."""
 
+    def position(self, partition: str) -> int:
+        """Records of an assigned partition below this are counted; -1 before the first."""
+
     def revoked(self, partitions: Sequence[str]) -> None:
         """Give these partitions back in order: commit what is counted. May block on storage."""
 
     def lost(self, partitions: Sequence[str]) -> None:
         """These partitions are somebody else's already: drop what is not committed."""
+
+
+class UnchangingLogs:
+    """For sources behind whose names nothing changes while they are read, and of which nobody keeps a position."""
+
+    def identify(self, partition: str, known: str) -> LogIdentity:
+        """The log that it was."""
+        return LogIdentity(now=known, was=known)
+
+    def confirm(self, *, ask: bool) -> None:
+        """Nothing to ask."""
 
 
 class Source(Protocol):
@@ -64,6 +79,24 @@ class Source(Protocol):
 
     def partitions(self) -> frozenset[str]:
         """All partitions of the log, also those that other workers own."""
+
+    def identify(self, partition: str, known: str) -> LogIdentity:
+        """Which log lies behind a partition now, compared with what was stored of it when it was claimed last.
+
+        Args:
+            partition: one that is being assigned.
+            known: the stored identity; empty if none is.
+        """
+
+    def confirm(self, *, ask: bool) -> None:
+        """Make sure that what was handed out came from the logs that were identified. Call it before a commit.
+
+        Args:
+            ask: ask the log itself, which may block; else only what is known without asking is looked at.
+
+        Raises:
+            SourceUnavailable: another log lies behind a name now. Start anew: what is not committed is read again.
+        """
 
     def committed(self, positions: Mapping[str, int]) -> None:
         """These positions are durable now; for lag tools only. Must not raise."""

@@ -13,6 +13,9 @@ ZSTD_FEED: Final = 2 * 1024  # a 4-byte run-length block gives 128 KiB: one feed
 ZSTD_WINDOW: Final = 1 << 27  # what `zstd --long` uses at most by default: 128 MiB
 
 
+RESTORE: Final = "Restore the file, or leave it out"
+
+
 class _Expander(Protocol):
     @property
     def eof(self) -> bool: ...
@@ -69,7 +72,13 @@ class CompressedStream(Stream):
             data, self._pending = self._pending or self._raw(GZIP_FEED if self._gzip else ZSTD_FEED), b""
             if not data:
                 if self._expander is not None:
-                    self.fault = f"it ends in the middle of compressed data, after {self.bytes_read} bytes"
+                    self.fault = f"it ends in the middle of compressed data, after {self.bytes_read} bytes. {RESTORE}"
+                break
+            if self._expander is None and (window := _window(data) if not self._gzip else 0) > ZSTD_WINDOW:
+                self.fault = (
+                    f"it needs a window of {window >> 20} MiB to be expanded, at most {ZSTD_WINDOW >> 20} MiB are "
+                    "allowed. Compress it without --long, or with --long=27"
+                )
                 break
             if self._expander is None:
                 data = data.lstrip(b"\0") if self._gzip else data  # gzip allows zero padding between members
@@ -79,7 +88,7 @@ class CompressedStream(Stream):
             try:
                 pieces.append(self._expander.decompress(data))
             except (zlib.error, zstandard.ZstdError) as error:
-                self.fault = f"its compressed data is damaged near byte {self.bytes_read}: {error}"
+                self.fault = f"its compressed data is damaged near byte {self.bytes_read}: {error}. {RESTORE}"
                 break
             expanded += len(pieces[-1])
             if self._expander.eof:
@@ -91,6 +100,14 @@ class CompressedStream(Stream):
         if self._gzip:
             return zlib.decompressobj(wbits=31)
         return zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
+
+
+def _window(frame: bytes) -> int:
+    """Bytes of window that a Zstandard frame asks for; 0 where its header does not say."""
+    try:
+        return int(zstandard.get_frame_parameters(frame).window_size)
+    except zstandard.ZstdError:
+        return 0
 
 
 def open_stream(path: Path) -> Stream:

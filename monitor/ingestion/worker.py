@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from monitor.counting.counter import CountRule, PartitionCounter, sum_tally
-from monitor.counting.ports import CountStore, Tally
+from monitor.counting.ports import CountStore, LogIdentity, Tally
 from monitor.counting.slice_table import SliceTable
 from monitor.errors import Fenced
 from monitor.events.formats.decoder import BlockDecoder
@@ -23,6 +23,16 @@ from monitor.ingestion.source import Source
 
 COMMIT_EVENTS: Final = 200_000
 """A commit is due at the latest after so many records: what a crash makes us read again stays within a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Another log lies behind a partition's name, and is read from its start."""
+
+    partition: str
+    left_at: int
+    """Position that was reached in the former log; what it held beyond is unknown."""
+    log: LogIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,8 @@ class WorkerReport:
     lag: Mapping[str, int] = field(default_factory=dict)
     ended: bool = False
     """Every partition has ended and everything is committed."""
+    renewed: Sequence[Renewal] = ()
+    """Partitions that were claimed in the step and have another log behind their name than before."""
 
 
 class Worker:
@@ -85,6 +97,7 @@ class Worker:
         self._committed_at = now_ms()
         self._tallies: list[Tally] = []
         self._seconds: list[float] = []
+        self._renewed: list[Renewal] = []
         self._timer = timer
 
     @property
@@ -118,7 +131,7 @@ class Worker:
         for partition in polled.ended & self._counters.keys():
             self._ended.add(partition)
             self._counters[partition].end()
-        if self._due() and (claimed := self._commit(list(self._counters))):
+        if self._due() and (claimed := self._commit(list(self._counters), ask=True)):
             # The group never told us: go on as if all were well, and this partition is counted by whoever has
             # claimed it, while we are a member in name only.
             raise Fenced(f"partition {claimed[0]} was claimed by another worker while it was ours; joining anew")
@@ -126,7 +139,7 @@ class Worker:
 
     def close(self) -> None:
         """Commit what is counted and leave."""
-        self._commit(list(self._counters))
+        self._commit(list(self._counters), ask=True)
         self._source.close()
 
     def abandon(self) -> None:
@@ -140,13 +153,21 @@ class Worker:
         """Claim partitions; each is read from before its position, to warm its duplicate filter."""
         self._register(partitions)
         for partition in partitions:
-            position = self._store.claim(partition, owner=self._owner, now_ms=self._now_ms())
+            log = self._source.identify(partition, self._store.log_id(partition))
+            position = self._store.claim(partition, owner=self._owner, now_ms=self._now_ms(), log=log)
+            if position.left_at is not None:
+                self._renewed.append(Renewal(partition, position.left_at, log))
             self._counters[partition] = PartitionCounter(position, self._rule, self._slices)
         return {partition: self._counters[partition].start_offset for partition in partitions}
 
+    def position(self, partition: str) -> int:
+        """Where its counter stands; the start is before that, to warm its memory."""
+        return self._counters[partition].next_offset
+
     def revoked(self, partitions: Sequence[str]) -> None:
         """Commit what is counted, and let go."""
-        self._commit([partition for partition in partitions if partition in self._counters])
+        # A Kafka client calls this on its own thread, which must not wait for an answer to itself.
+        self._commit([partition for partition in partitions if partition in self._counters], ask=False)
         self.lost(partitions)
 
     def lost(self, partitions: Sequence[str]) -> None:
@@ -220,12 +241,13 @@ class Worker:
             or any(counter.tick_closed for counter in self._counters.values())
         )
 
-    def _commit(self, partitions: list[str]) -> list[str]:
+    def _commit(self, partitions: list[str], *, ask: bool) -> list[str]:
         """Commit these; returns those that somebody else has claimed, which are let go."""
         self._committed_at = self._now_ms()
         dirty = [name for name in partitions if self._counters[name].dirty]
         if not dirty:
             return []
+        self._source.confirm(ask=ask)
         self._dead_letters.flush()
         positions, claimed = {}, []
         for name in dirty:
@@ -249,6 +271,7 @@ class Worker:
 
     def _report(self, polled: int, lag: Mapping[str, int]) -> WorkerReport:
         tally, seconds = sum_tally(self._tallies), self._seconds
+        renewed, self._renewed = self._renewed, []
         self._tallies, self._seconds = [], []
         newest = {name: counter.newest_ms for name, counter in self._counters.items()}
         running = [name for name in self._counters if name not in self._ended]
@@ -261,4 +284,5 @@ class Worker:
             newest_ms={name: at for name, at in newest.items() if at is not None},
             lag={name: records for name, records in lag.items() if name in self._counters},
             ended=bool(self._ended) and not running and clean,
+            renewed=renewed,
         )

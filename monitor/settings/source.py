@@ -127,7 +127,9 @@ class Kafka(Section):
         max_length=255,
     )
     isolation: Literal["read_uncommitted", "read_committed"] = setting(
-        "read_uncommitted", "read_committed hides records of aborted transactions and waits for open ones"
+        "read_committed",
+        "read_committed counts no record of an aborted transaction, and none of an open one before it ends; "
+        "read_uncommitted counts them all, as they come",
     )
     fetch_bytes: Size = setting("16MiB", "most that one fetch brings", unit="bytes", ge=1 << 10, le=1 << 30)
     partition_fetch_bytes: Size = setting(
@@ -165,7 +167,7 @@ class Kafka(Section):
 
 
 class Files(Section):
-    """Files of JSON lines, read once from beginning to end; for back-tests and trials."""
+    """Files of JSON lines: read once from beginning to end, or followed as they grow and are rotated."""
 
     paths: Paths = setting(
         ...,
@@ -175,6 +177,18 @@ class Files(Section):
         max_length=10_000,
         allowed="one or more paths",
     )
+    follow: bool = setting(
+        False,
+        "go on reading as the files grow, also after they were renamed or cut by log rotation; the service then runs "
+        "until it is stopped",
+    )
+
+    @model_validator(mode="after")
+    def _followable(self) -> Self:
+        closed = [str(path) for path in self.paths if str(path) == "-" or str(path).endswith((".gz", ".zst"))]
+        if self.follow and closed:
+            raise ValueError(f"follow: {closed[0][:80]} does not grow; follow plain files only, or leave follow out")
+        return self
 
 
 class Source(Section):

@@ -7,8 +7,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from detectors.compiled import njit
 
 
 @njit(cache=True, nogil=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from monitor.counting.ports import Commit, CountStore, Mark, Position
+from monitor.counting.ports import Commit, CountStore, LogIdentity, Mark, Position, Tally
 from monitor.counts.model import Slice
 from monitor.errors import Fenced, StoreRefused
 from monitor.signals.layout import Layout
+from monitor.signals.registry import LAYOUT
 from monitor.storage import cells, layouts, slices
 from monitor.storage.session import Database, insert_into
 from monitor.storage.tables import SafeText, clusters, partitions, tick_counts, tick_ledger
@@ -43,23 +45,36 @@ class SqlCountStore(CountStore):
         with self._database.writing() as connection:
             connection.execute(update(partitions).where(foreign).values(active=False))
 
-    def claim(self, partition: str, *, owner: str, now_ms: int) -> Position:
-        """Take the partition over.
+    def log_id(self, partition: str) -> str:
+        """What is stored of the log behind a partition; empty if nothing is, or the partition is unknown."""
+        with self._database.reading() as connection:
+            stored = connection.execute(select(partitions.c.log_id).where(partitions.c.partition == partition))
+            return stored.scalar_one_or_none() or ""
+
+    def claim(self, partition: str, *, owner: str, now_ms: int, log: LogIdentity | None = None) -> Position:
+        """Take the partition over; of a renewed log from its beginning.
 
         Raises:
             StoreRefused: nobody has registered it.
         """
+        here = partitions.c.partition == partition
         statement = (
             update(partitions)
-            .where(partitions.c.partition == partition)
+            .where(here)
             .values(generation=partitions.c.generation + 1, owner=owner, claimed_at_ms=int(now_ms), ended=False)
-            .returning(*_POSITION)
+            .returning(*_POSITION, partitions.c.log_id)
         )
         with self._database.writing() as connection:
             row = connection.execute(statement).one_or_none()
-        if row is None:
-            raise StoreRefused(f"partition {partition!r} is not registered; register it with its source first")
-        return Position(**row._mapping)
+            if row is None:
+                raise StoreRefused(f"partition {partition!r} is not registered; register it with its source first")
+            *numbers, stored = row
+            position = Position(*numbers)
+            # Two workers may find the same new log at once: whoever comes second claims what the first began.
+            if log is None or log.now in ("", stored) or log.was != stored:
+                return position
+            connection.execute(update(partitions).where(here).values(log_id=log.now))
+            return _begin_again(connection, position, now_ms=now_ms) if log.renewed else position
 
     def slice_ids(self, slices: Sequence[Slice]) -> Sequence[int]:
         """The ids in the order asked for; equal slices get equal ids."""
@@ -150,6 +165,29 @@ def _register(connection: Connection, rows: list[dict[str, Any]]) -> None:
         ),
         rows,
     )
+
+
+def _begin_again(connection: Connection, position: Position, *, now_ms: int) -> Position:
+    """The beginning of another log under the same name, and the ledger's word for it."""
+    left = position.next_offset
+    here = partitions.c.partition == position.partition
+    connection.execute(update(partitions).where(here).values(next_offset=-1))
+    turned = Commit(
+        partition=position.partition,
+        generation=position.generation,
+        from_offset=left,
+        to_offset=left,
+        closed_before=position.closed_before,
+        mark=Mark.new_log,
+        clock_ms=int(now_ms),
+        state=b"",
+        layout=LAYOUT,
+        counts=(),
+        tally=Tally(),
+    )
+    layouts.write(connection, LAYOUT)
+    connection.execute(_LEDGER, _ledger_row(turned, now_ms=now_ms))
+    return replace(position, next_offset=-1, left_at=left)
 
 
 def _slice_ids(database: Database, wanted: Sequence[Slice]) -> list[int]:

@@ -39,6 +39,7 @@ _PASSING_SQLITE: Final = frozenset(
         sqlite3.SQLITE_INTERRUPT,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,  # a file system that was mounted anew after an error; somebody is seeing to it
         sqlite3.SQLITE_PROTOCOL,
         sqlite3.SQLITE_SCHEMA,
         sqlite3.SQLITE_CONSTRAINT_UNIQUE,
@@ -72,6 +73,8 @@ def translate(error: SQLAlchemyError, url: URL) -> StoreUnavailable | StoreRefus
     hint = ""
     if re.search(r"no such (table|column)|(relation|column) \".*\" does not exist", said):
         hint = "; run `driftline db upgrade`"
+    if "unable to open database file" in said:
+        hint = "; the file and its directory must be there and writable, for SQLite keeps its journal beside it"
     return StoreRefused(f"database {masked(url)}: {said}{hint}")
 
 

@@ -21,12 +21,17 @@ class Lease:
         self._name = name
 
     def acquire(self, *, holder: str, now_ms: int, ttl_ms: int) -> int | None:
-        """Take or renew it; the token, or None while somebody else holds it. One atomic statement."""
+        """Take or renew it; the token, or None while somebody else holds it. One atomic statement.
+
+        A lease that ends later than any lease of now could was dated by a clock that was set back since: it is over.
+        """
         if holder == NOBODY:
             raise ValueError("a holder needs a name")
         with self._database.writing() as connection:
+            now = self._database.now_ms(connection, now_ms)
+            ends = now + int(ttl_ms)
             statement = insert_into(connection, leases).values(
-                name=self._name, holder=holder, token=1, expires_at_ms=int(now_ms + ttl_ms)
+                name=self._name, holder=holder, token=1, expires_at_ms=ends
             )
             new = statement.excluded
             mine = leases.c.holder == new.holder
@@ -37,7 +42,7 @@ class Lease:
                     "token": case((mine, leases.c.token), else_=leases.c.token + 1),
                     "expires_at_ms": new.expires_at_ms,
                 },
-                where=mine | (leases.c.expires_at_ms <= int(now_ms)),
+                where=mine | (leases.c.expires_at_ms <= now) | (leases.c.expires_at_ms > ends),
             ).returning(leases.c.token)
             token: int | None = connection.execute(taken).scalar_one_or_none()
             return token

@@ -15,6 +15,9 @@ from monitor.storage.tables import outbox
 WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"
 GIVEN_UP: Final = "given_up"
+NEVER: Final = 2**62
+LONGEST_WAIT_MS: Final = 900_000
+"""The deliverer pauses for 10 minutes at most; a receiver that asks for longer is asked again after so long."""
 MOST_ERROR_CHARACTERS: Final = 2000
 """An error may quote a receiver's whole answer."""
 
@@ -24,9 +27,14 @@ class SqlOutbox(Outbox):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._ahead_ms = 0
+        """How far the callers' clock is ahead of the one that rows are dated by."""
 
     def claim(self, *, now_ms: int, lease_ms: int, limit: int) -> Sequence[Pending]:
-        """Claim due notifications until ``now_ms + lease_ms``; at most one of each (incident, channel)."""
+        """Claim due notifications until ``now_ms + lease_ms``; at most one of each (incident, channel).
+
+        One that is due later than any can be was dated by a clock that was set back since: it is due.
+        """
         earlier = outbox.alias("earlier")
         blocked = (
             select(earlier.c.id)
@@ -38,21 +46,25 @@ class SqlOutbox(Outbox):
             )
             .exists()
         )
-        due = (
-            select(outbox)
-            .where(outbox.c.state == WAITING, outbox.c.due_at_ms <= int(now_ms), ~blocked)
-            .order_by(outbox.c.id)
-            .limit(limit)
-            # On PostgreSQL, what another deliverer is claiming is passed over; SQLite has one writer anyway.
-            .with_for_update(of=outbox, skip_locked=True)
-        )
         with self._database.writing() as connection:
+            now = self._database.now_ms(connection, now_ms)
+            self._ahead_ms = int(now_ms) - now
+            at = outbox.c.due_at_ms
+            latest = now + max(LONGEST_WAIT_MS, int(lease_ms)) if self._database.own_clock else NEVER
+            due = (
+                select(outbox)
+                .where(outbox.c.state == WAITING, (at <= now) | (at > latest), ~blocked)
+                .order_by(outbox.c.id)
+                .limit(limit)
+                # On PostgreSQL, what another deliverer is claiming is passed over; SQLite has one writer anyway.
+                .with_for_update(of=outbox, skip_locked=True)
+            )
             rows = connection.execute(due).all()
             if rows:
                 connection.execute(
                     update(outbox)
                     .where(outbox.c.id.in_([row.id for row in rows]))
-                    .values(attempts=outbox.c.attempts + 1, due_at_ms=int(now_ms + lease_ms))
+                    .values(attempts=outbox.c.attempts + 1, due_at_ms=now + int(lease_ms))
                 )
         return [_pending(row) for row in rows]
 
@@ -67,10 +79,13 @@ class SqlOutbox(Outbox):
 
         Ignored when the claim has run out and somebody else has claimed it since.
         """
+        retry_at = None if retry_at_ms is None else int(retry_at_ms) - self._ahead_ms
         mine = (outbox.c.id == pending.id) & (outbox.c.state == WAITING) & (outbox.c.attempts == pending.attempts + 1)
         changes: dict[str, Any] = {"error": error[:MOST_ERROR_CHARACTERS]}
-        changes |= {"state": GIVEN_UP} if retry_at_ms is None else {"due_at_ms": int(retry_at_ms)}
+        changes |= {"state": GIVEN_UP} if retry_at is None else {"due_at_ms": retry_at}
         with self._database.writing() as connection:
+            if retry_at is not None and self._database.own_clock:
+                changes["due_at_ms"] = min(retry_at, self._database.now_ms(connection, 0) + LONGEST_WAIT_MS)
             connection.execute(update(outbox).where(mine).values(changes))
 
     def backlog(self) -> int:

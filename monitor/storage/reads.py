@@ -40,6 +40,7 @@ class PartitionView:
     owner: str
     claimed_at_ms: int | None
     committed_at_ms: int | None
+    log_id: str
 
 
 class Reads:
@@ -76,6 +77,12 @@ class Reads:
             rejected=dict(sorted(rejected.items())),
             **{name: int(number) for name, number in zip(names, numbers, strict=True)},
         )
+
+    def tick_states(self) -> Sequence[bytes]:
+        """What the tick assignment of every active partition remembers; one that was never counted has none."""
+        counted = select(partitions.c.state).where(partitions.c.active)
+        with self._database.reading() as connection:
+            return [bytes(state) for state in connection.execute(counted).scalars() if state]
 
     def partitions(self) -> Sequence[PartitionView]:
         """All partitions, by name."""

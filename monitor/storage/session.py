@@ -6,13 +6,15 @@ thread joins it, and every driver error leaves as StoreUnavailable or StoreRefus
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
@@ -38,9 +40,15 @@ class Limits:
 
 
 class Database:
-    """One database: opens transactions on it from any thread. Made by :func:`open_database`."""
+    """One database: opens transactions on it from any thread. Made by :func:`open_database`.
 
-    def __init__(self, engine: Engine) -> None:
+    Attributes:
+        own_clock: leases are dated by the database's clock instead of that of whoever asks for them: all who share
+            the database then mean the same by "now", and one whose clock is wrong keeps nobody else waiting.
+    """
+
+    def __init__(self, engine: Engine, *, own_clock: bool = False) -> None:
+        self.own_clock = own_clock
         self._engine = engine
         self._writing_engine = engine.execution_options(driftline_begin="BEGIN IMMEDIATE")
         self._open = threading.local()
@@ -100,6 +108,23 @@ class Database:
         except SQLAlchemyError as error:
             raise translate(error, self._engine.url) from error
 
+    def now_ms(self, connection: Connection, now_ms: int) -> int:
+        """Epoch milliseconds that leases are dated by: ``now_ms``, or by the database's own clock."""
+        return self._clock_ms(connection) if self.own_clock else int(now_ms)
+
+    def clock_ms(self) -> int:
+        """The database's own clock, in epoch milliseconds; of SQLite that is this machine's.
+
+        Raises:
+            StoreUnavailable, StoreRefused: it cannot be asked.
+        """
+        with self.reading() as connection:
+            return self._clock_ms(connection)
+
+    def _clock_ms(self, connection: Connection) -> int:
+        sql = POSTGRESQL_CLOCK if self.is_postgresql else SQLITE_CLOCK
+        return int(connection.exec_driver_sql(sql).scalar_one())
+
     def close(self) -> None:
         """Close all connections that are not in use."""
         self._engine.dispose()
@@ -109,7 +134,11 @@ class Database:
         return connection
 
 
-def open_database(url: str, *, limits: Limits | None = None) -> Database:
+POSTGRESQL_CLOCK: Final = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+SQLITE_CLOCK: Final = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS integer)"  # the Julian day of 1970
+
+
+def open_database(url: str, *, limits: Limits | None = None, own_clock: bool = False) -> Database:
     """The database behind a URL: ``postgresql://user@host/name``, ``sqlite:///file`` or ``sqlite://`` (in memory).
 
     Raises:
@@ -134,7 +163,7 @@ def open_database(url: str, *, limits: Limits | None = None) -> Database:
         ) from None
     except SQLAlchemyError as error:
         raise translate(error, parsed) from error
-    return Database(engine)
+    return Database(engine, own_clock=own_clock)
 
 
 def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -176,12 +205,30 @@ def _postgresql(url: URL, limits: Limits) -> Engine:
     return engine
 
 
+def _is_frozen(file: Path) -> bool:
+    """Whether it lies on read-only media and nobody can be writing to it: SQLite may then read it without a journal.
+
+    One that has a journal beside it was copied while it was open, and SQLite itself refuses it.
+    """
+    written = Path(f"{file}-wal")
+    journal = written.exists() and written.stat().st_size > 0
+    return file.is_file() and not journal and not os.access(file.parent, os.W_OK)
+
+
+def _make_private(file: Path) -> None:
+    """A new database is for its owner alone, and so are the files that SQLite lays beside it."""
+    with suppress(OSError):  # it exists, or cannot be made: SQLite says why
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
 def _in_memory(url: URL) -> bool:
     return url.database in (None, "", ":memory:")
 
 
 def _sqlite(url: URL, limits: Limits) -> Engine:
     in_memory = _in_memory(url)
+    file = None if in_memory else Path(str(url.database))
+    frozen = file is not None and _is_frozen(file)
     arguments = {"timeout": limits.lock_ms / 1000, "check_same_thread": False}
     engine = create_engine(
         url,
@@ -198,11 +245,19 @@ def _sqlite(url: URL, limits: Limits) -> Engine:
     def _set_up(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # the driver would begin late and not immediately: see _begin
         connection.execute("PRAGMA foreign_keys = ON")
-        if not in_memory:
+        if not in_memory and not frozen:
             # Readers do not wait for the writer. FULL: what was answered for survives a power cut, too.
             connection.execute("PRAGMA synchronous = FULL")
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 connection.execute("PRAGMA journal_mode = WAL")
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, _record: object, places: list[Any], options: dict[str, Any]) -> None:
+        if frozen:
+            places[0] = f"file:{quote(str(file))}?immutable=1"
+            options["uri"] = True
+        elif file is not None:
+            _make_private(file)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -37,7 +37,9 @@ class Stores:
 
 
 @contextmanager
-def open_stores(url: str, *, layout: Layout | None = None, limits: Limits | None = None) -> Iterator[Stores]:
+def open_stores(
+    url: str, *, layout: Layout | None = None, limits: Limits | None = None, own_clock: bool = False
+) -> Iterator[Stores]:
     """Open a database whose schema fits; leaving closes its connections.
 
     A SQLite database is ours alone and is upgraded here; PostgreSQL is shared, so only ``driftline db upgrade``
@@ -47,12 +49,13 @@ def open_stores(url: str, *, layout: Layout | None = None, limits: Limits | None
         url: as for :func:`open_database`.
         layout: the column layout of the counts to judge, see :class:`SqlJudgeStore`.
         limits: how long anything may take.
+        own_clock: see :class:`Database`.
 
     Raises:
         StoreRefused: the schema is not this version's (the text names the command), or the URL is wrong.
         StoreUnavailable: the database cannot be reached.
     """
-    database = open_database(url, limits=limits)
+    database = open_database(url, limits=limits, own_clock=own_clock)
     try:
         if database.is_postgresql:
             require_current(database)

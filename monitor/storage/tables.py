@@ -75,6 +75,8 @@ partitions: Final = Table(
     Column("state", LargeBinary, nullable=False),
     Column("claimed_at_ms", BigInteger),
     Column("committed_at_ms", BigInteger),
+    # Identity of the log that next_offset is a position in, empty where the source has none.
+    Column("log_id", SafeText, nullable=False, server_default=""),
     CheckConstraint("next_offset >= -1", name="next_offset"),
 )
 

@@ -31,6 +31,8 @@ from monitor.errors import DriftlineError, SettingsError
 MAX_THREADS: Final = 8
 """A scraper, a probe or two, a person; more is a mistake or an attack."""
 MAX_REQUEST_BYTES: Final = 16 * 1024
+MAKE_ROOM_SECONDS: Final = 1.0
+"""A thread whose connection was cut off ends within microseconds; a busy machine takes longer to run it."""
 REQUEST_SECONDS: Final = 5.0
 """For reading a whole request, however slowly its bytes trickle in; and for each write of the answer."""
 
@@ -55,7 +57,12 @@ Answer = tuple[HTTPStatus, str, bytes]
 
 @contextlib.contextmanager
 def serve(
-    host: str, port: int, registry: CollectorRegistry, *, alive: Sequence[Check], ready: Sequence[Check]
+    host: str,
+    port: int,
+    registry: CollectorRegistry,
+    *,
+    alive: Callable[[], Sequence[Check]],
+    ready: Callable[[], Sequence[Check]],
 ) -> Iterator[str]:
     """Serve while the block runs; yields the address, such as ``http://127.0.0.1:9464``.
 
@@ -63,7 +70,7 @@ def serve(
         host: address to listen at.
         port: port to listen at; 0 takes a free one.
         registry: metrics to show.
-        alive: what ``/healthz`` asks.
+        alive: what ``/healthz`` asks; looked up anew at each request, since jobs begin after the server.
         ready: what ``/readyz`` asks.
 
     Raises:
@@ -76,9 +83,9 @@ def serve(
                 encode, content_type = choose_encoder(accept)
                 return HTTPStatus.OK, content_type, encode(registry)
             case "/healthz":
-                return _verdict(alive)
+                return _verdict(alive())
             case "/readyz":
-                return _verdict(ready)
+                return _verdict(ready())
         return HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"/metrics /healthz /readyz\n"
 
     try:
@@ -116,29 +123,41 @@ def _reason(check: Check) -> str | None:
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """A thread per request, few at a time; who comes when all are busy is told so at once."""
+    """A thread per request, few at a time.
+
+    When all are busy, whoever has been sending a request for longest makes room: connections that are opened and left
+    half-open, however many, keep no probe waiting. Where all are being answered, the newcomer is told so at once.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
-    request_queue_size = 16
+    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], answer: Callable[[str, str], Answer]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.answer = answer
         self._free = threading.BoundedSemaphore(MAX_THREADS)
+        self._reading: dict[socket.socket, None] = {}
+        self._lock = threading.Lock()
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
+        free = self._free.acquire(blocking=False) or (
+            self._cut_off() and self._free.acquire(timeout=MAKE_ROOM_SECONDS)
+        )
+        if not free:
             request.setblocking(False)
             with contextlib.suppress(OSError):  # gone already
                 request.send(b"HTTP/1.0 503 Busy\r\nContent-Length: 0\r\nRetry-After: 1\r\n\r\n")
             self.shutdown_request(request)
             return
+        with self._lock:
+            self._reading[request] = None
         try:
             super().process_request(request, client_address)
         except BaseException:
+            self.is_read(request)
             self._free.release()
             raise
 
@@ -146,7 +165,24 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self.is_read(request)
             self._free.release()
+
+    def is_read(self, request: socket.socket) -> None:
+        """A request is whole: from now on its thread works, and is not cut off."""
+        with self._lock:
+            self._reading.pop(request, None)
+
+    def _cut_off(self) -> bool:
+        """End the connection that has been sending its request for longest; False if none is."""
+        with self._lock:
+            oldest = next(iter(self._reading), None)
+            if oldest is None:
+                return False
+            del self._reading[oldest]
+            with contextlib.suppress(OSError):  # gone already
+                oldest.shutdown(socket.SHUT_RDWR)
+            return True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away or is too slow is no event of ours."""
@@ -166,6 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
     def parse_request(self) -> bool:
         if not super().parse_request():
             return False
+        self.server.is_read(self.connection)
         if self.command not in ("GET", "HEAD"):
             self._send(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", b"GET and HEAD only\n")
             return False

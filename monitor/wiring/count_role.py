@@ -28,11 +28,12 @@ from monitor.settings.model import Settings
 from monitor.wiring import translate
 from monitor.wiring.decoding import block_decoder
 from monitor.wiring.keys import hash_key
+from monitor.wiring.trouble import Trouble
 
 POLL_S: Final = 0.1
 """Longest wait for records: idle partitions are marked at least this often, which bounds how late a tick closes."""
-FIRST_PAUSE_S: Final = 0.5
-LONGEST_PAUSE_S: Final = 30.0
+LONG_STEP_S: Final = 10.0
+"""A step takes milliseconds, a second where much is read; one that takes so long waits for something."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.counting")
 
 
@@ -69,28 +70,53 @@ class Counting:
         self.slices.know(approved)
         self.assigned = False
         """Whether the newest worker owns any partition."""
-        self._worked = False
-        """Whether the newest worker has committed anything."""
+        self.trouble = Trouble("counting")
+        self._begun: float | None = None
 
-    def run(self, stop: threading.Event, on_report: Callable[[WorkerReport], None]) -> None:
+    @property
+    def reason(self) -> str | None:
+        """Why nothing is counted at the moment; None if all is well."""
+        begun = self._begun
+        waiting = 0.0 if begun is None else time.monotonic() - begun
+        if waiting > LONG_STEP_S:
+            return f"one step has taken {waiting:.0f} s: the brokers, the dead letters or the database do not answer"
+        if self.trouble.reason is not None:
+            return self.trouble.reason
+        return None if self.assigned else "no partition has been assigned yet"
+
+    def run(
+        self,
+        stop: threading.Event,
+        on_report: Callable[[WorkerReport], None],
+        *,
+        on_alive: Callable[[], None] = lambda: None,
+        wait: bool = True,
+    ) -> None:
         """Count until told to stop, or until a source that ends has ended; pause and start anew after trouble.
+
+        Args:
+            stop: set from elsewhere.
+            on_report: told of every step.
+            on_alive: called now and then while it pauses.
+            wait: whether to wait for what is not there at the first start.
 
         Raises:
             SourceRefused, StoreRefused, SettingsError: trying again will not help.
+            TryAgain: the log cannot be read at the first start, and nobody wants to wait for it.
         """
-        pause = FIRST_PAUSE_S
+        began = False
         while not stop.is_set():
-            self._worked = False
             try:
                 if self._one_worker(stop, on_report):
                     return
             except (TryAgain, Fenced) as error:
-                self.assigned = False
-                if self._worked:
-                    pause = FIRST_PAUSE_S  # new trouble, not the old one going on
-                _LOG.warning("counting paused", error=str(error), seconds=pause)
-                stop.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_S)
+                began |= self.assigned
+                self.assigned, self._begun = False, None
+                if not (began or wait):
+                    raise
+                paused_until = time.monotonic() + self.trouble.failed(error)
+                while (left := paused_until - time.monotonic()) > 0 and not stop.wait(min(left, 1.0)):
+                    on_alive()
 
     def _one_worker(self, stop: threading.Event, on_report: Callable[[WorkerReport], None]) -> bool:
         dead_letters = self._dead_letters()
@@ -111,9 +137,13 @@ class Counting:
             worker.start()
             self._store.retire_sources_except(worker.sources)
             while not stop.is_set():
+                self._begun = time.monotonic()
                 report = worker.step(timeout_s=POLL_S)
+                self._begun = None
                 self.assigned = report.owned > 0
-                self._worked |= bool(report.commit_seconds)
+                if report.commit_seconds:
+                    self.trouble.over()  # only now: a worker that joins and cannot commit is no end of it
+                _warn_of_new_logs(report)
                 on_report(report)
                 if report.ended:
                     break
@@ -125,7 +155,9 @@ class Counting:
 
     def _open(self, on_gap: OnGap) -> Source:
         if self._settings.source.files is not None:
-            return FileSource(self._settings.source.files.paths)
+            files = self._settings.source.files
+            follow = self._clock if files.follow else None
+            return FileSource(files.paths, leave_half=True, follow=follow)
         return KafkaSource(translate.kafka_source_options(self._settings), self._clock, on_gap=on_gap)
 
     def _dead_letters(self) -> DeadLetters:
@@ -134,6 +166,18 @@ class Counting:
         if topic is not None and kafka is not None:
             return KafkaDeadLetters(translate.kafka_connection(kafka), topic=topic, sealer=sealer)
         return FileDeadLetters(translate.dead_letter_file(self._settings), sealer)
+
+
+def _warn_of_new_logs(report: WorkerReport) -> None:
+    for renewal in report.renewed:
+        _LOG.warning(
+            "another log lies behind a known name; it is read from its start",
+            partition=renewal.partition,
+            former_log=renewal.log.was,
+            former_position=renewal.left_at,
+            new_log=renewal.log.now,
+            consequence="what the former log held beyond that position was not read",
+        )
 
 
 def _close(dead_letters: DeadLetters) -> None:

@@ -108,6 +108,9 @@ class _Reading:
     def assigned(self, partitions: Sequence[str]) -> Mapping[str, int]:
         return dict.fromkeys(partitions, 0)
 
+    def position(self, partition: str) -> int:
+        return 0
+
     def revoked(self, partitions: Sequence[str]) -> None:
         """Files are not taken away."""
 

@@ -46,6 +46,8 @@ class Observer:
             metrics.records_rejected.add(count, reason=reason)
         metrics.slices_pooled.add(slices.pooled - self._pooled)
         self._pooled = slices.pooled
+        for renewal in report.renewed:
+            metrics.logs_renewed.add(1, partition=renewal.partition)
         for seconds in report.commit_seconds:
             metrics.commit_seconds.observe(seconds)
         now = self._clock.now_ms()

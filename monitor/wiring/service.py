@@ -14,6 +14,8 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from monitor.clock import Clock
+from monitor.counting.tick import tick_ms_of
+from monitor.errors import SettingsError, TryAgain
 from monitor.ingestion.worker import WorkerReport
 from monitor.judging.baselines import approved_slices
 from monitor.judging.judge import JudgeReport
@@ -25,11 +27,14 @@ from monitor.web.health import Check, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
-from monitor.wiring.jobs import STALE_S, Job, Jobs
+from monitor.wiring.jobs import LONGEST_PAUSE_S, STALE_S, Job, Jobs
 from monitor.wiring.judge_role import Judging
 from monitor.wiring.observe import Observer
+from monitor.wiring.trouble import Trouble
 
 GAUGES_EVERY_S: Final = 1.0
+BEHIND_S: Final = 120.0
+"""Event time by which judging may be behind counting: a step takes a second, a busy machine a few."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.service")
 
 
@@ -60,7 +65,11 @@ class Service:
         clock: Clock,
         env: Mapping[str, str],
         hooks: Hooks | None = None,
+        wait: bool = True,
     ) -> None:
+        """Args:
+        wait: whether to wait for a database or a log that cannot be reached at the start.
+        """
         self._settings = settings
         self._roles = roles
         self._clock = clock
@@ -68,10 +77,14 @@ class Service:
         self._hooks = hooks or Hooks()
         self._metrics = Metrics(CollectorRegistry())
         self._observer = Observer(self._metrics, translate.judge_rule(settings), clock, controls=settings.controls)
+        self._wait = wait
         self._counted_at = time.monotonic()
         self._jobs = self._jobs_of([])
         self._stop = threading.Event()
         self._failure: Exception | None = None
+        self._opening = Trouble("opening the database", longest_s=LONGEST_PAUSE_S)
+        self._stores: Stores | None = None
+        self._counting: Counting | None = None
         self.http_address: str | None = None
         """Where metrics and health are, once it runs."""
 
@@ -82,22 +95,27 @@ class Service:
     def run(self) -> None:
         """Run until stopped, or until a source that ends has ended and everything is judged.
 
+        Health is served from the first moment: while database and log are waited for, the service is not ready.
+
         Raises:
             SettingsError, SourceRefused, StoreRefused: trying again will not help.
+            TryAgain: the database or the log cannot be reached, and nobody wants to wait for it.
         """
         with ExitStack() as opened:
-            url = self._settings.open_database_url(self._env)
-            stores = opened.enter_context(open_stores(url, layout=LAYOUT))
-            counting = self._counting(stores)
-            if self._roles.judge:
-                judging = opened.enter_context(self._judging(stores))
-                gauges = Job("gauges", GAUGES_EVERY_S, lambda: self._observer.stored(stores))
-                self._jobs = self._jobs_of([*judging.jobs(), gauges], leads=lambda: judging.leads)
-            opened.enter_context(self._http(stores, counting))
+            opened.enter_context(self._http())
+            self._stores = stores = self._open_stores(opened)
+            if stores is None:
+                return
+            _refuse_other_ticks(stores, self._settings)
+            self._counting = counting = self._counter(stores)
+            judging = opened.enter_context(self._judge(stores)) if self._roles.judge else None
+            gauges = Job("gauges", GAUGES_EVERY_S, self._gauges)
+            jobs, leads = ([], lambda: False) if judging is None else (judging.jobs(), lambda: judging.leads)
+            self._jobs = self._jobs_of([*jobs, gauges], leads=leads)
             opened.enter_context(self._jobs.running())
             _LOG.info("started", database=stores.database.name, roles=self._names(), http=self.http_address)
             if counting is not None:
-                counting.run(self._stop, lambda report: self._counted(report, counting))
+                counting.run(self._stop, self._counted, on_alive=self._counting_alive, wait=self._wait)
             else:
                 self._stop.wait()
         if self._failure is not None:
@@ -107,14 +125,31 @@ class Service:
     def _names(self) -> list[str]:
         return [name for name in ("count", "judge") if getattr(self._roles, name)]
 
-    def _counting(self, stores: Stores) -> Counting | None:
+    def _open_stores(self, opened: ExitStack) -> Stores | None:
+        """The stores, once the database answers; None if the service is stopped before."""
+        url = self._settings.open_database_url(self._env)
+        while not self._stop.is_set():
+            try:
+                stores = opened.enter_context(open_stores(url, layout=LAYOUT, own_clock=True))
+            except TryAgain as error:
+                if not self._wait:
+                    raise
+                pause = self._opening.failed(error)
+                self._counting_alive()
+                self._stop.wait(pause)
+            else:
+                self._opening.over()
+                return stores
+        return None
+
+    def _counter(self, stores: Stores) -> Counting | None:
         if not self._roles.count:
             return None
         approved = approved_slices(stores.judge)
         return Counting(self._settings, stores.counts, approved=approved, clock=self._clock, env=self._env)
 
     @contextmanager
-    def _judging(self, stores: Stores) -> Iterator[Judging]:
+    def _judge(self, stores: Stores) -> Iterator[Judging]:
         judging = Judging(
             stores,
             translate.judge_rule(self._settings),
@@ -127,7 +162,7 @@ class Service:
             clock=self._clock,
             on_judged=lambda report, seconds: self._judged(report, seconds, judging),
             on_delivered=self._observer.delivered,
-            on_alive=self._alive,
+            on_alive=self._job_alive,
         )
         try:
             yield judging
@@ -135,47 +170,104 @@ class Service:
             judging.close(finish=self._failure is None)
 
     def _jobs_of(self, jobs: list[Job], *, leads: Callable[[], bool] = lambda: False) -> Jobs:
-        return Jobs(jobs, self._metrics, leads=leads, on_failure=self._failed)
-
-    def _alive(self, name: str) -> None:
-        self._jobs.alive(name)
-
-    def _failed(self, error: Exception) -> None:
-        self._failure = error
-        self._stop.set()
+        return Jobs(jobs, self._metrics, leads=leads, on_failure=self._fail)
 
     @contextmanager
-    def _http(self, stores: Stores, counting: Counting | None) -> Iterator[None]:
+    def _http(self) -> Iterator[None]:
         http = self._settings.http
         if not http.enabled:
             yield
             return
-        ready = [Check("database", lambda: _answers(stores))]
-        if counting is not None:
-            ready.append(Check("source", lambda: None if counting.assigned else "no partition has been read yet"))
-        ready += self._jobs.ready()
-        alive = self._jobs.healthy()
-        if self._roles.count:
-            alive.insert(0, Check("count", self._stuck))
-        with serve(http.host, http.port, self._metrics.registry, alive=alive, ready=ready) as address:
+        with serve(
+            http.host, http.port, self._metrics.registry, alive=self._alive_checks, ready=self._ready_checks
+        ) as address:
             self.http_address = address
             yield
+
+    def _alive_checks(self) -> list[Check]:
+        process = Check("process", lambda: None)  # it answers; its jobs begin once the database is open
+        counting = [Check("count", self._stuck)] if self._roles.count else []
+        return [process, *counting, *self._jobs.healthy()]
+
+    def _ready_checks(self) -> list[Check]:
+        checks = [Check("database", self._database)]
+        if self._roles.count:
+            checks.append(Check("source", self._source))
+        if self._roles.judge:
+            checks.append(Check("judging", self._behind))
+        return [*checks, *self._jobs.ready()]
+
+    def _database(self) -> str | None:
+        """Whether the database answers; opening it has checked its schema."""
+        if self._stores is None:
+            return self._opening.reason or "not opened yet"
+        self._stores.judge.judged_before()
+        return None
+
+    def _source(self) -> str | None:
+        return "not begun yet" if self._counting is None else self._counting.reason
+
+    def _behind(self) -> str | None:
+        if self._stores is None:
+            return "not begun yet"
+        seconds = _judge_lag_s(self._stores, self._settings)
+        return f"{seconds:.0f} s of event time behind what is counted" if seconds > BEHIND_S else None
 
     def _stuck(self) -> str | None:
         age = time.monotonic() - self._counted_at
         return f"no heartbeat for {age:.0f} s" if age > STALE_S else None
 
-    def _counted(self, report: WorkerReport, counting: Counting) -> None:
+    def _job_alive(self, name: str) -> None:
+        self._jobs.alive(name)
+
+    def _counting_alive(self) -> None:
         self._counted_at = time.monotonic()
-        self._observer.counted(report, counting.slices)
+
+    def _fail(self, error: Exception) -> None:
+        """Raised again by :meth:`run`, which ends the process."""
+        self._failure = error
+        self._stop.set()
+
+    def _counted(self, report: WorkerReport) -> None:
+        self._counting_alive()
+        if self._counting is not None:
+            self._observer.counted(report, self._counting.slices)
         self._hooks.on_counted(report)
 
     def _judged(self, report: JudgeReport, seconds: float, judging: Judging) -> None:
         self._observer.judged(report, seconds)
         self._hooks.on_judged(report, judging)
 
+    def _gauges(self) -> None:
+        stores, metrics = self._stores, self._metrics
+        if self._counting is not None:
+            metrics.counting_paused.set(float(self._counting.reason is not None))
+        if stores is None:
+            return
+        metrics.clock_difference.set((self._clock.now_ms() - stores.database.clock_ms()) / 1000)
+        if self._roles.judge:
+            metrics.judge_lag.set(_judge_lag_s(stores, self._settings))
+            self._observer.stored(stores)
 
-def _answers(stores: Stores) -> str | None:
-    """Whether the database answers; opening it has checked its schema."""
-    stores.judge.judged_before()
-    return None
+
+def _judge_lag_s(stores: Stores, settings: Settings) -> float:
+    """Event time that is counted and closed, and not judged, in seconds; 0 where nothing was judged yet."""
+    closed, judged = stores.judge.closed_before(), stores.judge.judged_before()
+    behind = 0 if closed is None or judged is None else max(0, closed - judged)
+    return behind * settings.ticks.length.ms / 1000
+
+
+def _refuse_other_ticks(stores: Stores, settings: Settings) -> None:
+    """Counts are by tick: a judge or worker whose ticks have another length would read them as another time.
+
+    Raises:
+        SettingsError: naming both lengths.
+    """
+    ours = settings.ticks.length.ms
+    for state in stores.reads.tick_states():
+        theirs = tick_ms_of(state)
+        if theirs not in (0, ours):
+            raise SettingsError(
+                f"ticks.length: is {ours} ms, but database {stores.database.name} was counted in ticks of "
+                f"{theirs} ms; set it back, or begin with another database"
+            )

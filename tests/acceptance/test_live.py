@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from monitor.storage.stores import open_stores
 from tests.acceptance.story import Live, driftline, driftline_json, get, metric, until
 from tests.chaos.outcome import accounted, totals_of
-from tests.chaos.process import Process, write_settings
+from tests.chaos.process import COMMAND, Process, environment, write_settings
 from tests.chaos.producing import produce
 from tests.chaos.traffic import INPUT, Story, records
 from tests.servers.kafka import KafkaNode
@@ -115,18 +117,38 @@ def baselines(settings: Path) -> list[dict[str, dict[str, object]]]:
     return found
 
 
-def test_a_topic_that_does_not_exist_ends_the_service_with_a_sentence(kafka: KafkaNode, tmp_path: Path) -> None:
+def test_a_topic_that_does_not_exist_is_waited_for_or_ends_the_service_with_a_sentence(
+    kafka: KafkaNode, tmp_path: Path
+) -> None:
+    topic = f"not-yet-{uuid.uuid4().hex[:12]}"
     settings = write_settings(
         tmp_path / "driftline.yaml",
         {
-            "source": {"kafka": {"servers": kafka.bootstrap_servers, "topics": ["no-such-topic"]}},
+            "source": {"kafka": {"servers": kafka.bootstrap_servers, "topics": [topic], "group": topic}},
             "budget": {"pages": 1},
             "database": f"sqlite:///{tmp_path / 'driftline.db'}",
             "http": {"port": 0},
         },
     )
+    sentence = f"topic {topic} does not exist"
+    impatient = subprocess.run(
+        [*COMMAND, "run", "--no-wait", "--config", str(settings)],
+        capture_output=True,
+        text=True,
+        env=environment({}),
+        timeout=120,
+        check=False,
+    )
+    assert impatient.returncode == 75
+    assert sentence in impatient.stderr
+    assert "Traceback" not in impatient.stderr
+
     service = Process("driftline", "run", settings, tmp_path / "log", {})
     service.start()
-    assert service.wait() == 1
-    assert "no-such-topic does not exist" in service.tail()
-    assert "Traceback" not in service.tail()
+    try:
+        until(lambda: sentence in service.tail(), what="said", process=service)
+        kafka.create_topic(topic)
+        with open_stores(f"sqlite:///{tmp_path / 'driftline.db'}") as stores:
+            until(lambda: any(part.owner for part in stores.reads.partitions()), what="assigned", process=service)
+    finally:
+        assert service.stop() == 0

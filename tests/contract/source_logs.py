@@ -37,6 +37,9 @@ class Claims:
         self.assigned_names += partitions
         return {name: self.starts.get(name, -1) for name in partitions}
 
+    def position(self, partition: str) -> int:
+        return self.starts.get(partition, -1)
+
     def revoked(self, partitions: Sequence[str]) -> None:
         self.revoked_names += partitions
 

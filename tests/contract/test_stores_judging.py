@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
@@ -22,7 +23,8 @@ from monitor.judging.ports import Baseline, BaselineState, Dismissal, Snapshot
 from monitor.signals.layout import Columns, Layout
 from monitor.signals.registry import LAYOUT
 from monitor.storage.judgement import SNAPSHOTS_KEPT
-from monitor.storage.stores import Stores, stores_on
+from monitor.storage.migrate import upgrade
+from monitor.storage.stores import Stores, open_stores, stores_on
 from monitor.storage.tables import layouts
 from tests.contract.stores_fixtures import (
     MishapError,
@@ -441,3 +443,22 @@ def test_clusters_are_those_that_one_commit_of_everything_would_have_kept(stores
     expected = sorted([*together, seen(3, 2**64 - 1)], key=lambda one: (one.tick, one.name))
     assert list(stores.judge.clusters(3, 5)) == expected
     assert [one.tick for one in stores.judge.clusters(4, 5)] == [4]
+
+
+def test_a_lease_goes_by_the_database_s_clock_where_it_is_asked_for(any_database_url: str) -> None:
+    """A judge whose clock is an hour ahead and that is killed keeps nobody from judging for longer than its lease."""
+    hour, ttl = 3_600_000, 300
+    upgrade(any_database_url)
+    with open_stores(any_database_url, own_clock=True) as stores:
+        now = stores.database.clock_ms()
+        token = stores.judge.acquire(holder="ahead", now_ms=now + hour, ttl_ms=ttl)
+        assert token is not None
+        assert stores.judge.acquire(holder="rival", now_ms=now, ttl_ms=ttl) is None
+        time.sleep(2 * ttl / 1000)
+        assert stores.judge.acquire(holder="rival", now_ms=now, ttl_ms=ttl) == token + 1
+
+
+def test_a_lease_that_was_dated_before_the_clock_was_set_back_is_over(stores: Stores) -> None:
+    token = stores.judge.acquire(holder="killed", now_ms=3_600_000, ttl_ms=1_000)
+    assert token is not None
+    assert stores.judge.acquire(holder="rival", now_ms=0, ttl_ms=1_000) == token + 1

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.alerting.ports import EventAction, Notification, Pending
 from monitor.incidents.model import Severity
-from monitor.storage.outbox import MOST_ERROR_CHARACTERS, SqlOutbox
+from monitor.storage.outbox import LONGEST_WAIT_MS, MOST_ERROR_CHARACTERS, SqlOutbox
 from monitor.storage.stores import Stores
 from tests.contract.stores_fixtures import MishapError, Rig, at_once, migrated_template, rig_fixture
 
@@ -171,3 +171,31 @@ def test_deliverers_at_once_never_hand_out_the_same_message_nor_a_later_one(rig:
         for incident in (1, 2, 3):
             mine = [seq for number, seq in sent if number == incident]
             assert mine == sorted(mine)
+
+
+def test_claims_go_by_the_database_s_clock_where_it_is_asked_for(stores: Stores) -> None:
+    """A deliverer whose clock is an hour ahead claims for as long as all others, and its retries wait no longer."""
+    hour = 3_600_000
+    stores.database.own_clock = True
+    enqueue(stores, a_notification(1, 1))
+    now = stores.database.clock_ms()
+    [pending] = claim(stores, now + hour, lease_ms=60_000)
+    assert due(stores) == pytest.approx(now + 60_000, abs=20_000)
+    stores.outbox.failed(pending, error="503", retry_at_ms=now + hour + 5_000)
+    assert due(stores) == pytest.approx(now + 5_000, abs=20_000)
+    stores.outbox.failed(pending, error="503", retry_at_ms=now + 10 * hour)
+    assert due(stores) == pytest.approx(now + LONGEST_WAIT_MS, abs=20_000)
+
+
+def test_a_row_that_was_dated_before_the_clock_was_set_back_is_due(stores: Stores) -> None:
+    stores.database.own_clock = True
+    enqueue(stores, a_notification(1, 1))
+    now = stores.database.clock_ms()
+    with stores.database.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE outbox SET due_at_ms = {now + 3_600_000}")
+    assert len(claim(stores, now, lease_ms=60_000)) == 1
+
+
+def due(stores: Stores) -> int:
+    with stores.database.reading() as connection:
+        return int(connection.exec_driver_sql("SELECT due_at_ms FROM outbox").scalar_one())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from monitor.ingestion.kafka import KafkaSource
 from monitor.ingestion.kafka_options import KafkaConnection
 from monitor.ingestion.memory import MemoryRecord
 from tests.contract.source_logs import POLL_SECONDS, Claims, Reading, kafka_options, produce
+from tests.integration.counting import delete_topic
 from tests.servers.kafka import KafkaNode
 
 pytestmark = pytest.mark.kafka
@@ -52,8 +54,8 @@ def opened(node: KafkaNode, topic: str, claims: Claims, **changes: object) -> It
         yield source, gaps
 
 
-def test_a_topic_that_does_not_exist_is_refused_by_name(kafka: KafkaNode) -> None:
-    with pytest.raises(SourceRefused, match="no-such-topic"), opened(kafka, "no-such-topic", Claims()):
+def test_a_topic_that_does_not_exist_is_named_and_may_come(kafka: KafkaNode) -> None:
+    with pytest.raises(SourceUnavailable, match="no-such-topic"), opened(kafka, "no-such-topic", Claims()):
         pass
 
 
@@ -66,7 +68,7 @@ def test_a_cluster_that_does_not_answer_is_unavailable() -> None:
 
 
 @both_paths
-def test_read_committed_hides_aborted_and_open_transactions(kafka: KafkaNode, raw: bool) -> None:
+def test_aborted_and_open_transactions_are_hidden(kafka: KafkaNode, raw: bool) -> None:
     topic = kafka.fresh_topic()
     producer = KafkaProducer(
         bootstrap_servers=kafka.bootstrap_servers, transactional_id=f"tx-{uuid.uuid4().hex}", compression_type="lz4"
@@ -83,7 +85,7 @@ def test_read_committed_hides_aborted_and_open_transactions(kafka: KafkaNode, ra
             elif outcome == "abort":
                 producer.abort_transaction()
         name = f"{topic}-0"
-        with opened(kafka, topic, Claims(), raw=raw, read_committed=True) as (source, _):
+        with opened(kafka, topic, Claims(), raw=raw) as (source, _):
             read = Reading()
             read.until(source, lambda _: read.next_offset.get(name) == 12)
             # Each transaction is three records and a marker: 0-3, 4-7 (aborted), 8-11, 12-14 (open).
@@ -93,7 +95,7 @@ def test_read_committed_hides_aborted_and_open_transactions(kafka: KafkaNode, ra
             producer.abort_transaction()
             read.to_the_end(source, [name])
             assert offsets(read, name) == [0, 1, 2, 8, 9, 10]
-        with opened(kafka, topic, Claims(), raw=raw) as (source, _):
+        with opened(kafka, topic, Claims(), raw=raw, read_committed=False) as (source, _):
             read = Reading()
             read.to_the_end(source, [name])
         assert offsets(read, name) == [0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14]
@@ -448,11 +450,35 @@ def test_dead_letters_wait_for_a_broker_that_comes_back(kafka_node: KafkaNode) -
     assert sorted(set(found)) == [b"1", b"2"]
 
 
-def test_a_dead_letter_topic_that_does_not_exist_is_told_at_the_flush(kafka: KafkaNode) -> None:
+def test_a_dead_letter_topic_that_does_not_exist_is_made_and_one_that_goes_away_is_named(kafka: KafkaNode) -> None:
     connection = KafkaConnection((kafka.bootstrap_servers,))
     sealer = Sealer(payload="drop", hash_key=b"a key of sixteen")
-    letters = KafkaDeadLetters(connection, topic="no-such-topic", sealer=sealer, flush_seconds=1.0)
+    topic = f"made-{uuid.uuid4().hex[:12]}"
+    letter = {"partition": "events-3", "reason": "not_json", "detail": "", "key": None, "value": b"{"}
+    letters = KafkaDeadLetters(connection, topic=topic, sealer=sealer, flush_seconds=2.0)
     with closing(letters):
-        letters.send(partition="events-3", offset=1, reason="not_json", detail="", key=None, value=b"{")
-        with pytest.raises((SourceUnavailable, SourceRefused)):
+        letters.send(offset=1, **letter)  # type: ignore[arg-type]
+        letters.flush()
+        delete_topic(kafka.bootstrap_servers, topic)
+        letters.send(offset=2, **letter)  # type: ignore[arg-type]
+        with pytest.raises(SourceUnavailable, match=f"dead letters cannot be written to topic {topic}"):
             letters.flush()
+    with closing(KafkaDeadLetters(connection, topic=topic, sealer=sealer)) as again:  # as the next worker does
+        again.send(offset=2, **letter)  # type: ignore[arg-type]
+        again.flush()
+    assert {headers["offset"] for _, _, headers in letters_in(kafka, topic)} == {b"2"}
+
+
+@pytest.mark.parametrize("limit", [2_000, 2 * MEBI], ids=["refused by the broker", "refused by the client"])
+def test_a_letter_that_is_too_large_for_its_topic_goes_without_its_payload(kafka: KafkaNode, limit: int) -> None:
+    topic = kafka.fresh_topic(configs={"max.message.bytes": str(limit)})
+    size = 2 * MEBI if limit > MEBI else 50_000
+    value = random.Random(7).randbytes(size)
+    sealer = Sealer(payload="keep", hash_key=b"a key of sixteen", keep_bytes=size)
+    letters = KafkaDeadLetters(KafkaConnection((kafka.bootstrap_servers,)), topic=topic, sealer=sealer)
+    with closing(letters):
+        letters.send(partition="events-3", offset=1, reason="not_json", detail="", key=None, value=value)
+        letters.flush()
+    [(_, kept, headers)] = letters_in(kafka, topic)
+    assert headers["dropped"] == b"too large for the topic"
+    assert json.loads(kept or b"")["size"] == size

@@ -74,6 +74,15 @@ def test_a_damaged_file_is_named(tmp_path: Path, ending: str) -> None:
         read_all(FileSource([path]), [path.name])
 
 
+def test_a_window_that_is_too_long_is_named_as_the_cause(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl.zst"
+    parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=30, enable_ldm=True)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    path.write_bytes(compressor.compress(LINES) + compressor.flush())
+    with pytest.raises(SourceRefused, match=r"needs a window of 1024 MiB .* at most 128 MiB .*without --long"):
+        read_all(FileSource([path]), [path.name])
+
+
 def test_a_compressed_bomb_is_read_in_bounded_pieces(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl.gz"
     path.write_bytes(gzip.compress(b"\0" * (200 << 20) + b"\n{}\n"))

@@ -138,7 +138,7 @@ def test_a_connection_that_fails_is_judged_by_what_the_server_said(words: str, e
         (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, StoreUnavailable),
         (sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY, StoreRefused),
         (sqlite3.SQLITE_CONSTRAINT_CHECK, StoreRefused),
-        (sqlite3.SQLITE_READONLY, StoreRefused),
+        (sqlite3.SQLITE_READONLY, StoreUnavailable),
         (sqlite3.SQLITE_NOTADB, StoreRefused),
         (sqlite3.SQLITE_CORRUPT, StoreRefused),
         (sqlite3.SQLITE_CANTOPEN, StoreRefused),

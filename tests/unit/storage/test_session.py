@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -117,3 +119,30 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     file.write_text("certainly not a database " * 100)
     with pytest.raises(StoreRefused, match="not a database"):
         write(open_database(f"sqlite:///{file}"), 1)
+
+
+def test_a_new_file_and_what_lies_beside_it_are_for_their_owner_alone(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path / 'd.db'}")
+    upgrade_database(database)
+    write(database, 1)
+    assert {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {
+        "d.db": 0o600,
+        "d.db-wal": 0o600,
+        "d.db-shm": 0o600,
+    }
+    database.close()
+
+
+def test_a_file_on_read_only_media_is_read_and_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path / 'd.db'}"
+    database = open_database(url)
+    upgrade_database(database)
+    write(database, 7)
+    database.close()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write anywhere but there
+    frozen = open_database(url)
+    assert read(frozen) == 7
+    assert [file.name for file in tmp_path.iterdir()] == ["d.db"]
+    with pytest.raises(StoreUnavailable, match="readonly database"):
+        write(frozen, 8)
+    frozen.close()

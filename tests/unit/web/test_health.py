@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -38,7 +40,7 @@ def running(state: State, metrics: Metrics | None = None) -> Iterator[tuple[str,
     registry = CollectorRegistry() if metrics is None else metrics.registry
     alive = [Check("judge", lambda: state.loop)]
     ready = [Check("database", state.ask_database), Check("source", lambda: None)]
-    with serve("127.0.0.1", 0, registry, alive=alive, ready=ready) as address:
+    with serve("127.0.0.1", 0, registry, alive=lambda: alive, ready=lambda: ready) as address:
         parts = urlsplit(address)
         assert parts.hostname == "127.0.0.1"
         assert parts.port
@@ -164,7 +166,7 @@ def test_more_clients_than_threads_are_told_to_come_again() -> None:
         entered.release()
         leave.wait(30)
 
-    with serve("127.0.0.1", 0, CollectorRegistry(), alive=[Check("slow", slow)], ready=[]) as url:
+    with serve("127.0.0.1", 0, CollectorRegistry(), alive=lambda: [Check("slow", slow)], ready=list) as url:
         parts = urlsplit(url)
         address = (str(parts.hostname), int(parts.port or 0))
         statuses: list[int] = []
@@ -184,13 +186,24 @@ def test_more_clients_than_threads_are_told_to_come_again() -> None:
         assert statuses == [200] * MAX_THREADS
 
 
+def test_half_open_requests_keep_no_probe_waiting() -> None:
+    with running(State()) as address, contextlib.ExitStack() as opened:
+        for _ in range(400):
+            half = opened.enter_context(socket.create_connection(address, timeout=10))
+            half.sendall(b"GET /healthz HTTP/1.1\r\n")
+        began = time.monotonic()
+        for _ in range(5):
+            assert ask(address, "/healthz")[0] == 200
+        assert time.monotonic() - began < health.REQUEST_SECONDS
+
+
 def test_an_address_that_is_taken_is_told_with_the_setting() -> None:
     with (
         running(State()) as (host, port),
         pytest.raises(
             SettingsError, match=rf"cannot listen at {host}:{port}: Address already in use; set http\.host"
         ),
-        serve(host, port, CollectorRegistry(), alive=[], ready=[]),
+        serve(host, port, CollectorRegistry(), alive=list, ready=list),
     ):
         pass
 
@@ -198,6 +211,6 @@ def test_an_address_that_is_taken_is_told_with_the_setting() -> None:
 def test_the_port_is_free_again_afterwards() -> None:
     with running(State()) as (host, port):
         pass
-    with serve(host, port, CollectorRegistry(), alive=[], ready=[]) as address:
+    with serve(host, port, CollectorRegistry(), alive=list, ready=list) as address:
         assert ask((host, port), "/readyz")[0] == 200
         assert address == f"http://{host}:{port}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from monitor.errors import StoreUnavailable
 from monitor.metrics import Metrics
-from monitor.wiring.jobs import FAILURES, STALE_S, Job, Jobs
+from monitor.wiring.jobs import FAILURES, LONGEST_PAUSE_S, STALE_S, Job, Jobs, WallClockJump
 
 
 class Scene:
@@ -81,9 +83,11 @@ def test_a_job_that_fails_is_counted_and_said_to_fail_once_it_does_so_again_and_
     assert scene.metric("driftline_job_failures_total", "grafana") == 0
     for failures in range(1, FAILURES + 1):
         scene.jobs.run(job)
+        scene.jobs.run(job)  # the pause after a failure lasts: nothing is tried
         assert scene.metric("driftline_job_failures_total", "grafana") == failures
         said = "failed 3 times in a row: the database is away" if failures == FAILURES else None
         assert scene.readiness() == {"job grafana": said}
+        scene.now += LONGEST_PAUSE_S
     assert scene.health() == {"grafana": None}  # a restart would not help
     scene.jobs.run(job)
     assert scene.readiness() == {"job grafana": None}
@@ -129,3 +133,43 @@ def test_a_process_without_jobs_starts_no_scheduler():
     before = threading.active_count()
     with Scene().jobs.running():
         assert threading.active_count() == before
+
+
+def test_a_wall_clock_that_was_set_stops_no_job():
+    beats = threading.Semaphore(0)
+    wall = {"at": 5_000.0}
+    jump = WallClockJump(wall=lambda: wall["at"] + time.monotonic())
+    scene = Scene(Job("judge", 0.05, beats.release))
+    with scene.jobs.running(jump):
+        assert beats.acquire(timeout=20)
+        wall["at"] -= 3_600
+        assert jump.happened()
+        assert not jump.happened()
+        wall["at"] -= 3_600  # seen by the look itself this time: the jobs are scheduled anew and go on
+        time.sleep(2.5)
+        while beats.acquire(blocking=False):
+            pass
+        assert beats.acquire(timeout=20)
+
+
+def test_jobs_that_wait_in_the_future_of_a_clock_set_back_are_scheduled_anew(monkeypatch):
+    beats = threading.Semaphore(0)
+    wall = {"at": 0.0}
+    scene = Scene(Job("judge", 0.05, beats.release))
+    made = []
+
+    def scheduler(**options):
+        made.append(BackgroundScheduler(**options))
+        return made[0]
+
+    monkeypatch.setattr("monitor.wiring.jobs.BackgroundScheduler", scheduler)
+    with scene.jobs.running(WallClockJump(wall=lambda: wall["at"] + time.monotonic())):
+        assert beats.acquire(timeout=20)
+        made[0].modify_job(
+            "judge", next_run_time=datetime.now(UTC) + timedelta(hours=1)
+        )  # what a set-back clock does
+        time.sleep(0.2)
+        while beats.acquire(blocking=False):
+            pass
+        wall["at"] -= 3_600
+        assert beats.acquire(timeout=20)

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from monitor.alerting.policy import AlertPolicy
-from monitor.clock import ManualClock
+from monitor.clock import DAY_MS, ManualClock
 from monitor.counts.model import Slice
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
-from monitor.judging.evidence_record import Retention
+from monitor.judging.evidence_record import EvidenceRetention
 from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.retention import RetentionRule
 from monitor.storage.stores import Stores, open_stores
 from monitor.wiring.judge_role import Judging
 
@@ -29,13 +30,14 @@ def stores() -> Iterator[Stores]:
         yield opened
 
 
-def role(stores: Stores, retention: Retention | None = None) -> Judging:
+def role(stores: Stores, retention: EvidenceRetention | None = None) -> Judging:
     return Judging(
         stores,
         JudgeSettings(),
+        RetentionRule(tick_ms=10_000, ticks_ms=DAY_MS, hours_ms=DAY_MS, ledger_ms=DAY_MS, outbox_ms=DAY_MS),
         AlertPolicy(),
         {},
-        retention or Retention(),
+        retention or EvidenceRetention(),
         holder="j",
         clock=ManualClock(1_000),
         on_judged=lambda report, seconds: None,
@@ -65,7 +67,7 @@ def test_the_leader_is_who_holds_the_lease(stores: Stores) -> None:
 
 
 def test_forgetting_goes_by_the_retention_before_the_newest_judged_tick(stores: Stores) -> None:
-    one = role(stores, Retention(points_ms=86_400_000, levels_ms=2 * 86_400_000))
+    one = role(stores, EvidenceRetention(points_ms=86_400_000, levels_ms=2 * 86_400_000))
     one.forget_step()  # nothing is judged yet
     point = EvidencePoint(tick=0, unit=UNIT, signal="s", question="q", log_evidence=-1.0, spent=0.0)
     level = HourLevel(tick=0, unit=UNIT, signal="s", question="q", events=1, mean=0.1, level=0.2, limit=0.3)

@@ -1,0 +1,36 @@
+"""What is said of compiling; apart from numba, which takes half a second to load: many listen who never need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+COMPILING: Final = "compiling numerical code for this machine: about a minute, the first time only"
+NOT_KEPT: Final = (
+    "compiled code cannot be kept ({why}) and is compiled anew by every process, which takes about a minute; "
+    "name a directory that can be written in the environment variable NUMBA_CACHE_DIR"
+)
+
+
+class Notices:
+    """Whom to tell that something is compiled, or cannot be kept; each is told once. Nobody, until somebody asks."""
+
+    def __init__(self) -> None:
+        self.tell: Callable[[str], None] | None = None
+        self._told: set[str] = set()
+
+    def compiling(self) -> None:
+        """A kernel is about to be compiled."""
+        self._once("compiling", COMPILING)
+
+    def not_kept(self, why: str) -> None:
+        """A kernel was compiled, and will have to be again."""
+        self._once("not kept", NOT_KEPT.format(why=why))
+
+    def _once(self, kind: str, text: str) -> None:
+        if self.tell is not None and kind not in self._told:
+            self._told.add(kind)
+            self.tell(text)
+
+
+notices: Final = Notices()
