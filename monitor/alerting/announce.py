@@ -25,10 +25,11 @@ from typing import Final
 from monitor.alerting.body import body
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.ports import AlertStore, Deed, Notification
+from monitor.findings.model import Finding
 from monitor.incidents import timeline
 from monitor.incidents.controls import stated
 from monitor.incidents.lifecycle import DRIFTLINE, Change
-from monitor.incidents.model import Entry, Finding, Incident
+from monitor.incidents.model import Entry, Incident
 from monitor.incidents.timeline import What
 from monitor.incidents.words import Phrases
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from monitor.alerting.ports import Deed
-from monitor.incidents.model import Entry, Finding, Incident
+from monitor.findings.model import Finding
+from monitor.incidents.model import Entry, Incident
 from monitor.incidents.timeline import What
 from monitor.incidents.words import Phrases, incident_name, plain, rfc3339, sentence
 

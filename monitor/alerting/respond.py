@@ -24,10 +24,11 @@ from monitor.alerting.grouping import SAME, Relation, relation
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.ports import AlertStore
 from monitor.alerting.retype import retype_company, typed
+from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle
 from monitor.incidents.classify import leading
 from monitor.incidents.facts import facts
-from monitor.incidents.model import Finding, Incident, Kind, Status
+from monitor.incidents.model import Incident, Status
 from monitor.incidents.severity import higher, severity_of
 from monitor.incidents.timeline import What
 from monitor.incidents.words import moment, title

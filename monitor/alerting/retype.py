@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
+from monitor.findings.model import Finding
 from monitor.incidents.classify import Typed, classify
 from monitor.incidents.coincide import WIDEST_GAP_MS, concerns, stretch
-from monitor.incidents.model import Finding
 from monitor.incidents.ports import ResponseStore
 
 UPGRADES_WITHIN_MS: Final = 86_400_000

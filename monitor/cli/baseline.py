@@ -21,8 +21,8 @@ from monitor.cli.options import (
 from monitor.errors import SettingsError
 
 if TYPE_CHECKING:
-    from monitor.pipeline.rule import JudgeRule
-    from monitor.wiring.baselines import BaselineView
+    from monitor.judging.baselines import BaselineView
+    from monitor.judging.judge_settings import JudgeRule
 
 
 @click.group(epilog="Example: driftline baseline show")
@@ -39,8 +39,8 @@ def baseline() -> None:
 @errors_to_exit_codes
 def show(guardrail: str | None, every: bool, config: Path | None, database: str | None, as_json: bool) -> None:
     """Show baselines: window, levels that pages are held to, the smallest change that a day would show."""
-    from monitor.pipeline.ports import BaselineState
-    from monitor.wiring.baselines import views
+    from monitor.judging.baselines import views
+    from monitor.judging.ports import BaselineState
 
     with open_store(config=config, database=database) as stores:
         chosen = [
@@ -83,7 +83,7 @@ def propose(
 ) -> None:
     """Propose the counts of a window as normal, and show the levels that would follow."""
     from monitor.clock import SystemClock
-    from monitor.wiring import baselines
+    from monitor.judging import baselines
 
     rule = _rule(config)
     stretches = [_ticks(*_pair(stretch), rule=rule, option="--without") for stretch in without]
@@ -116,7 +116,7 @@ def approve(
     baseline_id: int, actor: str, reason: str, config: Path | None, database: str | None, as_json: bool
 ) -> None:
     """Approve a proposed baseline: a new epoch begins with the judge's next tick."""
-    from monitor.wiring import baselines
+    from monitor.judging import baselines
 
     rule = _rule(config)
     with open_store(config=config, database=database) as stores:
@@ -126,7 +126,7 @@ def approve(
 
 def _rule(config: Path | None) -> JudgeRule:
     """The settings' rule; the defaults where there is no settings file."""
-    from monitor.pipeline.rule import JudgeRule
+    from monitor.judging.judge_settings import JudgeRule
     from monitor.settings import DEFAULT_FILE
     from monitor.wiring.translate import judge_rule
 
@@ -157,7 +157,7 @@ def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None
         click.echo(
             "no baselines yet: the first are learned from traffic, or proposed by `driftline baseline propose`"
         )
-    from monitor.wiring.baselines import moment_of
+    from monitor.judging.baselines import moment_of
 
     for view in views:
         one, unit = view.baseline, view.baseline.unit

@@ -15,8 +15,9 @@ from monitor.cli.incidents_arguments import head_of_timeline, incident_number
 from monitor.cli.options import database_from, database_options, errors_to_exit_codes, json_option, print_json
 from monitor.clock import SystemClock
 from monitor.errors import NotFound, Refused, StoreUnavailable
+from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle, timeline
-from monitor.incidents.model import Entry, Finding, Incident, Kind, Status
+from monitor.incidents.model import Entry, Incident, Status
 from monitor.incidents.words import incident_name
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def _user() -> str:
 
 
 def all_phrases() -> Phrases:
-    from monitor.pipeline.signals import SIGNALS
+    from monitor.signals.registry import SIGNALS
 
     return {(signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions}
 

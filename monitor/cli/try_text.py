@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitor.backtest.trial import Shown, StreamTrial, Trial
 from monitor.cli import try_words as words
 from monitor.cli.backtest import PIPE_COLUMNS
 from monitor.cli.try_picture import lines
 from monitor.demo.chart import block_rows, log_heights
 from monitor.events.formats.explain import UNREADABLE
 from monitor.incidents.words import plain
-from monitor.wiring.trial import Shown, StreamTrial, Trial
 
 MOST_STREAMS: Final = 40
 MOST_PICTURES: Final = 20

@@ -6,11 +6,11 @@ import math
 import threading
 
 from monitor.demo.state import Evidence
-from monitor.incidents.model import Finding, Kind
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.judge import JudgeReport
-from monitor.pipeline.signals import SIGNALS
-from monitor.pipeline.state import Watch
+from monitor.findings.model import Finding, Kind
+from monitor.judging.assess import Assessor
+from monitor.judging.judge import JudgeReport
+from monitor.judging.state import Watch
+from monitor.signals.registry import SIGNALS
 
 
 class Verdicts:

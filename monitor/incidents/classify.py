@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from monitor.incidents.model import Finding, Kind, Share, Trouble
+from monitor.findings.model import Finding, Kind, Share, Trouble
 from monitor.incidents.words import plain
 
 MOSTLY: Final = 0.5

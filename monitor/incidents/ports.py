@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from monitor.incidents.model import Entry, Finding, Incident, Severity, Status, Trouble
+from monitor.findings.model import Finding, Trouble
+from monitor.incidents.model import Entry, Incident, Severity, Status
 
 
 class ResponseStore(Protocol):

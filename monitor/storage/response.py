@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from monitor.alerting.ports import Alerts, AlertStore, Notification
 from monitor.errors import StoreRefused
-from monitor.incidents.model import Entry, Finding, Incident, Severity, Status, Trouble
+from monitor.findings.model import Finding, Trouble
+from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.storage.session import Database, insert_into
 from monitor.storage.tables import findings, incidents, outbox, timeline
 

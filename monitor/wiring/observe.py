@@ -6,15 +6,16 @@ from collections.abc import Container
 
 from monitor.alerting.deliver import Delivered
 from monitor.clock import Clock
-from monitor.incidents.model import Kind, Status
+from monitor.counting.slice_table import SliceTable
+from monitor.findings.model import Kind
+from monitor.incidents.model import Status
 from monitor.ingestion.worker import WorkerReport
+from monitor.judging.assess import Assessor
+from monitor.judging.judge import JudgeReport, Step
+from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.state import NoticeWatch
 from monitor.metrics import Metrics
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.judge import JudgeReport, Step
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import SIGNALS
-from monitor.pipeline.slices import SliceTable
-from monitor.pipeline.state import NoticeWatch
+from monitor.signals.registry import SIGNALS
 from monitor.storage.stores import Stores
 
 DAY_MS = 86_400_000

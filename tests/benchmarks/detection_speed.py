@@ -58,7 +58,7 @@ class Deployment:
     def count(self, scores: NDArray[np.float64], stream: NDArray[np.int64]) -> Cells:
         """(signals, events) scores and the events' streams, in the order they come, to cells.
 
-        Block by block, by the rule and the loop that the service counts with (`monitor.pipeline.count`).
+        Block by block, by the rule and the loop that the service counts with (`monitor.counting.counter`).
         """
         bins = len(RULE.values)
         first = (np.arange(SIGNALS, dtype=np.int32) * bins)[:, None]

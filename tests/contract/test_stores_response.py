@@ -9,20 +9,8 @@ import msgspec
 import pytest
 
 from monitor.errors import StoreRefused, StoreUnavailable
-from monitor.incidents.model import (
-    Direction,
-    Effect,
-    Entry,
-    Evidence,
-    Finding,
-    Incident,
-    Kind,
-    Promise,
-    Severity,
-    Share,
-    Status,
-    Trouble,
-)
+from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share, Trouble
+from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.incidents.ports import ResponseStore
 from monitor.storage.stores import Stores
 from tests.contract.stores_fixtures import MishapError, Rig, at_once, migrated_template, rig_fixture

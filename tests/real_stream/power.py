@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alternatives import material
-from monitor.incidents.model import Direction
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.signals import SIGNALS
-from monitor.pipeline.state import Watch
+from monitor.findings.model import Direction
+from monitor.judging.assess import Assessor
+from monitor.judging.state import Watch
+from monitor.signals.registry import SIGNALS
 
 
 @dataclass(frozen=True)

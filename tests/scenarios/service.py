@@ -10,20 +10,21 @@ from dataclasses import dataclass, field
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.respond import respond
 from monitor.clock import ManualClock
+from monitor.counting.counter import CountRule
+from monitor.counting.memory import MemoryRule
+from monitor.counting.slice_table import SliceTable
 from monitor.errors import StoreUnavailable
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
-from monitor.incidents.model import Finding, Incident, Kind
+from monitor.findings.model import Finding, Kind
+from monitor.incidents.model import Incident
 from monitor.ingestion.deadletter import CountedDeadLetters
 from monitor.ingestion.memory import MemoryRecord, MemorySource
 from monitor.ingestion.worker import Worker
-from monitor.pipeline.count import CountRule
-from monitor.pipeline.judge import Judge, Step
-from monitor.pipeline.memory import MemoryRule
-from monitor.pipeline.ports import Baseline
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import LAYOUT
-from monitor.pipeline.slices import SliceTable
+from monitor.judging.judge import Judge, Step
+from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.ports import Baseline
+from monitor.signals.registry import LAYOUT
 from monitor.storage.stores import Stores, open_stores
 
 NO_SNAPSHOTS = 2**62

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import cache
 
-from monitor.pipeline.rule import JudgeRule
+from monitor.judging.judge_settings import JudgeRule
 from tests.scenarios.requests import Stretch, by_conversation, log_of
 from tests.scenarios.service import Outcome, judged, told
 from tests.scenarios.story import MINUTE_MS, START_MS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from monitor.incidents.model import Kind, Trouble
+from monitor.findings.model import Kind, Trouble
 from monitor.ingestion.memory import MemoryRecord
 from tests.scenarios.service import told
 from tests.scenarios.story import at, log_of

@@ -8,15 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.incidents.model import Finding, Kind
-from monitor.pipeline import snapshot
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.fleet import Fleet
-from monitor.pipeline.loaded import between, joined
-from monitor.pipeline.ports import LoadedCounts, Slice
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS, Bet
-from monitor.pipeline.state import JudgeState
+from monitor.counts.cuts import between, joined
+from monitor.counts.model import LoadedCounts, Slice
+from monitor.findings.model import Finding, Kind
+from monitor.judging import snapshot
+from monitor.judging.assess import Assessor
+from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.state import JudgeState
+from monitor.judging.watching.fleet import Fleet
+from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
+from monitor.signals.signal import Bet
 
 VERDICTS = next(signal for signal in SIGNALS if signal.name == "verdict_mix")
 RULE = JudgeRule(tick_ms=10_000, silence="off", volume="off")
@@ -92,8 +93,8 @@ def test_a_diffuse_change_is_a_notice_raised_by_the_dense_bet(counts):
 def test_without_the_dense_bet_it_is_found_much_later_or_not_at_all(counts, monkeypatch):
     with_dense = judged(counts, step=TICKS)[0]
     blind = tuple(replace(s, bets=(Bet.boundary, Bet.sparse)) for s in SIGNALS)
-    for module in ("fleet", "epoch", "describe"):
-        monkeypatch.setattr(f"monitor.pipeline.{module}.SIGNALS", blind)
+    for module in ("watching.fleet", "watching.from_baseline", "findings.describe"):
+        monkeypatch.setattr(f"monitor.judging.{module}.SIGNALS", blind)
     without = judged(counts, step=TICKS)
     delay = [f.detected_at_ms - CHANGE * RULE.tick_ms for f in (with_dense, *without[:1])]
     assert len(delay) == 1 or delay[1] > 1.5 * delay[0]

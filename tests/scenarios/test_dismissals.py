@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from monitor.errors import NotFound, Refused
-from monitor.incidents.model import Kind
-from monitor.wiring.dismissals import dismiss, dismissals
+from monitor.findings.model import Kind
+from monitor.judging.dismissals import dismiss, dismissals
 from tests.scenarios.service import Judging, Service, service
 from tests.scenarios.story import at, log_of
 

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 from sqlalchemy import delete
 
-from monitor.pipeline.loaded import of_slices
-from monitor.pipeline.ports import Baseline, BaselineState
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import LAYOUT
-from monitor.pipeline.units import unit_of
+from monitor.counts.cuts import of_slices
+from monitor.counts.units import unit_of
+from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.ports import Baseline, BaselineState
+from monitor.signals.registry import LAYOUT
 from monitor.storage.tables import tick_counts
 from tests.scenarios.service import Judging, Service, service, told
 from tests.scenarios.story import at, log_of

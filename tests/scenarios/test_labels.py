@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from monitor.incidents.model import Trouble
+from monitor.findings.model import Trouble
 from monitor.ingestion.memory import MemoryRecord
 from tests.scenarios.service import told
 from tests.scenarios.story import START_MS, at, log_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.pipeline.signals import SIGNALS
+from monitor.signals.registry import SIGNALS
 from tests.scenarios.service import Outcome, told
 from tests.scenarios.story import at, log_of
 

@@ -6,10 +6,10 @@ from functools import cache
 
 import pytest
 
-from monitor.incidents.model import Kind, Promise
-from monitor.pipeline.rule import JudgeRule, SignalRule
-from monitor.pipeline.signals import SIGNALS
+from monitor.findings.model import Kind, Promise
+from monitor.judging.judge_settings import JudgeRule, SignalRule
 from monitor.settings.model import Settings
+from monitor.signals.registry import SIGNALS
 from monitor.wiring.translate import count_rule, judge_rule
 from tests.scenarios.service import NO_SNAPSHOTS, Judging, Outcome, judged, told
 from tests.scenarios.story import at, log_of

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from monitor.cli.baseline import _print
-from monitor.pipeline.rule import JudgeRule, SignalRule
-from monitor.wiring.baselines import LevelView, views
+from monitor.judging.baselines import LevelView, views
+from monitor.judging.judge_settings import JudgeRule, SignalRule
 from tests.scenarios.service import service
 from tests.scenarios.story import log_of
 

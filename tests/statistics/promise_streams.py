@@ -14,13 +14,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.incidents.model import Finding, Kind
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.loaded import between
-from monitor.pipeline.ports import LoadedCounts, Slice
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
-from monitor.pipeline.state import JudgeState
+from monitor.counts.cuts import between
+from monitor.counts.model import LoadedCounts, Slice
+from monitor.findings.model import Finding, Kind
+from monitor.judging.assess import Assessor
+from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.state import JudgeState
+from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
 
 BOUNDARY, VERDICT, COVERAGE = (s for s in SIGNALS if s.name in ("boundary_proximity", "verdict_mix", "coverage"))
 MONTH_MS = 30 * 86_400_000

@@ -14,10 +14,10 @@ import pytest
 
 from detectors.budget import poisson_upper_limit
 from detectors.recoupling import split_of
-from monitor.incidents.model import Kind
-from monitor.pipeline.epoch import Window, notice_test
-from monitor.pipeline.rule import UNITS_SHARE, JudgeRule
-from monitor.pipeline.signals import OFFSETS, SIGNALS, USED_COLUMNS
+from monitor.findings.model import Kind
+from monitor.judging.judge_settings import UNITS_SHARE, JudgeRule
+from monitor.judging.watching.from_baseline import Window, notice_test
+from monitor.signals.registry import OFFSETS, SIGNALS, USED_COLUMNS
 from tests.statistics.promise_streams import MONTH_MS, Judged, Normal, Stream, judge
 
 RATES = (0.004, 0.011, 0.05, 0.3)

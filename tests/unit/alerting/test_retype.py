@@ -7,8 +7,8 @@ from itertools import permutations
 import msgspec
 import pytest
 
+from monitor.findings.model import EVERY_GUARDRAIL, Finding, Trouble
 from monitor.incidents import lifecycle
-from monitor.incidents.model import EVERY_GUARDRAIL, Finding, Trouble
 from tests.unit.alerting.record import HOUR, MINUTE, T0, Judge, ended, notice, page, sqlite_stores
 
 CROWDING = page("f1")

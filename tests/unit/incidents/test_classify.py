@@ -7,10 +7,10 @@ from itertools import permutations
 import msgspec
 import pytest
 
+from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share, Trouble
 from monitor.incidents.classify import RULES, classify, leading
 from monitor.incidents.coincide import coincide
-from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share, Trouble
-from monitor.pipeline.signals import SIGNALS
+from monitor.signals.registry import SIGNALS
 
 T0 = 1_795_403_520_000
 MINUTE = 60_000
