@@ -49,6 +49,9 @@ class LogChannel(Section):
         "log", "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="log"
     )
     notices: bool = setting(False, "send notices too, not only pages")
+    every_incident: bool = setting(
+        True, "hear of every incident; false: only when an escalation step pages through it"
+    )
 
 
 class WebhookChannel(Section):
@@ -70,6 +73,9 @@ class WebhookChannel(Section):
     )
     secret_file: File | None = setting(None, "file with that key in its first line", example="/run/secrets/webhook")
     notices: bool = setting(False, "send notices too, not only pages")
+    every_incident: bool = setting(
+        True, "hear of every incident; false: only when an escalation step pages through it"
+    )
     allow_private: bool = setting(False, "let the URL lead to private and local addresses")
     allow_http: bool = setting(False, "let the URL be unencrypted")
     timeout: Duration = setting("5s", "time for one try", ge=Duration(100), le=Duration(60_000))

@@ -95,7 +95,11 @@ def alert_policy(settings: Settings) -> AlertPolicy:
     """Who hears of what."""
     alerts = settings.alerts
     return AlertPolicy(
-        routes=tuple(Route(channel=channel.name, notices=channel.notices) for channel in alerts.channels),
+        routes=tuple(
+            Route(channel=channel.name, notices=channel.notices)
+            for channel in alerts.channels
+            if channel.every_incident
+        ),
         group_window_ms=alerts.group_window.ms,
         notify_within_ms=alerts.notify_within.ms,
         auto_resolve=alerts.auto_resolve,
