@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from monitor.alerting.ports import Deed
+from monitor.alerting.ports import EventAction
 from monitor.findings.model import Finding
 from monitor.incidents.model import Entry, Incident
 from monitor.incidents.timeline import What
@@ -25,7 +25,7 @@ _SUGGESTIONS: Final[Mapping[str, str]] = {
 
 def body(
     *,
-    deed: Deed,
+    deed: EventAction,
     incident: Incident,
     entry: Entry,
     finding: Finding | None,

@@ -125,7 +125,7 @@ def _streams(judge: Judge) -> Iterator[_Stream]:
         if epoch is None:
             continue
         questions = []
-        for watch in epoch.watches:
+        for watch in epoch.page_tests:
             signal = SIGNALS[watch.signal]
             values = signal.questions[watch.question].values
             questions.append((OFFSETS[signal.name], len(signal.bins), adwin(values)))

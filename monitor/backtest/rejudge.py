@@ -30,7 +30,7 @@ from monitor.storage.stores import Stores, open_stores
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RejudgeResult:
     """What a judge came to; ``store`` is closed once :func:`rejudged` is left."""
 
     findings: Sequence[Finding]
@@ -40,7 +40,7 @@ class Judged:
 
 
 @contextmanager
-def rejudged(stores: Stores, settings: Settings) -> Iterator[Judged]:
+def rejudged(stores: Stores, settings: Settings) -> Iterator[RejudgeResult]:
     """Judge all closed ticks of ``stores`` from the first one on, without a trace in them."""
     with open_stores(IN_MEMORY, layout=LAYOUT) as own:
         store = _CountsElsewhere(counts=stores.judge, own=own.judge)
@@ -48,7 +48,7 @@ def rejudged(stores: Stores, settings: Settings) -> Iterator[Judged]:
         while judge.step(0).step is Step.judged:
             pass
         findings, incidents = found_in(own)
-        yield Judged(findings, incidents, judge, store)
+        yield RejudgeResult(findings, incidents, judge, store)
 
 
 class _CountsElsewhere(JudgeStore):

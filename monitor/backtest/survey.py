@@ -139,7 +139,9 @@ class Survey:
         self._reader = reader_of(settings.source, max_depth=settings.limits.depth)
         noting = reader_of(settings.source, max_depth=settings.limits.depth, kind=kind)
         self._vocabulary, self._slices = vocabulary, self._new_slices(vocabulary)
-        return _Watched(block_decoder(settings, vocabulary, key, reader=noting), self, auto=settings.source.format)
+        return _SurveyingDecoder(
+            block_decoder(settings, vocabulary, key, reader=noting), self, auto=settings.source.format
+        )
 
     @property
     def pooled(self) -> bool:
@@ -301,7 +303,7 @@ class _NotingReader(Reader):
         return events
 
 
-class _Watched:
+class _SurveyingDecoder:
     """A decoder whose output is surveyed."""
 
     def __init__(self, decoder: BlockDecoder, survey: Survey, *, auto: str) -> None:

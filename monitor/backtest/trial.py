@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from monitor.backtest.learn_thresholds import LearnedLine, learned_lines
 from monitor.backtest.proposal import Proposal, baseline_events, propose
-from monitor.backtest.rejudge import Judged, rejudged
+from monitor.backtest.rejudge import RejudgeResult, rejudged
 from monitor.backtest.replay import Replay, replayed
 from monitor.backtest.survey import FormatSeen, Stream, Survey
+from monitor.clock import DAY_MS
 from monitor.counting.ports import Tally
 from monitor.counts.model import Slice
 from monitor.counts.units import family_of, is_scoreless
@@ -27,7 +28,7 @@ from monitor.events.formats.thresholds import Thresholds
 from monitor.findings.model import Finding, Kind
 from monitor.incidents.model import Incident
 from monitor.ingestion.source import Source
-from monitor.judging.baselines import DAY_MS, BaselineView, views, weight_of
+from monitor.judging.baselines import BaselineView, views, weight_of
 from monitor.judging.curves import Picture, picture
 from monitor.judging.judge import Judge
 from monitor.judging.ports import JudgeStore
@@ -65,7 +66,7 @@ class StreamTrial:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class FindingWithCurve:
     """One finding with its picture."""
 
     finding: Finding
@@ -96,7 +97,7 @@ class Trial:
     from_ms: int | None
     to_ms: int | None
     replay: Replay
-    shown: Sequence[Shown]
+    shown: Sequence[FindingWithCurve]
     incidents: Sequence[Incident]
     budgets: Sequence[BudgetTrial]
 
@@ -106,7 +107,7 @@ class Trial:
         return 0.0 if self.from_ms is None or self.to_ms is None else (self.to_ms - self.from_ms) / DAY_MS
 
     @property
-    def pages(self) -> Sequence[Shown]:
+    def pages(self) -> Sequence[FindingWithCurve]:
         """Findings that would have paged."""
         return [one for one in self.shown if one.finding.kind is Kind.page]
 
@@ -164,14 +165,14 @@ def _evaluated(
     events = baseline_events(settings, _views(replay.judge, replay.stores.judge, settings), survey.streams())
     final = _with(settings, baseline={"events": events})
     with ExitStack() as opened:
-        judged = Judged(replay.findings, replay.incidents, replay.judge, replay.stores.judge)
+        judged = RejudgeResult(replay.findings, replay.incidents, replay.judge, replay.stores.judge)
         if events != settings.baseline.events:
             judged = opened.enter_context(rejudged(replay.stores, final))
         streams = list(_streams(survey, final, learned, judged, span))
         proposal = propose(final, streams, learned=learned, formats=survey.formats, span=span)
         on_stage("drawing")
         shown = [
-            Shown(
+            FindingWithCurve(
                 finding=finding,
                 picture=picture(finding, judged.store, tick_ms=rule.tick_ms) if place < MAX_PICTURES else None,
             )
@@ -233,7 +234,7 @@ def _streams(
     survey: Survey,
     settings: Settings,
     learned: Sequence[LearnedLine],
-    judged: Judged,
+    judged: RejudgeResult,
     span: tuple[int, int] | None,
 ) -> Iterator[StreamTrial]:
     seen = survey.streams()

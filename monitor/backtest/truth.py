@@ -65,7 +65,7 @@ class Labels:
 
     def watching(self, decoder: BlockDecoder) -> BlockDecoder:
         """The same decoder."""
-        return _Watched(decoder, self)
+        return _LabellingDecoder(decoder, self)
 
     def stretches(self) -> list[Stretch]:
         """All segments in which something is wrong, in order of their beginning."""
@@ -88,7 +88,7 @@ class _Labelled(msgspec.Struct):
     labels: dict[str, Any] | None = None
 
 
-class _Watched:
+class _LabellingDecoder:
     def __init__(self, decoder: BlockDecoder, labels: Labels) -> None:
         self._decoder = decoder
         self._labels = labels

@@ -22,7 +22,7 @@ from monitor.errors import SettingsError
 
 if TYPE_CHECKING:
     from monitor.judging.baselines import BaselineView
-    from monitor.judging.judge_settings import JudgeRule
+    from monitor.judging.judge_settings import JudgeSettings
 
 
 @click.group(epilog="Example: driftline baseline show")
@@ -124,18 +124,18 @@ def approve(
         _print(list(baselines.views(stores.judge, rule, [approved])), rule, as_json=as_json)
 
 
-def _rule(config: Path | None) -> JudgeRule:
+def _rule(config: Path | None) -> JudgeSettings:
     """The settings' rule; the defaults where there is no settings file."""
-    from monitor.judging.judge_settings import JudgeRule
+    from monitor.judging.judge_settings import JudgeSettings
     from monitor.settings import DEFAULT_FILE
     from monitor.wiring.translate import judge_rule
 
     if config is None and not Path(DEFAULT_FILE).exists():
-        return JudgeRule()
+        return JudgeSettings()
     return judge_rule(settings_from(config))
 
 
-def _ticks(start: str, end: str, *, rule: JudgeRule, option: str) -> tuple[int, int]:
+def _ticks(start: str, end: str, *, rule: JudgeSettings, option: str) -> tuple[int, int]:
     first, last = moment_ms(start, option) // rule.tick_ms, -(-moment_ms(end, option) // rule.tick_ms)
     if last <= first:
         raise SettingsError(f"{option}: {end} is not after {start}")
@@ -149,7 +149,7 @@ def _pair(stretch: str) -> tuple[str, str]:
     return start, end
 
 
-def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None:
+def _print(views: list[BaselineView], rule: JudgeSettings, *, as_json: bool) -> None:
     if as_json:
         print_json([_plain(view, rule) for view in views])
         return
@@ -183,7 +183,7 @@ def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None
                 click.echo("      warning: too small a baseline for this rate; its level is a guess on the safe side")
 
 
-def _plain(view: BaselineView, rule: JudgeRule) -> dict[str, Any]:
+def _plain(view: BaselineView, rule: JudgeSettings) -> dict[str, Any]:
     import dataclasses
 
     one = view.baseline

@@ -111,7 +111,7 @@ def ack(config: Path | None, database: str | None, *, incident: int, text: str, 
 @database_options
 @errors_to_exit_codes
 def resolve(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:
-    """Say that it is over. Trouble that began before re-opens it."""
+    """Say that it is over. IncidentType that began before re-opens it."""
     going_on = _change(lifecycle.resolve, config, database, incident=incident, actor=actor, text=reason)
     if going_on:
         what = "finding of it has" if going_on == 1 else "findings of it have"

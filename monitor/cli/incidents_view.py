@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from monitor.findings.model import EVERY_GUARDRAIL, Finding, Kind, Trouble
+from monitor.findings.model import EVERY_GUARDRAIL, Finding, IncidentType, Kind
 from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.incidents.next_steps import next_steps
 from monitor.incidents.timeline import What
@@ -68,7 +68,7 @@ def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[En
     return "\n".join(lines)
 
 
-def _with_type(trouble: Trouble | None, text: str) -> str:
+def _with_type(trouble: IncidentType | None, text: str) -> str:
     return text if trouble is None else f"[{trouble.words}] {text}"
 
 

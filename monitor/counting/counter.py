@@ -6,7 +6,7 @@ recorded marks; a commit carries the counts since the last one, and sums of coun
 
 from __future__ import annotations
 
-from collections import Counter as Bag
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -57,7 +57,7 @@ class PartitionCounter:
 
     def _clear_tally(self) -> None:
         self._events = self._duplicates = self._late = self._future = self._gap = 0
-        self._rejected: Bag[str] = Bag()
+        self._rejected: Counter[str] = Counter()
 
     @property
     def start_offset(self) -> int:
@@ -233,7 +233,7 @@ class PartitionCounter:
 
 def sum_tally(tallies: Sequence[Tally]) -> Tally:
     """Tallies added up."""
-    rejected: Bag[str] = Bag()
+    rejected: Counter[str] = Counter()
     for tally in tallies:
         rejected.update(tally.rejected)
     merged: Mapping[str, int] = dict(rejected)

@@ -15,7 +15,7 @@ from monitor.signals.signal import Signal
 def between(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
     """The ticks in [from_tick, to_tick)."""
     a, b = np.searchsorted(counts.tick, (from_tick, to_tick))
-    return LoadedCounts(counts.tick[a:b], counts.cell[a:b], counts.count[a:b])
+    return counts.where(slice(a, b))
 
 
 def joined(parts: Sequence[LoadedCounts]) -> LoadedCounts:
@@ -31,7 +31,7 @@ def of_slices(counts: LoadedCounts, slice_ids: Collection[int]) -> LoadedCounts:
     """The cells of these slices."""
     wanted = np.fromiter(slice_ids, np.int64, len(slice_ids))
     use = np.isin(counts.cell // COLUMNS, wanted)
-    return LoadedCounts(counts.tick[use], counts.cell[use], counts.count[use])
+    return counts.where(use)
 
 
 def events_only(counts: LoadedCounts) -> LoadedCounts:

@@ -30,6 +30,11 @@ class Slice:
     model_version: str
     format: str
 
+    @classmethod
+    def of_guardrail(cls, name: str) -> Slice:
+        """The guardrail as a whole: every other field is empty."""
+        return cls(name, "", "", "", "", "", -1, "", "", "", "", "")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TickCounts:
@@ -62,3 +67,7 @@ class LoadedCounts:
     tick: NDArray[np.int64]
     cell: NDArray[np.int64]
     count: NDArray[np.int64]
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.int64] | slice) -> LoadedCounts:
+        """The entries that a mask, rising indices or a range choose."""
+        return LoadedCounts(self.tick[chosen], self.cell[chosen], self.count[chosen])

@@ -40,7 +40,7 @@ class Promise(StrEnum):
     """None: a detector of somebody else's, whose rate of false alarms is whatever it is."""
 
 
-class Trouble(StrEnum):
+class IncidentType(StrEnum):
     """What kind of trouble the findings that fire together speak of; the more specific one first."""
 
     data_fault = "data_fault"
@@ -104,7 +104,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     share: float
 
 
-class Tell(msgspec.Struct, frozen=True, kw_only=True):
+class Discriminator(msgspec.Struct, frozen=True, kw_only=True):
     """A field that tells the events since the onset from those before it."""
 
     field: str
@@ -142,14 +142,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     effect: Effect
     evidence: Evidence
     attribution: tuple[Share, ...] = ()
-    tells: tuple[Tell, ...] = ()
+    tells: tuple[Discriminator, ...] = ()
     """Most telling first; empty where no field does, and for notices."""
     offsets: dict[str, tuple[int, int]] = {}
     """Per partition, the half-open range of log offsets from the onset estimate to the alarm."""
     incident_id: int | None = None
     stage: str = ""
     """Where the guardrail sits; empty where the log does not say."""
-    trouble: Trouble | None = None
+    trouble: IncidentType | None = None
     """Its type, by everything that fired together with it; None in records of versions that did not type."""
     trouble_rule: str = ""
     """The rule that typed it, as a sentence."""

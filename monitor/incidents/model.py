@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from monitor.findings.model import Trouble
+from monitor.findings.model import IncidentType
 
 
 class Status(StrEnum):
@@ -50,7 +50,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_at_ms: int | None = None
     resolved_at_ms: int | None = None
     closed_at_ms: int | None = None
-    trouble: Trouble | None = None
+    trouble: IncidentType | None = None
     """The most specific type among its pages."""
     trouble_rule: str = ""
     """The rule that typed that page."""

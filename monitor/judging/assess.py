@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from monitor.clock import NEVER
 from monitor.counts.cuts import between, by_guardrail, events_only, of_slices
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding, Kind
@@ -24,13 +25,13 @@ from monitor.judging.followers.contradictions import follow_contradictions
 from monitor.judging.followers.lost_joins import Missing
 from monitor.judging.followers.silence import advance_rules
 from monitor.judging.history import History, kept_counts
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline, Dismissal
 from monitor.judging.release.follow import Releases
 from monitor.judging.state import JudgeState
 from monitor.judging.traffic.mix_monitor import Traffic
 from monitor.judging.watching.fleet import Fleet
-from monitor.judging.watching.learning import NEVER, POLICY, Learning
+from monitor.judging.watching.learning import POLICY, Learning
 from monitor.judging.watching.panel import Panel
 from monitor.signals import contradictions, labels
 from monitor.signals.registry import COLUMNS, LAYOUT
@@ -58,7 +59,7 @@ class Assessor:
 
     def __init__(
         self,
-        rule: JudgeRule,
+        rule: JudgeSettings,
         history: History,
         *,
         state: JudgeState,
@@ -94,7 +95,7 @@ class Assessor:
 
     def open_pages(self) -> list[Finding]:
         """Pages that have not ended, by their ids."""
-        watches = [watch for unit in self.fleet.state.units if unit.epoch for watch in unit.epoch.watches]
+        watches = [watch for unit in self.fleet.state.units if unit.epoch for watch in unit.epoch.page_tests]
         found = [watch.finding for watch in watches if watch.finding is not None]
         found += [memory.silent for memory in self.fleet.state.guardrails.values() if memory.silent is not None]
         found += [memory.finding for memory in self.fleet.state.contradictions.values() if memory.finding is not None]
@@ -143,7 +144,7 @@ class Assessor:
             done = stop if alarm_tick is None else alarm_tick + 1
             consumed = between(rest, position, done)
             self._learning.learn(consumed)
-            self.fleet.hear(consumed)
+            self.fleet.record_activity(consumed)
             outcome.findings += self._follow_rules(consumed, done)
             outcome.findings += self._follow_contradictions(consumed, outcome)
             outcome.findings += self._traffic.follow(consumed)
@@ -161,7 +162,7 @@ class Assessor:
         if self.fleet.shares.is_due(tick):
             self.fleet.shares.review(tick)
             self.fleet.respend()
-            self.fleet.relieve_bags()
+            self.fleet.halve_full_references()
 
     def _next_approval(self) -> int:
         said: tuple[Baseline | Dismissal, ...] = (*self._approved, *self._dismissed)
@@ -184,7 +185,9 @@ class Assessor:
                 counts = of_slices(kept_counts(baseline), self.fleet.slices_of(number))
             if len(counts.tick):
                 at_ms = position * self.fleet.rule.tick_ms
-                said = [] if epoch is None else [w.finding for w in epoch.watches] + [j.finding for j in epoch.joins]
+                said = (
+                    [] if epoch is None else [w.finding for w in epoch.page_tests] + [j.finding for j in epoch.joins]
+                )
                 ended += [msgspec.structs.replace(found, ended_at_ms=at_ms) for found in said if found is not None]
                 by_person = baseline.approved_by != POLICY
                 self.fleet.activate(number, counts, span=span, tick=position, by_person=by_person)
@@ -228,7 +231,7 @@ def _piece(counts: LoadedCounts, from_tick: int, to_tick: int) -> LoadedCounts:
     first, last = np.searchsorted(counts.tick, (from_tick, to_tick))
     if last - first > PIECE:
         last = np.searchsorted(counts.tick, counts.tick[first + PIECE], side="right")
-    return LoadedCounts(counts.tick[first:last], counts.cell[first:last], counts.count[first:last])
+    return counts.where(slice(first, last))
 
 
 def _are_those_of(counts: LoadedCounts, baseline: Baseline) -> bool:

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from detectors.level import Level, LevelReason, minimum_detectable
+from monitor.clock import DAY_MS
 from monitor.counts.cuts import of_slices
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import family_of, is_scoreless, slices_counted_with, unit_of
 from monitor.errors import NotFound, Refused
 from monitor.judging.history import kept_counts
-from monitor.judging.judge_settings import UNITS_SHARE, JudgeRule
+from monitor.judging.judge_settings import UNITS_SHARE, JudgeSettings
 from monitor.judging.ports import Baseline, BaselineState, JudgeStore
 from monitor.judging.watching.budget_split import stream_of
 from monitor.judging.watching.from_baseline import (
@@ -31,7 +32,6 @@ from monitor.judging.watching.from_baseline import (
 from monitor.signals.registry import COLUMNS, LAYOUT, SIGNALS
 from monitor.signals.signal import ALL
 
-DAY_MS = 86_400_000
 PRESENT_MS = 3_600_000
 """What the traffic is at present is read off the last hour: of 1,000 streams that are some 60 MB of counts."""
 
@@ -108,7 +108,7 @@ def approved_slices(store: JudgeStore) -> list[Slice]:
 
 def propose(
     store: JudgeStore,
-    rule: JudgeRule,
+    rule: JudgeSettings,
     units: Sequence[Slice],
     *,
     ticks: tuple[int, int],
@@ -186,7 +186,7 @@ def approve(store: JudgeStore, baseline_id: int, *, actor: str, reason: str) -> 
 
 
 def views(
-    store: JudgeStore, rule: JudgeRule, baselines: Sequence[Baseline], *, streams: float | None = None
+    store: JudgeStore, rule: JudgeSettings, baselines: Sequence[Baseline], *, streams: float | None = None
 ) -> Iterator[BaselineView]:
     """Each baseline with its levels, read off the counts of its window (or those kept with it).
 
@@ -220,12 +220,12 @@ def views(
         )
 
 
-def weight_of(units: Iterable[Slice], rule: JudgeRule) -> float:
+def weight_of(units: Iterable[Slice], rule: JudgeSettings) -> float:
     """What the streams of these units weigh together in the budgets."""
     return sum(rule.weight(guardrail) for guardrail, _, _ in {stream_of(unit) for unit in units})
 
 
-def _present(store: JudgeStore, rule: JudgeRule) -> tuple[LoadedCounts, int]:
+def _present(store: JudgeStore, rule: JudgeSettings) -> tuple[LoadedCounts, int]:
     """Counts of the newest judged ticks, an hour of them, and how many ticks that is."""
     end = store.judged_before() or 0
     start = max(store.first_tick() or 0, end - max(1, PRESENT_MS // rule.tick_ms), 0)
@@ -239,12 +239,12 @@ class Traffic:
     counts: Window
     ticks: int
 
-    def per_day(self, signal: int, rule: JudgeRule) -> float:
+    def per_day(self, signal: int, rule: JudgeSettings) -> float:
         """Events a day that say something about the signal."""
         return float(self.counts.signal(SIGNALS[signal]).sum()) / max(1, self.ticks) * DAY_MS / rule.tick_ms
 
 
-def _levels(window: Window, rule: JudgeRule, traffic: Traffic, *, share: float) -> Iterator[LevelView]:
+def _levels(window: Window, rule: JudgeSettings, traffic: Traffic, *, share: float) -> Iterator[LevelView]:
     answers = {
         (s, q): _asked(window, rule, s, q) for s, kind in enumerate(SIGNALS) for q in range(len(kind.questions))
     }
@@ -298,7 +298,7 @@ def _because(level: Level) -> str:
     )
 
 
-def _asked(window: Window, rule: JudgeRule, signal: int, question: int) -> MaterialTest | str:
+def _asked(window: Window, rule: JudgeSettings, signal: int, question: int) -> MaterialTest | str:
     """The test of a question, or why there is none."""
     if not rule.signal(SIGNALS[signal].name).enabled:
         return f"switched off (signals.{SIGNALS[signal].name}.enabled)"
@@ -308,7 +308,7 @@ def _asked(window: Window, rule: JudgeRule, signal: int, question: int) -> Mater
         return str(error)
 
 
-def moment_of(tick: int, rule: JudgeRule) -> str:
+def moment_of(tick: int, rule: JudgeSettings) -> str:
     """When a tick begins, for people."""
     return f"{datetime.fromtimestamp(tick * rule.tick_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
@@ -317,4 +317,4 @@ def _without(counts: LoadedCounts, stretches: Sequence[tuple[int, int]]) -> Load
     keep = np.ones(len(counts.tick), np.bool_)
     for first, last in stretches:
         keep &= (counts.tick < first) | (counts.tick >= last)
-    return LoadedCounts(counts.tick[keep], counts.cell[keep], counts.count[keep])
+    return counts.where(keep)

@@ -147,7 +147,7 @@ def _moved(signal: Signal, counts: LoadedCounts, store: JudgeStore, slices: dict
         if baseline.unit in units:
             before += _bins(of_slices(kept_counts(baseline), slices), first, len(signal.bins))
     after = counts.tick >= onset
-    now = _bins(LoadedCounts(counts.tick[after], counts.cell[after], counts.count[after]), first, len(signal.bins))
+    now = _bins(counts.where(after), first, len(signal.bins))
     return int(np.argmax(np.abs(now / max(now.sum(), 1) - before / max(before.sum(), 1))))
 
 

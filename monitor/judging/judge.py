@@ -21,7 +21,7 @@ from monitor.errors import Fenced
 from monitor.findings.model import Finding
 from monitor.judging import snapshot
 from monitor.judging.assess import Assessment, Assessor
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline, BaselineState, JudgeStore
 from monitor.judging.state import JudgeState
 from monitor.signals.registry import LAYOUT
@@ -38,7 +38,7 @@ Respond = Callable[[AlertStore, Finding, int], Finding]
 
 
 @dataclass(frozen=True, slots=True)
-class CaughtUp:
+class PresentPolicy:
     """What is done when judging reaches the present: an outage of ours must not hide what began during it.
 
     Attributes:
@@ -74,13 +74,13 @@ class Judge:
     def __init__(
         self,
         store: JudgeStore,
-        rule: JudgeRule,
+        rule: JudgeSettings,
         respond: Respond,
         *,
         holder: str,
         snapshot_ticks: int = 360,
         now_ms: Callable[[], int] | None = None,
-        caught_up: CaughtUp | None = None,
+        caught_up: PresentPolicy | None = None,
     ) -> None:
         """Args:
         store: the judging side of storage.

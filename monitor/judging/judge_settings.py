@@ -35,7 +35,7 @@ class SignalRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeRule:
+class JudgeSettings:
     """Lengths are in milliseconds or events; defaults are those of the settings.
 
     Attributes:

@@ -10,7 +10,7 @@ from monitor.judging.release.state import ReleaseState
 from monitor.judging.traffic.state import TrafficState
 
 
-class Watch(msgspec.Struct, kw_only=True):
+class PageTest(msgspec.Struct, kw_only=True):
     """One material question of one unit, with the level that it defends.
 
     It is *armed* while ``finding`` is None, *alarmed* while a finding is open (then ``end_test`` looks for the
@@ -41,14 +41,13 @@ class Watch(msgspec.Struct, kw_only=True):
     end_stratum: int = -1
     """Stratum that the end is looked for in; -1 for all of them."""
     finding: Finding | None = None
-    ended_tick: int | None = None
     last: Finding | None = None
     """The last one that ended: a re-opening soon after continues it."""
     armed_tick: int = 0
     """Evidence began at 0 with this tick; no onset is looked for before it."""
 
 
-class NoticeWatch(msgspec.Struct, kw_only=True):
+class AnyChangeTest(msgspec.Struct, kw_only=True):
     """The any-change test of one signal of one unit."""
 
     signal: int
@@ -61,8 +60,8 @@ class NoticeWatch(msgspec.Struct, kw_only=True):
     """How many events come together in the baseline; then they are not exchangeable, and nothing is promised."""
     finding: Finding | None = None
     """The last notice; a page soon after upgrades it in place."""
-    aside: list[list[int]] = []
-    """Per stratum the bag that the last notice has put aside; a dismissal puts it back."""
+    held_back: list[list[int]] = []
+    """Per stratum the reference held back since the last notice; a dismissal merges it again."""
     armed_tick: int = 0
 
 
@@ -97,8 +96,8 @@ class Epoch(msgspec.Struct, kw_only=True):
     """Names of the tested strata; the last one pools the rest if there are several."""
     baseline: list[list[list[int]]]
     """Counts of the baseline: signal x stratum x bin; empty for a signal that the stream does not carry."""
-    watches: list[Watch]
-    notices: list[NoticeWatch]
+    page_tests: list[PageTest]
+    any_change_tests: list[AnyChangeTest]
     unavailable: dict[str, str]
     """Signal or question -> why it is not tested."""
     joins: list[JoinState] = []
@@ -120,7 +119,7 @@ class UnitState(msgspec.Struct, kw_only=True):
     by_hand: bool = False
     """A person has approved a baseline for it: the policy does not."""
     epoch: Epoch | None = None
-    heard: int = -1
+    last_event_tick: int = -1
     """Newest tick with an event of it; -1 before the first."""
     retired: bool = False
     """It has stopped: its share of the budgets is with the others until it is heard again."""
@@ -170,7 +169,7 @@ class CampaignState(msgspec.Struct, kw_only=True):
 
 
 class JudgeState(msgspec.Struct, kw_only=True):
-    """Everything but the evidence and the bags, which are arrays."""
+    """Everything but the evidence and the references, which are arrays."""
 
     judged_before: int
     units: list[UnitState]
@@ -183,6 +182,6 @@ class JudgeState(msgspec.Struct, kw_only=True):
     """Newest tick with any event."""
     source_silent: bool = False
     reviewed: int = -1
-    """Stretch of ticks at whose start bags and shares of the budgets were last looked at."""
+    """Stretch of ticks at whose start references and shares of the budgets were last looked at."""
     traffic: TrafficState = msgspec.field(default_factory=TrafficState)
     releases: ReleaseState = msgspec.field(default_factory=ReleaseState)

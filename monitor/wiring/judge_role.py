@@ -18,8 +18,8 @@ from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.respond import respond, still_going_on
 from monitor.clock import Clock
 from monitor.errors import TryAgain
-from monitor.judging.judge import CaughtUp, Judge, JudgeReport, Step
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge import Judge, JudgeReport, PresentPolicy, Step
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.storage.stores import Stores
 
 JUDGE_EVERY_S: Final = 0.1
@@ -35,7 +35,7 @@ class Judging:
     def __init__(
         self,
         stores: Stores,
-        rule: JudgeRule,
+        rule: JudgeSettings,
         policy: AlertPolicy,
         channels: Mapping[str, Channel],
         *,
@@ -57,7 +57,7 @@ class Judging:
             lambda store, finding, now_ms: respond(store, finding, now_ms=now_ms, policy=policy),
             holder=holder,
             now_ms=self._judging_now_ms,
-            caught_up=CaughtUp(
+            caught_up=PresentPolicy(
                 within_ms=policy.notify_within_ms,
                 tell=lambda store, finding, now_ms: still_going_on(store, finding, now_ms=now_ms, policy=policy),
             ),

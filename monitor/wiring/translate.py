@@ -12,7 +12,7 @@ from monitor.counting.tick import TickRule
 from monitor.errors import SettingsError
 from monitor.incidents.controls import Control
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
-from monitor.judging.judge_settings import OURS, JudgeRule, SignalRule
+from monitor.judging.judge_settings import OURS, JudgeSettings, SignalRule
 from monitor.settings.model import Settings
 from monitor.settings.signals import SignalSettings
 from monitor.settings.source import Kafka
@@ -43,10 +43,10 @@ def _left_out(settings: Settings) -> Iterator[str]:
             yield name
 
 
-def judge_rule(settings: Settings) -> JudgeRule:
+def judge_rule(settings: Settings) -> JudgeSettings:
     """How counts are judged."""
     budget = settings.budget
-    return JudgeRule(
+    return JudgeSettings(
         tick_ms=settings.ticks.length.ms,
         pages=budget.pages,
         page_period_ms=int(budget.page_period_s * 1000),

@@ -23,7 +23,7 @@ from monitor.counts.cuts import between, joined
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.judging import snapshot
 from monitor.judging.assess import Assessor
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import JudgeState
 from monitor.judging.watching.fleet import Fleet
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
@@ -102,7 +102,7 @@ def measure(size: tuple[int, int]) -> Row:
         return joined([between(counts, from_tick, to_tick) for counts in past])
 
     events = EVENTS // strata
-    rule = JudgeRule()
+    rule = JudgeSettings()
     slices = slices_of(streams, strata)
     assessor = Assessor(rule, history, state=JudgeState(judged_before=0, units=[], guardrails={}))
     assessor.learn_slices(slices)
@@ -130,7 +130,7 @@ def measure(size: tuple[int, int]) -> Row:
     restored.split_budgets()
     done = time.process_time()
     panel = assessor.fleet.panel
-    evidence, recoupler, diffuse = (part.snapshot() for part in (panel.evidence, panel.recoupler, panel.diffuse))
+    evidence, recoupler, diffuse = (part.snapshot() for part in (panel.evidence, panel.recoupler, panel.dense))
     return Row(
         streams=streams,
         strata=strata,

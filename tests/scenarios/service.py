@@ -22,7 +22,7 @@ from monitor.ingestion.deadletter import CountedDeadLetters
 from monitor.ingestion.memory import MemoryRecord, MemorySource
 from monitor.ingestion.worker import Worker
 from monitor.judging.judge import Judge, Step
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline
 from monitor.signals.registry import LAYOUT
 from monitor.storage.stores import Stores, open_stores
@@ -71,7 +71,7 @@ class Service:
 
     stores: Stores
     new_worker: Callable[[], Worker]
-    rule: JudgeRule
+    rule: JudgeSettings
     judging: Judging
     clock: ManualClock
     deaths: int = 0
@@ -148,7 +148,7 @@ class Service:
 def service(
     partitions: Sequence[Sequence[MemoryRecord]],
     *,
-    rule: JudgeRule | None = None,
+    rule: JudgeSettings | None = None,
     judging: Judging | None = None,
     block_records: int = 1_000,
     memory: MemoryRule | None = None,
@@ -173,7 +173,7 @@ def service(
                 timer=lambda: 0.0,
             )
 
-        yield Service(stores, new_worker, rule or JudgeRule(), judging or Judging(), clock)
+        yield Service(stores, new_worker, rule or JudgeSettings(), judging or Judging(), clock)
 
 
 def judged(partitions: Sequence[Sequence[MemoryRecord]], **options) -> Outcome:

@@ -13,14 +13,14 @@ from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding, Kind
 from monitor.judging import snapshot
 from monitor.judging.assess import Assessor
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import JudgeState
 from monitor.judging.watching.fleet import Fleet
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
 from monitor.signals.signal import Bet
 
 VERDICTS = next(signal for signal in SIGNALS if signal.name == "verdict_mix")
-RULE = JudgeRule(tick_ms=10_000, silence="off", volume="off")
+RULE = JudgeSettings(tick_ms=10_000, silence="off", volume="off")
 TICKS, CHANGE = 900, 500
 NORMAL = np.arange(1, len(VERDICTS.bins) + 1) % 5 + 3.0
 TILT = np.where(np.arange(len(VERDICTS.bins)) % 2, 1.28, 0.78)
@@ -116,6 +116,6 @@ def test_a_fleet_knows_its_dense_bets_after_a_restore(counts):
     assessor.advance(between(counts, 0, 100), 100)
     state, panel = snapshot.load(snapshot.dump(assessor.fleet), RULE)
     fleet = Fleet(RULE, lambda a, b: between(counts, a, b), state, panel)
-    noted = [n for unit in fleet.state.units if unit.epoch for n in unit.epoch.notices if n.dense]
+    noted = [n for unit in fleet.state.units if unit.epoch for n in unit.epoch.any_change_tests if n.dense]
     assert len(noted) == 2
-    assert all(fleet.panel.diffuse.armed(bet) for notice in noted for bet in notice.dense)
+    assert all(fleet.panel.dense.armed(bet) for notice in noted for bet in notice.dense)

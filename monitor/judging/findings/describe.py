@@ -20,8 +20,8 @@ from detectors.recoupling import declared
 from monitor.counts.model import Slice
 from monitor.findings.model import ANY_CHANGE, Direction, Effect, Evidence, Finding, Kind, Promise, Share
 from monitor.judging.findings.promises import promise_of
-from monitor.judging.judge_settings import OURS, JudgeRule
-from monitor.judging.state import Epoch, NoticeWatch, Watch
+from monitor.judging.judge_settings import OURS, JudgeSettings
+from monitor.judging.state import AnyChangeTest, Epoch, PageTest
 from monitor.judging.watching.alternatives import notice_bank
 from monitor.judging.watching.from_baseline import Window
 from monitor.signals.registry import SIGNALS
@@ -55,7 +55,7 @@ class Alarm:
     """Where a dense bet raised it, the shares of the bins that the drift has gone to, in the one chosen stratum."""
 
 
-def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
+def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:
     """The finding of a material test."""
     signal = SIGNALS[watch.signal]
     question = signal.questions[watch.question]
@@ -100,7 +100,7 @@ def page(alarm: Alarm, watch: Watch, rule: JudgeRule) -> Finding:
     )
 
 
-def notice(alarm: Alarm, watch: NoticeWatch, rule: JudgeRule) -> Finding:
+def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
     """The finding of an any-change test. Its onset and effect are those of the bin that moved most."""
     signal = SIGNALS[watch.signal]
     baseline = np.asarray(alarm.epoch.baseline[watch.signal], np.int64)
@@ -253,7 +253,7 @@ def coverage_finding(
     detail: str,
 ) -> Finding:
     """What a rule says of a guardrail's events as such, whatever they carry."""
-    unit = Slice(name, "", "", "", "", "", -1, "", "", "", "", "")
+    unit = Slice.of_guardrail(name)
     return Finding(
         id=finding_id(unit, "coverage", question, tick),
         guardrail=name,

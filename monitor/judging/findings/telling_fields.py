@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.marginals import tells
+from detectors.marginals import rank_fields
 from monitor.counts.model import LoadedCounts, Slice
-from monitor.findings.model import Tell
+from monitor.findings.model import Discriminator
 from monitor.judging.watching.from_baseline import arrange
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, SIGNALS
 
@@ -30,9 +30,9 @@ TOP: Final = 5
 Table = NDArray[np.int64]
 
 
-def tells_of(
+def discriminators_of(
     read: Callable[[int, int], LoadedCounts], slices: Mapping[int, Slice], *, since: int, onset: int, tick: int
-) -> tuple[Tell, ...]:
+) -> tuple[Discriminator, ...]:
     """The fields that tell, most telling first.
 
     Args:
@@ -47,9 +47,10 @@ def tells_of(
         return ()
     before = read(first, onset)
     after = read(max(onset, tick + 1 - NEAR_TICKS), tick + 1)
-    found = tells(dict(_fields(before, after, slices)))
+    found = rank_fields(dict(_fields(before, after, slices)))
     return tuple(
-        Tell(field=name, auc=told.auc, standard_error=told.standard_error) for name, told in list(found.items())[:TOP]
+        Discriminator(field=name, auc=told.auc, standard_error=told.standard_error)
+        for name, told in list(found.items())[:TOP]
     )
 
 

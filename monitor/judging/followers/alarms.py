@@ -10,17 +10,17 @@ from typing import Final
 import msgspec
 
 from detectors.alternatives import Unavailable, material
-from monitor.findings.model import Direction, Finding, Tell
+from monitor.clock import DAY_MS
+from monitor.findings.model import Direction, Discriminator, Finding
 from monitor.judging.findings import describe
-from monitor.judging.findings.telling_fields import tells_of
+from monitor.judging.findings.telling_fields import discriminators_of
 from monitor.judging.judge_settings import OURS
-from monitor.judging.state import Epoch, NoticeWatch, Watch
+from monitor.judging.state import AnyChangeTest, Epoch, PageTest
 from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.from_baseline import arrange
 from monitor.judging.watching.panel import NONE
 from monitor.signals.registry import SIGNALS
 
-DAY_MS: Final = 86_400_000
 NEAR_TICKS: Final = 360
 """An hour of 10 s ticks; the onset of most alarms is nearer."""
 
@@ -38,7 +38,7 @@ class Alarms:
         epoch = self._fleet.state.units[number].epoch
         if epoch is None:
             raise AssertionError(f"test {test} belongs to a unit without an epoch")
-        if isinstance(watch, NoticeWatch):
+        if isinstance(watch, AnyChangeTest):
             return self._notice(number, epoch, watch, tick)
         if test == watch.end_test:
             return self._ended(number, epoch, watch, tick)
@@ -48,7 +48,7 @@ class Alarms:
         self,
         number: int,
         epoch: Epoch,
-        watch: Watch | NoticeWatch,
+        watch: PageTest | AnyChangeTest,
         tick: int,
         describe_: Callable[[describe.Alarm], Finding],
     ) -> Finding:
@@ -61,7 +61,9 @@ class Alarms:
                 return found
             span *= 4
 
-    def _alarm(self, number: int, epoch: Epoch, watch: Watch | NoticeWatch, start: int, tick: int) -> describe.Alarm:
+    def _alarm(
+        self, number: int, epoch: Epoch, watch: PageTest | AnyChangeTest, start: int, tick: int
+    ) -> describe.Alarm:
         counts = self._fleet.counts_of(number, start, tick + 1)
         river = watch.test < NONE
         return describe.Alarm(
@@ -74,9 +76,9 @@ class Alarms:
             detector=self._rule.signal(SIGNALS[watch.signal].name).detector if river else OURS,
         )
 
-    def _diffuse(self, watch: NoticeWatch, alarm: describe.Alarm) -> describe.Alarm:
+    def _diffuse(self, watch: AnyChangeTest, alarm: describe.Alarm) -> describe.Alarm:
         """The same alarm where a dense bet raised it: its evidence, its slice, and where the drift has gone to."""
-        diffuse = self._fleet.panel.diffuse
+        diffuse = self._fleet.panel.dense
         raised = {
             diffuse.log_evidence_of(bet): stratum for stratum, bet in enumerate(watch.dense) if not diffuse.armed(bet)
         }
@@ -87,31 +89,31 @@ class Alarms:
         drifted = diffuse.drifted(watch.dense[stratum])
         return dataclasses.replace(alarm, log_evidence=log_evidence, chosen=[stratum], drifted=drifted)
 
-    def _notice(self, number: int, epoch: Epoch, watch: NoticeWatch, tick: int) -> Finding | None:
+    def _notice(self, number: int, epoch: Epoch, watch: AnyChangeTest, tick: int) -> Finding | None:
         if self._fleet.paging(epoch, watch.signal):
             return None
         found = self._described(
             number, epoch, watch, tick, lambda alarm: describe.notice(self._diffuse(watch, alarm), watch, self._rule)
         )
         watch.finding = found
-        self._fleet.notices.rearm(watch, tick, aside=True)
+        self._fleet.notices.rearm(watch, tick, held_back=True)
         return found
 
-    def _page(self, number: int, epoch: Epoch, watch: Watch, tick: int) -> Finding:
+    def _page(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> Finding:
         chosen = self._chosen(watch, epoch)
         found = self._described(number, epoch, watch, tick, lambda alarm: describe.page(alarm, watch, self._rule))
         found = msgspec.structs.replace(found, tells=self._tells(number, epoch, found, tick))
         found = self._continued(watch, found) or self._upgraded(epoch, watch, found) or found
         watch.finding = found
         self._look_for_end(number, watch, found, chosen)
-        for notice in epoch.notices:
+        for notice in epoch.any_change_tests:
             if notice.signal == watch.signal:
-                # The drifted period is kept out of the bag, and only "ended" is said while the page is open.
+                # The drifted period is kept out of the reference, and only "ended" is said while the page is open.
                 self._fleet.notices.mute(number, notice)
         self._fleet.respend()
         return found
 
-    def _continued(self, watch: Watch, found: Finding) -> Finding | None:
+    def _continued(self, watch: PageTest, found: Finding) -> Finding | None:
         """A re-opening soon after the end continues the finding: lulls would split one attack into many."""
         last = watch.last
         if last is None or last.ended_at_ms is None or found.detected_at_ms - last.ended_at_ms > self._rule.reopen_ms:
@@ -126,8 +128,8 @@ class Alarms:
             tells=found.tells,
         )
 
-    def _tells(self, number: int, epoch: Epoch, found: Finding, tick: int) -> tuple[Tell, ...]:
-        return tells_of(
+    def _tells(self, number: int, epoch: Epoch, found: Finding, tick: int) -> tuple[Discriminator, ...]:
+        return discriminators_of(
             lambda start, end: self._fleet.counts_of(number, start, end),
             self._fleet.slices_of(number),
             since=epoch.window[0],
@@ -135,9 +137,9 @@ class Alarms:
             tick=tick,
         )
 
-    def _upgraded(self, epoch: Epoch, watch: Watch, found: Finding) -> Finding | None:
+    def _upgraded(self, epoch: Epoch, watch: PageTest, found: Finding) -> Finding | None:
         """A notice of the same change becomes the page, under its own id."""
-        for notice in epoch.notices:
+        for notice in epoch.any_change_tests:
             seen = notice.finding
             if notice.signal == watch.signal and seen is not None:
                 recent = found.detected_at_ms - seen.detected_at_ms <= self._rule.reopen_ms
@@ -146,15 +148,15 @@ class Alarms:
                     return upgraded(seen, found)
         return None
 
-    def _chosen(self, watch: Watch | NoticeWatch, epoch: Epoch) -> list[int]:
+    def _chosen(self, watch: PageTest | AnyChangeTest, epoch: Epoch) -> list[int]:
         """The strata that the leading component looks at: one slice, or all that the test looks at."""
-        tested = watch.strata if isinstance(watch, Watch) else list(range(len(epoch.strata)))
+        tested = watch.strata if isinstance(watch, PageTest) else list(range(len(epoch.strata)))
         if watch.test < NONE:
             return tested
         component, _ = self._fleet.panel.evidence.leading(watch.test)
         return tested if len(tested) == 1 or component == len(tested) else [tested[component]]
 
-    def _look_for_end(self, number: int, watch: Watch, found: Finding, chosen: list[int]) -> None:
+    def _look_for_end(self, number: int, watch: PageTest, found: Finding, chosen: list[int]) -> None:
         question = SIGNALS[watch.signal].questions[watch.question]
         epoch = self._fleet.state.units[number].epoch
         slice_leads = epoch is not None and len(chosen) == 1 < len(epoch.strata)
@@ -175,7 +177,7 @@ class Alarms:
         self._fleet.tests[watch.end_test] = (number, watch)
         self._fleet.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
 
-    def _ended(self, number: int, epoch: Epoch, watch: Watch, tick: int) -> Finding:
+    def _ended(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> Finding:
         if watch.finding is None:
             raise AssertionError("an end without a finding")
         ended = msgspec.structs.replace(watch.finding, ended_at_ms=(tick + 1) * self._rule.tick_ms)
@@ -185,7 +187,7 @@ class Alarms:
         watch.finding, watch.last, watch.armed_tick = None, ended, tick + 1
         self._fleet.panel.evidence.reset(watch.test)
         if not self._fleet.paging(epoch, watch.signal):
-            for notice in epoch.notices:
+            for notice in epoch.any_change_tests:
                 if notice.signal == watch.signal:
                     self._fleet.notices.rearm(notice, tick)
                     self._fleet.notices.place(number, notice)

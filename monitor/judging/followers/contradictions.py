@@ -19,7 +19,7 @@ from monitor.counts.model import Slice
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share
 from monitor.judging.findings.describe import finding_id
 from monitor.judging.findings.promises import promise_of
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import ContradictionState, JudgeState
 from monitor.signals.contradictions import BINS, SIGNAL
 
@@ -32,7 +32,7 @@ Ints = NDArray[np.int64]
 
 
 def follow_contradictions(
-    state: JudgeState, rule: JudgeRule, *, ticks: Ints, guardrails: list[str], table: Ints
+    state: JudgeState, rule: JudgeSettings, *, ticks: Ints, guardrails: list[str], table: Ints
 ) -> list[Finding]:
     """Findings of the ticks just judged; ``state`` is updated.
 
@@ -56,7 +56,7 @@ def follow_contradictions(
     return found
 
 
-def _follow(memory: ContradictionState, rule: JudgeRule, name: str, ticks: Ints, table: Ints) -> list[Finding]:
+def _follow(memory: ContradictionState, rule: JudgeSettings, name: str, ticks: Ints, table: Ints) -> list[Finding]:
     found: list[Finding] = []
     for tick, bins in zip(ticks.tolist(), table.tolist(), strict=True):
         contradicting = sum(bins) - bins[_CONSISTENT]
@@ -80,7 +80,7 @@ def _follow(memory: ContradictionState, rule: JudgeRule, name: str, ticks: Ints,
     return found
 
 
-def _finding(memory: ContradictionState, rule: JudgeRule, name: str, tick: int) -> Finding:
+def _finding(memory: ContradictionState, rule: JudgeSettings, name: str, tick: int) -> Finding:
     first = tick if memory.first_tick is None else memory.first_tick
     at_ms = (tick + 1) * rule.tick_ms
     judged = sum(memory.counts)
@@ -88,7 +88,7 @@ def _finding(memory: ContradictionState, rule: JudgeRule, name: str, tick: int) 
     page = rule.contradictions == "page"
     said = ", ".join(f"{n} {what}" for what, n in zip(BINS[1:], memory.counts[1:], strict=True) if n)
     return Finding(
-        id=finding_id(Slice(name, "", "", "", "", "", -1, "", "", "", "", ""), SIGNAL.name, QUESTION, tick),
+        id=finding_id(Slice.of_guardrail(name), SIGNAL.name, QUESTION, tick),
         guardrail=name,
         guardrail_version="",
         category="",

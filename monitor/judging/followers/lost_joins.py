@@ -3,7 +3,7 @@
 The baseline is checked when it is taken (``epoch.MISSES_AT_MOST``). After that the outputs of each unit are looked at
 in blocks: whole ticks, at least :data:`OUTPUTS` outputs and :data:`SPAN_MS` of event time. A block in which more are
 missed than may be takes the signal out: its tests are fed nothing, so they neither say nor spend anything. A block in
-which fewer are missed puts it back with evidence 0 and a fresh bag. A page that was open stays open meanwhile.
+which fewer are missed puts it back with evidence 0 and a fresh reference. A page that was open stays open meanwhile.
 
 The tests are stopped rather than left running with a warning, for what is missed is seldom missed at random: half a
 topic's partitions, one app that lost its request ids, an attacker who leaves them out. What is left of the traffic
@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.clock import NEVER
 from monitor.counts.model import LoadedCounts
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind
 from monitor.judging.findings.describe import finding_id
@@ -28,7 +29,6 @@ from monitor.judging.findings.promises import promise_of
 from monitor.judging.state import Epoch, JoinState
 from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.from_baseline import MISSES_AT_MOST, miss_reason, missed_of
-from monitor.judging.watching.learning import NEVER
 from monitor.signals import request_join
 from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS
 

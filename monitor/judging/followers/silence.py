@@ -20,7 +20,7 @@ from detectors.rate import expected_events, silence
 from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Finding, Kind
 from monitor.judging.findings.describe import coverage_finding
 from monitor.judging.followers.volume import follow_volume, ticks_per_window
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import GuardrailState, JudgeState
 
 BURST: Final = 5.0
@@ -30,7 +30,7 @@ SOURCE: Final = EVERY_GUARDRAIL
 
 def advance_rules(
     state: JudgeState,
-    rule: JudgeRule,
+    rule: JudgeSettings,
     *,
     ticks: NDArray[np.int64],
     guardrails: list[str],
@@ -75,7 +75,7 @@ class _Summary:
 
 
 def _summary(
-    rule: JudgeRule, ticks: NDArray[np.int64], events: NDArray[np.int64], total: NDArray[np.int64]
+    rule: JudgeSettings, ticks: NDArray[np.int64], events: NDArray[np.int64], total: NDArray[np.int64]
 ) -> _Summary:
     any_heard = np.asarray(events.max(axis=0) > 0)
     newest = len(ticks) - 1 - (events[::-1] > 0).argmax(axis=0)
@@ -92,7 +92,7 @@ def _summary(
     )
 
 
-def _still_heard(memory: GuardrailState, rule: JudgeRule, stretch: _Summary, column: int) -> bool:
+def _still_heard(memory: GuardrailState, rule: JudgeSettings, stretch: _Summary, column: int) -> bool:
     """Whether it cannot have been silent for long enough; takes note of what was heard then."""
     soon = (stretch.end - memory.last_tick) * rule.tick_ms < rule.silent_ms
     if memory.silent is not None or (memory.share > 0 and not soon):
@@ -115,7 +115,7 @@ def _same_window(memory: GuardrailState, stretch: _Summary, column: int) -> bool
 
 def _silence(
     memory: GuardrailState,
-    rule: JudgeRule,
+    rule: JudgeSettings,
     name: str,
     ticks: NDArray[np.int64],
     own: NDArray[np.int64],
@@ -155,7 +155,9 @@ def _silence(
     return found
 
 
-def _falls_silent(share: float, rule: JudgeRule, since: NDArray[np.int64], siblings: NDArray[np.int64]) -> int | None:
+def _falls_silent(
+    share: float, rule: JudgeSettings, since: NDArray[np.int64], siblings: NDArray[np.int64]
+) -> int | None:
     """Index of the tick from which on the guardrail counts as silent; what is expected of it only grows."""
 
     def fires(at: int) -> bool:
@@ -169,7 +171,7 @@ def _falls_silent(share: float, rule: JudgeRule, since: NDArray[np.int64], sibli
 
 
 def _silent_finding(
-    rule: JudgeRule, name: str, *, last_tick: int, tick: int, expected: float, siblings: int
+    rule: JudgeSettings, name: str, *, last_tick: int, tick: int, expected: float, siblings: int
 ) -> Finding:
     at_ms = (tick + 1) * rule.tick_ms
     return coverage_finding(
@@ -186,7 +188,7 @@ def _silent_finding(
     )
 
 
-def _source(state: JudgeState, rule: JudgeRule, ticks: NDArray[np.int64], to_tick: int) -> list[Finding]:
+def _source(state: JudgeState, rule: JudgeSettings, ticks: NDArray[np.int64], to_tick: int) -> list[Finding]:
     limit = max(1, rule.source_silent_ms // rule.tick_ms)
     found: list[Finding] = []
     heard = ticks if state.last_tick is None else np.r_[state.last_tick, ticks]
@@ -201,7 +203,7 @@ def _source(state: JudgeState, rule: JudgeRule, ticks: NDArray[np.int64], to_tic
     return found
 
 
-def _source_finding(rule: JudgeRule, before: int, at: int) -> Finding:
+def _source_finding(rule: JudgeSettings, before: int, at: int) -> Finding:
     at_ms = (at + 1) * rule.tick_ms
     return coverage_finding(
         name=SOURCE,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detectors.rate import HOURS, Hours, RateReason, Verdict, hour_of_week, volume
 from monitor.findings.model import Direction, Effect, Finding, Kind
 from monitor.judging.findings.describe import coverage_finding
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import GuardrailState
 
 WINDOWS: Final = 288
@@ -35,7 +35,7 @@ CLIP: Final = 4.0
 
 
 def follow_volume(
-    memory: GuardrailState, rule: JudgeRule, name: str, ticks: NDArray[np.int64], own: NDArray[np.int64]
+    memory: GuardrailState, rule: JudgeSettings, name: str, ticks: NDArray[np.int64], own: NDArray[np.int64]
 ) -> list[Finding]:
     """Findings of the ticks with events of anybody, ``own`` those of this guardrail; ``memory`` is updated."""
     found: list[Finding] = []
@@ -58,12 +58,12 @@ def follow_volume(
     return found
 
 
-def ticks_per_window(rule: JudgeRule) -> int:
+def ticks_per_window(rule: JudgeSettings) -> int:
     """Length of a window in ticks."""
     return max(1, rule.volume_window_ms // rule.tick_ms)
 
 
-def _close_window(memory: GuardrailState, number: int, rule: JudgeRule, name: str) -> Finding | None:
+def _close_window(memory: GuardrailState, number: int, rule: JudgeSettings, name: str) -> Finding | None:
     length = ticks_per_window(rule)
     verdict = _verdict(memory, hour_of_week(number * length * rule.tick_ms / 1000), rule)
     memory.windows = [*memory.windows, memory.in_window][-WINDOWS:]
@@ -92,7 +92,7 @@ def _close_window(memory: GuardrailState, number: int, rule: JudgeRule, name: st
     )
 
 
-def _verdict(memory: GuardrailState, hour: int, rule: JudgeRule) -> Verdict | None:
+def _verdict(memory: GuardrailState, hour: int, rule: JudgeSettings) -> Verdict | None:
     """What is to be said of the window that ends; None where its size alone says that nothing is. Learns from it."""
     count, past = memory.in_window, memory.windows
     hours = Hours(np.reshape(memory.hours, (3, HOURS)) if memory.hours else None)

@@ -22,6 +22,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from monitor.clock import DAY_MS
 from monitor.counts.cuts import between, events_only, of_slices
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding, Kind
@@ -33,7 +34,6 @@ from monitor.judging.release.state import Comparing, Grant, ReleaseState
 from monitor.judging.watching.fleet import Fleet
 from monitor.signals.registry import EVENTS_COLUMN
 
-DAY_MS: Final = 86_400_000
 START: Final = 30
 """Events of a release before its comparison begins. They are not lost: it begins with all of them."""
 COMPARED: Final = 64
@@ -205,7 +205,7 @@ class Releases:
             add(one, self._since_first_seen(one, tick), self._slices_of(one))
             one.finding = findings.opened(one, unit, tick=tick, tick_ms=rule.tick_ms)
         else:
-            add(one, LoadedCounts(mine.tick[first:last], mine.cell[first:last], mine.count[first:last]), pieces)
+            add(one, mine.where(slice(first, last)), pieces)
         if one.finding is None or one.finding.kind is Kind.page or one.events < one.next_look:
             return
         before = [verdict.outcome for verdict in one.verdicts]
@@ -276,4 +276,4 @@ def events_of(row: list[int]) -> int:
 def of_ids(events: LoadedCounts, slice_ids: list[int]) -> LoadedCounts:
     """The events of these slices; ``cell`` holds the slice's id."""
     use = np.isin(events.cell, slice_ids)
-    return LoadedCounts(events.tick[use], events.cell[use], events.count[use])
+    return events.where(use)

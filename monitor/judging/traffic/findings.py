@@ -34,7 +34,7 @@ def parted(history: NDArray[np.int64], table: NDArray[np.int64]) -> tuple[int, i
     """(first, best, last) tick of ``table`` (ticks, bins) from which on what came differs most from all before it.
 
     The test has alarmed against its history, which the ticks are the end of, so it is asked of that very history: the
-    mix told of last may have gone long ago, too small a part of the history to be an alarm of its own.
+    mix reported last may have gone long ago, too small a part of the history to be an alarm of its own.
     """
     after = np.cumsum(table[::-1], axis=0)[::-1]
     likely = _likelihood(history - after) + _likelihood(after)
@@ -167,7 +167,7 @@ def finding(
 ) -> Finding:
     """A finding of ``tick`` about all traffic."""
     at_ms = (tick + 1) * tick_ms
-    everybody = Slice(EVERY_GUARDRAIL, "", "", "", "", "", -1, "", "", "", "", "")
+    everybody = Slice.of_guardrail(EVERY_GUARDRAIL)
     return Finding(
         id=finding_id(everybody, SIGNAL, question, tick),
         guardrail=EVERY_GUARDRAIL,

@@ -14,7 +14,7 @@ from detectors.budget import Budget
 from detectors.level import propose
 from detectors.recoupling import declared, seed_of
 from monitor.counts.units import REST
-from monitor.judging.judge_settings import TRAFFIC_SHARE, JudgeRule
+from monitor.judging.judge_settings import TRAFFIC_SHARE, JudgeSettings
 from monitor.judging.traffic.requests import Requests
 from monitor.judging.traffic.state import MixState, Surge
 from monitor.judging.watching.fleet import Fleet
@@ -67,11 +67,11 @@ def learn(
         by_conversation=by_conversation,
         baseline=baseline.tolist(),
         before=(baseline / max(1, baseline.sum())).tolist(),
-        told=[(baseline / max(1, baseline.sum())).tolist()],
-        told_by=[int(baseline.sum())],
-        row=fleet.panel.recoupler.add(law, seed=seed_of("traffic_mix", tick), bag=sum(rest)),
+        reported=[(baseline / max(1, baseline.sum())).tolist()],
+        reported_requests=[int(baseline.sum())],
+        row=fleet.panel.recoupler.add(law, seed=seed_of("traffic_mix", tick), reference=sum(rest)),
         test=engine.add([swings(law)], spend=notices * (1 - DENSE_SHARE), n_ref=mix_ref),
-        diffuse=fleet.panel.diffuse.add(law, spend=notices * DENSE_SHARE, n_ref=mix_ref),
+        dense=fleet.panel.dense.add(law, spend=notices * DENSE_SHARE, n_ref=mix_ref),
         armed_tick=tick,
         n_ref=n_ref,
         surge=Surge(
@@ -88,13 +88,13 @@ def forget(fleet: Fleet, mix: MixState) -> None:
     for test in (mix.test, mix.surge.test, mix.surge.end_test):
         if test >= 0:
             fleet.panel.evidence.remove(test)
-    fleet.panel.diffuse.remove(mix.diffuse)
+    fleet.panel.dense.remove(mix.dense)
     fleet.panel.recoupler.remove(mix.row)
     traffic = fleet.state.traffic
     traffic.mix, traffic.learning_from, traffic.ticks, traffic.votes = None, None, 0, {}
 
 
-def spends(rule: JudgeRule) -> tuple[float, float]:
+def spends(rule: JudgeSettings) -> tuple[float, float]:
     """Spend of a full tick for pages and for notices."""
     tick_s = rule.tick_ms / 1000
     return (

@@ -2,7 +2,7 @@
 
 | question | asked | says |
 | --- | --- | --- |
-| `mix_change` | are shares exchangeable with their own history, and 5 points from any mix told of? | notice |
+| `mix_change` | are shares exchangeable with their own history, and 5 points from any reported mix? | notice |
 | `new_slice` | has a slice that the baseline never saw sent 50 requests? once an hour (a rule) | notice |
 | `new_slices_surge` | do never-seen slices exceed their limit, 3 % or what the baseline itself showed? | page |
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alternatives import Unavailable, material
+from monitor.clock import DAY_MS
 from monitor.counts.cuts import column_only, events_only
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding
@@ -31,10 +32,9 @@ from monitor.judging.traffic.requests import MOST_APPS, Requests, elected
 from monitor.judging.traffic.state import MixState, Recent, TrafficState
 from monitor.judging.watching.fleet import Fleet
 
-DAY_MS: Final = 86_400_000
 HOUR_MS: Final = 3_600_000
 MOVED: Final = 0.05
-"""Of all requests must have moved from every mix that was told of: shares come and go with the hour."""
+"""Smallest total-variation distance from every reported mix: shares come and go with the hour."""
 TOLD: Final = 32
 """Mixes that are remembered; the one that was not seen for longest is forgotten."""
 RECENT: Final = 360
@@ -43,7 +43,7 @@ FRESH: Final = 64
 """Never-seen slices that are counted by name; what is beyond is pooled."""
 MORE: Final = "(more never-seen slices)"
 WORTH_A_WORD: Final = 50
-"""Requests of a never-seen slice before it is told of."""
+"""Requests of a never-seen slice before it is reported."""
 FORGET_AFTER: Final = 10
 """Baselines' worth of events without one that stands for a request: the streams that counted are gone."""
 
@@ -60,7 +60,7 @@ class Traffic:
         if mix is not None:  # the budget may be another than when the state was written
             pages, notices = spends(self._rule)
             fleet.panel.evidence.set_spend(mix.test, notices * (1 - DENSE_SHARE))
-            fleet.panel.diffuse.set_spend(mix.diffuse, notices * DENSE_SHARE)
+            fleet.panel.dense.set_spend(mix.dense, notices * DENSE_SHARE)
             fleet.panel.evidence.set_spend(mix.surge.test, pages)
 
     @property
@@ -131,7 +131,7 @@ class Traffic:
         requests = self._requests.counted(events, mix.references)
         last = self._forgotten(mix, events, requests)
         if last is not None:
-            requests = LoadedCounts(*(column[requests.tick <= last] for column in _columns(requests)))
+            requests = requests.where(requests.tick <= last)
         ticks = self._ticks(mix, requests, self._requests.counted(begun, mix.references))
         while ticks:
             done = self._advance(mix, ticks, out)
@@ -149,7 +149,7 @@ class Traffic:
         if len(mix.references) >= MOST_APPS or not unknown.any():
             return
         use = unknown[self._requests.pairs_of(events.cell)]
-        rest = LoadedCounts(*(column[use] for column in _columns(events)))
+        rest = events.where(use)
         for tick in np.unique(rest.tick).tolist():
             votes = self._requests.busiest(_of(rest, tick))
             for app, stream in sorted(elected(votes).items()):
@@ -206,8 +206,8 @@ class Traffic:
             ptr, _, surrogate, number = panel.recoupler.recouple(*given)
             recoupled = np.repeat(np.arange(len(ticks)), np.diff(ptr))
             parts.append((recoupled, mix.test, surrogate, number))
-            dense = np.full(len(recoupled), mix.diffuse)
-            reach, diffuse = panel.diffuse.advance(recoupled, dense, surrogate, number, ticks=reach)
+            dense = np.full(len(recoupled), mix.dense)
+            reach, diffuse = panel.dense.advance(recoupled, dense, surrogate, number, ticks=reach)
         unseen = np.array([[sum(one.named) - one.unseen, one.unseen] for one in ticks], np.int64)
         at, bins, count = _cells(unseen)
         parts += [(at, test, bins, count) for test in (surge.test, surge.end_test) if test >= 0]
@@ -220,7 +220,7 @@ class Traffic:
         done, found_ = panel.evidence.advance(ptr, tests, np.zeros(len(tests), np.int64), bins, count)
         alarmed = {int(test) for test in found_} | ({mix.test} if diffuse and done == reach else set())
         if given is not None:
-            panel.diffuse.retreat(done)
+            panel.dense.retreat(done)
             if alarmed:
                 panel.recoupler.retract(*given, keep=done)
         for one in ticks[:done]:
@@ -269,9 +269,9 @@ class Traffic:
         recent = [one for one in mix.recent if one.tick >= mix.armed_tick]
         table = np.array([one.mixed for one in recent], np.int64)
         panel = self._fleet.panel
-        history = panel.recoupler.bag(mix.row)
+        history = panel.recoupler.reference(mix.row)
         start = findings.parted(history, table)
-        evidence = max(panel.evidence.log_evidence_of(mix.test), panel.diffuse.log_evidence_of(mix.diffuse))
+        evidence = max(panel.evidence.log_evidence_of(mix.test), panel.dense.log_evidence_of(mix.dense))
         self._rearm(mix, tick)
         after = table[start[1] :].sum(axis=0)
         share = after / max(1, after.sum())
@@ -285,8 +285,8 @@ class Traffic:
         mix.before = share.tolist()
         if known or said:
             return []
-        mix.told = [*mix.told, share.tolist()][-TOLD:]
-        mix.told_by = [*mix.told_by, int(after.sum())][-TOLD:]
+        mix.reported = [*mix.reported, share.tolist()][-TOLD:]
+        mix.reported_requests = [*mix.reported_requests, int(after.sum())][-TOLD:]
         named = [share.name for share in notice.attribution if share.name in mix.fresh]
         if named:
             mix.announced |= dict.fromkeys(named, tick)
@@ -299,10 +299,10 @@ class Traffic:
         return seen_since and bool(moved[-1] >= np.abs(moved).sum() / 2 - MOVED)
 
     def _rearm(self, mix: MixState, tick: int) -> None:
-        """M = 0 and a fresh bag, after every alarm alike: what it looks at must not depend on what was said."""
-        self._fleet.panel.recoupler.fresh_bag(mix.row)
+        """M = 0 and a fresh reference, after every alarm alike: what it looks at must not depend on what was said."""
+        self._fleet.panel.recoupler.reset_reference(mix.row)
         self._fleet.panel.evidence.reset(mix.test)
-        self._fleet.panel.diffuse.reset(mix.diffuse)
+        self._fleet.panel.dense.reset(mix.dense)
         mix.armed_tick = tick + 1
 
     def _surge(self, mix: MixState, tick: int) -> Finding:
@@ -323,7 +323,7 @@ class Traffic:
         spend = self._rule.ends_per_day * self._rule.tick_ms / DAY_MS
         surge.end_test = engine.add([bank], spend=spend, n_ref=mix.n_ref)
         engine.disarm(mix.test)
-        self._fleet.panel.diffuse.disarm(mix.diffuse)
+        self._fleet.panel.dense.disarm(mix.dense)
         return page
 
     def _continued(self, mix: MixState, page: Finding) -> Finding | None:
@@ -361,36 +361,32 @@ class Traffic:
 
 def _measure(mix: MixState, requests: NDArray[np.int64]) -> None:
     """What came between two alarms measures the mix seen last better than the few requests that it was found by."""
-    if requests.sum() > mix.told_by[-1]:
-        mix.told[-1], mix.told_by[-1] = (requests / requests.sum()).tolist(), int(requests.sum())
+    if requests.sum() > mix.reported_requests[-1]:
+        mix.reported[-1], mix.reported_requests[-1] = (requests / requests.sum()).tolist(), int(requests.sum())
 
 
 def _known(mix: MixState, share: NDArray[np.float64], requests: int) -> bool:
-    """Whether the mix was told of before: traffic has its hours and its weekends, and each is told of once.
+    """Whether the mix was reported before: traffic has its hours and its weekends, and each is reported once.
 
     A share measured by n requests is off by up to 1 / sqrt(n), two standard errors at one half.
     """
-    apart = np.round(np.abs(np.asarray(mix.told) - share).sum(axis=1) / 2, 9)
+    apart = np.round(np.abs(np.asarray(mix.reported) - share).sum(axis=1) / 2, 9)
     nearest = int(np.argmin(apart))
     if apart[nearest] >= MOVED + 1 / np.sqrt(max(1, requests)):
         return False
-    mix.told.append(mix.told.pop(nearest))
-    mix.told_by.append(mix.told_by.pop(nearest))
+    mix.reported.append(mix.reported.pop(nearest))
+    mix.reported_requests.append(mix.reported_requests.pop(nearest))
     return True
-
-
-def _columns(counts: LoadedCounts) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    return counts.tick, counts.cell, counts.count
 
 
 def _after(counts: LoadedCounts, tick: int) -> LoadedCounts:
     keep = int(np.searchsorted(counts.tick, tick, side="right"))
-    return LoadedCounts(*(column[keep:] for column in _columns(counts)))
+    return counts.where(slice(keep, None))
 
 
 def _of(counts: LoadedCounts, tick: int) -> LoadedCounts:
     first, last = np.searchsorted(counts.tick, (tick, tick + 1))
-    return LoadedCounts(*(column[first:last] for column in _columns(counts)))
+    return counts.where(slice(first, last))
 
 
 def _cells(table: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

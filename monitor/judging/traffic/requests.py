@@ -65,7 +65,7 @@ class Requests:
         if not len(events.cell):
             return events
         use = chosen[self.pairs_of(events.cell)]
-        return LoadedCounts(events.tick[use], events.cell[use], events.count[use])
+        return events.where(use)
 
     def busiest(self, events: LoadedCounts) -> dict[str, dict[str, int]]:
         """Events by app and stream."""

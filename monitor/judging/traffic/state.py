@@ -56,15 +56,15 @@ class MixState(msgspec.Struct, kw_only=True):
     """What the mix is counted by, by named slice."""
     before: list[float]
     """Shares by named slice at the last alarm: at first the baseline's."""
-    told: list[list[float]]
-    """Mixes that are known: the baseline's, then those told of, the one seen last at the end."""
-    told_by: list[int]
+    reported: list[list[float]]
+    """Mixes that are known: the baseline's, then those reported, the one seen last at the end."""
+    reported_requests: list[int]
     """Requests (conversations) that each of them was measured by."""
     row: int
     """Of the recoupler."""
     test: int
     """The any-change test."""
-    diffuse: int
+    dense: int
     """Its dense bets, in the panel's."""
     armed_tick: int
     n_ref: float

@@ -13,8 +13,8 @@ import numpy as np
 
 from detectors.recoupling import seed_of
 from monitor.counts.model import Slice
-from monitor.judging.judge_settings import OURS, JudgeRule
-from monitor.judging.state import NoticeWatch
+from monitor.judging.judge_settings import OURS, JudgeSettings
+from monitor.judging.state import AnyChangeTest
 from monitor.judging.watching.alternatives import dense_share
 from monitor.judging.watching.from_baseline import NotTested, Window, notice_test
 from monitor.judging.watching.panel import NONE, Panel, river_of, test_of
@@ -27,11 +27,11 @@ NOTHING: Final[list[int]] = []
 class Notices:
     """Any-change tests on one panel."""
 
-    def __init__(self, panel: Panel, rule: JudgeRule) -> None:
+    def __init__(self, panel: Panel, rule: JudgeSettings) -> None:
         self._panel = panel
         self._rule = rule
 
-    def start(self, unit: Slice, window: Window, signal: int, tick: int) -> NoticeWatch:
+    def start(self, unit: Slice, window: Window, signal: int, tick: int) -> AnyChangeTest:
         """A test against this baseline, from this tick on; it is fed once it is placed.
 
         Raises:
@@ -40,7 +40,7 @@ class Notices:
         if self._rule.signal(SIGNALS[signal].name).detector != OURS:
             if not window.signal(SIGNALS[signal]).any():
                 raise NotTested(SIGNALS[signal].unavailable)
-            return NoticeWatch(
+            return AnyChangeTest(
                 signal=signal,
                 test=test_of(self._panel.rivers.add(self._river_test(unit, signal, tick))),
                 rows=[],
@@ -48,24 +48,29 @@ class Notices:
             )
         test = notice_test(window, signal)
         key = dataclasses.astuple(unit)
-        return NoticeWatch(
+        return AnyChangeTest(
             signal=signal,
             test=self._panel.evidence.add(
-                test.banks, spend=0.0, n_ref=test.n_ref, history=[int(bag.sum()) for bag in test.bags]
+                test.banks,
+                spend=0.0,
+                n_ref=test.n_ref,
+                history=[int(reference.sum()) for reference in test.references],
             ),
             rows=[
-                self._panel.recoupler.add(law, seed=seed_of(*key, stratum, SIGNALS[signal].name, tick), bag=bag)
-                for stratum, law, bag in zip(window.strata, test.laws, test.bags, strict=True)
+                self._panel.recoupler.add(
+                    law, seed=seed_of(*key, stratum, SIGNALS[signal].name, tick), reference=reference
+                )
+                for stratum, law, reference in zip(window.strata, test.laws, test.references, strict=True)
             ],
             dense=[
-                self._panel.diffuse.add(law, spend=0.0, n_ref=n_ref)
+                self._panel.dense.add(law, spend=0.0, n_ref=n_ref)
                 for law, n_ref in zip(test.laws, test.dense_n_ref, strict=bool(test.dense_n_ref))
             ],
             bursts=test.bursts,
             armed_tick=tick,
         )
 
-    def put_back(self, watches: list[tuple[Slice, NoticeWatch]]) -> None:
+    def put_back(self, watches: list[tuple[Slice, AnyChangeTest]]) -> None:
         """The river detectors of a snapshot; each is to be rebuilt from counts before it is fed."""
         self._panel.rivers.put_back(
             {
@@ -75,14 +80,14 @@ class Notices:
             }
         )
 
-    def place(self, number: int, watch: NoticeWatch) -> None:
+    def place(self, number: int, watch: AnyChangeTest) -> None:
         """Feed it."""
         if watch.test < NONE:
             self._panel.place_river(number, watch.signal, river_of(watch.test))
         else:
             self._panel.place_rows(number, watch.signal, watch.rows, watch.test, watch.dense)
 
-    def mute(self, number: int, watch: NoticeWatch) -> None:
+    def mute(self, number: int, watch: AnyChangeTest) -> None:
         """Feed it no more, and spend nothing on it."""
         if watch.test < NONE:
             self._panel.place_river(number, watch.signal, NONE)
@@ -90,36 +95,36 @@ class Notices:
         self._panel.place_rows(number, watch.signal, NOTHING, watch.test, NOTHING)
         self._panel.evidence.disarm(watch.test)
         for bet in watch.dense:
-            self._panel.diffuse.disarm(bet)
+            self._panel.dense.disarm(bet)
 
-    def rearm(self, watch: NoticeWatch, tick: int, *, aside: bool = False) -> None:
-        """M = 0 and a fresh bag: history starts after this tick, so that a second change is seen.
+    def rearm(self, watch: AnyChangeTest, tick: int, *, held_back: bool = False) -> None:
+        """M = 0 and a fresh reference: history starts after this tick, so that a second change is seen.
 
         Args:
-            aside: keep the old bag, in case that somebody dismisses what was found.
+            held_back: keep the old reference, in case that somebody dismisses what was found.
         """
         watch.armed_tick = tick + 1
-        watch.aside = [self._panel.recoupler.bag(row).tolist() for row in watch.rows] if aside else []
+        watch.held_back = [self._panel.recoupler.reference(row).tolist() for row in watch.rows] if held_back else []
         if watch.test < NONE:
             self._panel.rivers.reset(river_of(watch.test), since=tick + 1)
             return
         for row in watch.rows:
-            self._panel.recoupler.fresh_bag(row)
+            self._panel.recoupler.reset_reference(row)
         self._panel.evidence.reset(watch.test)
         self._panel.evidence.set_history(watch.test, [0] * len(watch.rows))
         for bet in watch.dense:
-            self._panel.diffuse.reset(bet)
+            self._panel.dense.reset(bet)
 
-    def dismiss(self, watch: NoticeWatch) -> None:
+    def dismiss(self, watch: AnyChangeTest) -> None:
         """Nothing had changed: the history from before the notice is history again, beside what came since.
 
         M was set to 0 with the notice. What it has gathered since stands: its transforms are as good as any.
         """
-        for row, bag in zip(watch.rows, watch.aside, strict=False):
-            self._panel.recoupler.join(row, bag)
-        watch.aside, watch.finding = [], None
+        for row, reference in zip(watch.rows, watch.held_back, strict=False):
+            self._panel.recoupler.merge_reference(row, reference)
+        watch.held_back, watch.finding = [], None
 
-    def remove(self, number: int, watch: NoticeWatch) -> None:
+    def remove(self, number: int, watch: AnyChangeTest) -> None:
         """End it for good."""
         self.mute(number, watch)
         if watch.test < NONE:
@@ -128,17 +133,17 @@ class Notices:
         for row in watch.rows:
             self._panel.recoupler.remove(row)
         for bet in watch.dense:
-            self._panel.diffuse.remove(bet)
+            self._panel.dense.remove(bet)
         self._panel.evidence.remove(watch.test)
 
-    def set_spend(self, watch: NoticeWatch, share: float) -> None:
+    def set_spend(self, watch: AnyChangeTest, share: float) -> None:
         """What it may spend in a full tick, the dense bets' part of it included."""
         if watch.test < NONE:
             return
         dense = dense_share(SIGNALS[watch.signal])
         self._panel.evidence.set_spend(watch.test, share * (1 - dense))
         for bet in watch.dense:
-            self._panel.diffuse.set_spend(bet, share * dense / len(watch.dense))
+            self._panel.dense.set_spend(bet, share * dense / len(watch.dense))
 
     def _river_test(self, unit: Slice, signal: int, since: int) -> RiverTest:
         kind, rule = SIGNALS[signal], self._rule.signal(SIGNALS[signal].name)

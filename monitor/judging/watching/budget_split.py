@@ -21,17 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.budget import Budget
+from monitor.clock import DAY_MS, NEVER
 from monitor.counts.model import Slice
-from monitor.judging.judge_settings import UNITS_SHARE, JudgeRule
-from monitor.judging.state import Epoch, JudgeState, NoticeWatch, UnitState
+from monitor.judging.judge_settings import UNITS_SHARE, JudgeSettings
+from monitor.judging.state import AnyChangeTest, Epoch, JudgeState, UnitState
 from monitor.signals.registry import SIGNALS
 
-DAY_MS: Final = 86_400_000
 REVIEW_TICKS: Final = 360
 """Who is known and who has stopped is looked at once in so many ticks (an hour of 10 s ticks) ..."""
 REVIEW_MS: Final = DAY_MS // 4
 """... and at least as often as this, where ticks are long."""
-NEVER: Final = 2**62
 
 Stream = tuple[str, str, str]
 
@@ -44,7 +43,7 @@ def stream_of(unit: Slice) -> Stream:
 class Shares:
     """Splits both budgets over what is armed. Everything it remembers is in the state."""
 
-    def __init__(self, rule: JudgeRule, state: JudgeState) -> None:
+    def __init__(self, rule: JudgeSettings, state: JudgeState) -> None:
         self._rule = rule
         self._state = state
         self._review = max(1, min(REVIEW_TICKS, REVIEW_MS // rule.tick_ms))
@@ -67,7 +66,7 @@ class Shares:
         for unit in state.units:
             if unit.epoch is not None:
                 # Against the newest tick with any event: after an outage of the whole source nobody has stopped.
-                unit.retired = state.last_tick - max(unit.heard, unit.epoch.effective_tick) >= self._day
+                unit.retired = state.last_tick - max(unit.last_event_tick, unit.epoch.effective_tick) >= self._day
 
     def hear(self, ticks: NDArray[np.int64], units: NDArray[np.int64]) -> bool:
         """Take note of events by tick (rising) and unit; whether one of them brought a unit back."""
@@ -77,7 +76,7 @@ class Shares:
             if number >= 0:
                 unit = self._state.units[number]
                 back |= unit.retired
-                unit.heard, unit.retired = tick, False
+                unit.last_event_tick, unit.retired = tick, False
         return back
 
     def anybody_away(self) -> bool:
@@ -95,11 +94,11 @@ class Shares:
         weight = _weights(self._rule)
 
         def of_unit(epoch: Epoch) -> dict[int, float]:
-            asked = np.bincount([watch.signal for watch in epoch.watches] or [0], minlength=len(SIGNALS))
+            asked = np.bincount([watch.signal for watch in epoch.page_tests] or [0], minlength=len(SIGNALS))
             whole = float(weight[asked > 0].sum())
             return {
                 watch.test: float(weight[watch.signal] / (whole * float(asked[watch.signal])))
-                for watch in epoch.watches
+                for watch in epoch.page_tests
                 if watch.finding is None
             }
 
@@ -115,7 +114,7 @@ class Shares:
         weight = _weights(self._rule)
 
         def of_unit(epoch: Epoch) -> dict[int, float]:
-            ours = [notice for notice in epoch.notices if is_ours(notice)]
+            ours = [notice for notice in epoch.any_change_tests if is_ours(notice)]
             whole = sum(weight[notice.signal] for notice in ours)
             return {
                 notice.test: float(weight[notice.signal] / whole)
@@ -155,10 +154,10 @@ class Shares:
         return {stream_of(unit.unit) for unit, epoch in watched if epoch.by_person or epoch.effective_tick <= settled}
 
 
-def is_ours(notice: NoticeWatch) -> bool:
+def is_ours(notice: AnyChangeTest) -> bool:
     """Whether it spends of the budget; river's detectors promise nothing, so they spend nothing."""
     return notice.test >= 0
 
 
-def _weights(rule: JudgeRule) -> NDArray[np.float64]:
+def _weights(rule: JudgeSettings) -> NDArray[np.float64]:
     return np.array([rule.signal(signal.name).weight for signal in SIGNALS])

@@ -35,7 +35,7 @@ class _Fed(NamedTuple):
     alarmed: Ints
 
 
-class Diffuse:
+class DenseTests:
     """Dense tests; see detectors.dense for what each call means."""
 
     def __init__(self) -> None:
@@ -117,7 +117,7 @@ class Diffuse:
         }
 
     @classmethod
-    def restore(cls, snapshot: dict[str, NDArray[np.generic]]) -> Diffuse:
+    def restore(cls, snapshot: dict[str, NDArray[np.generic]]) -> DenseTests:
         """Goes on exactly where the snapshot was taken."""
         out = cls()
         for bins in {name.partition(".")[0] for name in snapshot}:

@@ -12,14 +12,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.clock import NEVER
 from monitor.counts.cuts import observations
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import family_of, is_scoreless, unit_of
 from monitor.judging.history import History, Past
-from monitor.judging.judge_settings import JudgeRule
-from monitor.judging.state import Epoch, GuardrailState, JoinState, JudgeState, NoticeWatch, UnitState, Watch
+from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.state import AnyChangeTest, Epoch, GuardrailState, JoinState, JudgeState, PageTest, UnitState
 from monitor.judging.watching.any_change import Notices
-from monitor.judging.watching.budget_split import NEVER, Shares
+from monitor.judging.watching.budget_split import Shares
 from monitor.judging.watching.from_baseline import (
     NotTested,
     Window,
@@ -33,20 +34,20 @@ from monitor.judging.watching.panel import NONE, Panel, river_of
 from monitor.signals import request_join
 from monitor.signals.registry import EVENTS_COLUMN, SIGNALS
 
-FULL_BAG: Final = 500_000_000
-"""Half of what a bag can hold: an hour of 100,000 events/s still fits on top."""
+FULL_REFERENCE: Final = 500_000_000
+"""Half of what a reference can hold: an hour of 100,000 events/s still fits on top."""
 
 
 class Fleet:
     """Units, their epochs and tests."""
 
-    def __init__(self, rule: JudgeRule, history: History, state: JudgeState, panel: Panel) -> None:
+    def __init__(self, rule: JudgeSettings, history: History, state: JudgeState, panel: Panel) -> None:
         self.rule = rule
         self._past = Past(history)
         self.state = state
         self.panel = panel
         self.slices: dict[int, Slice] = {}
-        self.tests: dict[int, tuple[int, Watch | NoticeWatch]] = {}
+        self.tests: dict[int, tuple[int, PageTest | AnyChangeTest]] = {}
         """Test id -> unit number and the watch it serves (as its test or as its test for the end)."""
         self._index = {unit.unit: number for number, unit in enumerate(state.units)}
         self.guardrails: list[str] = []
@@ -62,7 +63,9 @@ class Fleet:
         self._unsplit = True
         self.shares = Shares(rule, state)
         self.notices = Notices(self.panel, rule)
-        noted = [(n, unit, w) for n, unit in enumerate(state.units) if unit.epoch for w in unit.epoch.notices]
+        noted = [
+            (n, unit, w) for n, unit in enumerate(state.units) if unit.epoch for w in unit.epoch.any_change_tests
+        ]
         self.notices.put_back([(unit.unit, watch) for _, unit, watch in noted])
         self._to_rebuild = [(number, watch) for number, _, watch in noted if watch.test < NONE]
         for number, unit in enumerate(state.units):
@@ -146,8 +149,8 @@ class Fleet:
             by_person=by_person,
             strata=list(window.strata),
             baseline=[_kept(window.signal(signal)) for signal in SIGNALS],
-            watches=[],
-            notices=[],
+            page_tests=[],
+            any_change_tests=[],
             unavailable={},
         )
         unit.epoch = epoch
@@ -162,7 +165,7 @@ class Fleet:
             self._add_notice(number, epoch, window, signal)
             for question in range(len(SIGNALS[signal].questions)):
                 self._add_watch(epoch, window, signal, question)
-        tested = {watch.signal for watch in epoch.watches} | {notice.signal for notice in epoch.notices}
+        tested = {watch.signal for watch in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
         epoch.joins = [
             JoinState(signal=s, from_tick=tick, tested=s in tested, share=miss_share(window, signal))
             for s, signal in enumerate(SIGNALS)
@@ -174,23 +177,23 @@ class Fleet:
 
     def pause(self, number: int, epoch: Epoch, signal: int) -> None:
         """Feed the signal's tests nothing: what would be fed is not what the baseline was taken of."""
-        for watch in epoch.watches:
+        for watch in epoch.page_tests:
             if watch.signal == signal:
                 self.panel.place_material(number, signal, watch.question, NONE, [])
                 self.panel.place_end(number, signal, watch.question, NONE, NONE)
-        for notice in epoch.notices:
+        for notice in epoch.any_change_tests:
             if notice.signal == signal:
                 self.notices.mute(number, notice)
 
     def resume(self, number: int, epoch: Epoch, signal: int, tick: int) -> None:
         """Feed them again from ``tick`` on: those that are armed begin with evidence 0, the any-change test with a
-        fresh bag; a page that was open goes on looking for its end.
+        fresh reference; a page that was open goes on looking for its end.
         """
-        for watch in epoch.watches:
+        for watch in epoch.page_tests:
             if watch.signal == signal and watch.finding is None:
                 self.panel.evidence.reset(watch.test)
                 watch.armed_tick = tick
-        for notice in epoch.notices:
+        for notice in epoch.any_change_tests:
             if notice.signal == signal and not self.paging(epoch, signal):
                 self.notices.rearm(notice, tick - 1)
         self._place_tests(number, epoch)
@@ -198,19 +201,19 @@ class Fleet:
     def order_of(self, test: int) -> tuple[Slice, int, int, int]:
         """By stream, signal and question, a notice before the pages: the same whoever registered a slice first."""
         number, watch = self.tests[test]
-        question = -1 if isinstance(watch, NoticeWatch) else watch.question
+        question = -1 if isinstance(watch, AnyChangeTest) else watch.question
         return self.state.units[number].unit, watch.signal, question, test
 
     def dismiss(self, finding_id: str) -> None:
         """The notice was about nothing. Nothing happens if something else has been said of the signal since."""
         for unit in self.state.units:
-            for notice in unit.epoch.notices if unit.epoch else ():
+            for notice in unit.epoch.any_change_tests if unit.epoch else ():
                 if notice.finding is not None and notice.finding.id == finding_id:
                     self.notices.dismiss(notice)
 
     def paging(self, epoch: Epoch, signal: int) -> bool:
         """Whether a page of this signal is open: nothing else is said about it then."""
-        return any(watch.finding is not None for watch in epoch.watches if watch.signal == signal)
+        return any(watch.finding is not None for watch in epoch.page_tests if watch.signal == signal)
 
     def respend(self) -> None:
         """What is armed, or who is there, has changed: both budgets are split anew before the next tick."""
@@ -225,7 +228,7 @@ class Fleet:
             self.panel.evidence.set_spend(test, share)
         for test, share in self.shares.notices(self.paging).items():
             notice = self.tests[test][1]
-            if isinstance(notice, NoticeWatch):
+            if isinstance(notice, AnyChangeTest):
                 self.notices.set_spend(notice, share)
 
     def comes_back(self, counts: LoadedCounts) -> int:
@@ -235,19 +238,19 @@ class Fleet:
         events = observations(counts)
         return self.shares.ends(events.tick, self.panel.units_of(events.cell))
 
-    def hear(self, counts: LoadedCounts) -> None:
+    def record_activity(self, counts: LoadedCounts) -> None:
         """Take note of who has events in the ticks just judged."""
         events = observations(counts)
         if self.shares.hear(events.tick, self.panel.units_of(events.cell)):
             self.respend()
 
-    def relieve_bags(self) -> None:
-        """Start a fresh bag where one has grown large: sums stay exact, and the null does not change.
+    def halve_full_references(self) -> None:
+        """Start a fresh reference where one has grown large: sums stay exact, and the null does not change.
 
         It looks at how much was counted, never at what, so the transforms stay uniform.
         """
-        for row in self.panel.recoupler.larger_than(FULL_BAG).tolist():
-            self.panel.recoupler.fresh_bag(row)
+        for row in self.panel.recoupler.larger_than(FULL_REFERENCE).tolist():
+            self.panel.recoupler.reset_reference(row)
 
     def rebuild_rivers(self) -> None:
         """Feed the river detectors of a snapshot the counts that they have forgotten; once, before the next tick."""
@@ -276,7 +279,7 @@ class Fleet:
     def _place_tests(self, number: int, epoch: Epoch) -> None:
         """Wire the panel to the epoch's tests, as built or as restored."""
         paused = {state.signal for state in epoch.joins if state.finding is not None}
-        for watch in epoch.watches:
+        for watch in epoch.page_tests:
             self.tests[watch.test] = (number, watch)
             if watch.end_test != NONE:
                 self.tests[watch.end_test] = (number, watch)
@@ -285,7 +288,7 @@ class Fleet:
             self.panel.place_material(number, watch.signal, watch.question, watch.test, watch.strata)
             if watch.end_test != NONE:
                 self.panel.place_end(number, watch.signal, watch.question, watch.end_test, watch.end_stratum)
-        for notice in epoch.notices:
+        for notice in epoch.any_change_tests:
             self.tests[notice.test] = (number, notice)
             if notice.signal not in paused and not self.paging(epoch, notice.signal):
                 self.notices.place(number, notice)
@@ -296,8 +299,8 @@ class Fleet:
         except NotTested as error:
             epoch.unavailable[f"{SIGNALS[signal].name}/{SIGNALS[signal].questions[question].name}"] = str(error)
             return
-        epoch.watches.append(
-            Watch(
+        epoch.page_tests.append(
+            PageTest(
                 signal=signal,
                 question=question,
                 test=self.panel.evidence.add(test.banks, spend=0.0, n_ref=test.n_ref),
@@ -318,17 +321,17 @@ class Fleet:
         except NotTested as error:
             epoch.unavailable[SIGNALS[signal].name] = str(error)
             return
-        epoch.notices.append(watch)
+        epoch.any_change_tests.append(watch)
 
     def _retire(self, number: int, epoch: Epoch) -> None:
         """A new baseline is a new epoch: the tests of the old one end with it."""
-        for watch in epoch.watches:
+        for watch in epoch.page_tests:
             self.panel.place_material(number, watch.signal, watch.question, NONE, [])
             self.drop(watch.test)
             if watch.end_test != NONE:
                 self.panel.place_end(number, watch.signal, watch.question, NONE, NONE)
                 self.drop(watch.end_test)
-        for notice in epoch.notices:
+        for notice in epoch.any_change_tests:
             self.notices.remove(number, notice)
             del self.tests[notice.test]
 

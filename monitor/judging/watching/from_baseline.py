@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from detectors.alternatives import Bank, Unavailable, material
 from detectors.level import FEWEST, Level, bursts, propose
-from detectors.recoupling import MAX_BAG, declared, split_of
+from detectors.recoupling import MAX_REFERENCE, declared, split_of
 from monitor.counts.cuts import observations
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import REST, stratum_of
 from monitor.findings.model import Direction
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.watching.alternatives import dense_share, notice_bank
 from monitor.signals import request_join
 from monitor.signals.registry import COLUMNS, OBSERVATIONS, OFFSETS, SIGNALS, USED_COLUMNS
@@ -58,7 +58,7 @@ class Window:
         return int(self.counts[:, :, OBSERVATIONS[:USED_COLUMNS]].sum())
 
 
-def window_of(loaded: LoadedCounts, slices: Mapping[int, Slice], rule: JudgeRule) -> Window:
+def window_of(loaded: LoadedCounts, slices: Mapping[int, Slice], rule: JudgeSettings) -> Window:
     """Arrange the counts of one unit's slices; which strata stand alone is decided here.
 
     Args:
@@ -132,12 +132,12 @@ class MaterialTest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoticeTest:
-    """The any-change test of one signal: per stratum a bank, the declared law q, and the first bag."""
+    """The any-change test of one signal: per stratum a bank, the declared law q, and the first reference."""
 
     signal: int
     banks: Sequence[Bank]
     laws: Sequence[NDArray[np.float64]]
-    bags: Sequence[NDArray[np.int64]]
+    references: Sequence[NDArray[np.int64]]
     n_ref: float
     bursts: float
     """How many events of the baseline come together, in the bin that shows most of it; 1 where they come alone."""
@@ -202,7 +202,7 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
     if table.sum() == 0 or not kind.bets:
         raise NotTested(kind.unavailable)
     running = table.sum(axis=(1, 2)).cumsum()
-    cut = int(np.searchsorted(running, split_of(int(running[-1]), table[0].size))) + 1  # stays out of the bags
+    cut = int(np.searchsorted(running, split_of(int(running[-1]), table[0].size))) + 1  # stays out of the references
     laws = []
     for stratum in range(len(window.strata)):
         split = table[:cut, stratum].sum(axis=0)
@@ -211,7 +211,7 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
         signal=signal,
         banks=[notice_bank(kind, q) for q in laws],
         laws=laws,
-        bags=[_bag(table[cut:, stratum].sum(axis=0)) for stratum in range(len(window.strata))],
+        references=[_reference(table[cut:, stratum].sum(axis=0)) for stratum in range(len(window.strata))],
         n_ref=max(1.0, float(table.sum()) / _span(window)),
         bursts=_bursts(table.sum(axis=1).astype(np.float64)),
         dense_n_ref=[max(1.0, float(events) / _span(window)) for events in table.sum(axis=(0, 2))]
@@ -254,9 +254,11 @@ def _found_enough(window: Window, signal: Signal) -> None:
         raise NotTested(miss_reason(signal, share))
 
 
-def _bag(history: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The first bag; scaled down where it is larger than a bag may be, which costs no power worth naming."""
-    return history if history.sum() <= MAX_BAG // 2 else history // -(-int(history.sum()) // (MAX_BAG // 2))
+def _reference(history: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first reference; scaled down where it is larger than one may be, which costs no power worth naming."""
+    return (
+        history if history.sum() <= MAX_REFERENCE // 2 else history // -(-int(history.sum()) // (MAX_REFERENCE // 2))
+    )
 
 
 def _span(window: Window) -> int:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.clock import NEVER
 from monitor.counts.cuts import observations
 from monitor.counts.model import LoadedCounts
 from monitor.judging.ports import Baseline, BaselineState
@@ -20,7 +21,6 @@ POLICY: Final = "policy: automatic"
 MAX_RESTARTS: Final = 4
 """How often a window whose halves disagree is moved on before it is taken as it is; its level is wide then, since
 wander widens the margin."""
-NEVER: Final = 2**62
 
 
 class Learning:

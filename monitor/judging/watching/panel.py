@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from detectors.evidence import Evidence
 from detectors.recoupling import Recoupler
 from monitor.counts.model import LoadedCounts
-from monitor.judging.watching.dense import Diffuse
+from monitor.judging.watching.dense import DenseTests
 from monitor.judging.watching.rivers import Rivers
 from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS
 
@@ -57,7 +57,7 @@ class Panel:
     def __init__(self, *, strata: int) -> None:
         self.evidence = Evidence()
         self.recoupler = Recoupler()
-        self.diffuse = Diffuse()
+        self.dense = DenseTests()
         self.rivers = Rivers()
         self._strata = strata
         self._unit_of = np.full(64, NONE, np.int64)
@@ -154,14 +154,14 @@ class Panel:
         reach, rivers = self.rivers.advance(ticks, at[use], river[use], bin_[use], count[use])
         dense = self._row_dense[out_row]
         fed = (dense >= 0) & (out_at < reach)
-        limit, diffuse = self.diffuse.advance(out_at[fed], dense[fed], out_bin[fed], out_count[fed], ticks=reach)
+        limit, diffuse = self.dense.advance(out_at[fed], dense[fed], out_bin[fed], out_count[fed], ticks=reach)
         cells = [np.concatenate(column_) for column_ in zip(*parts, strict=True)]
         order = np.argsort(cells[0], kind="stable")
         ptr = np.searchsorted(cells[0][order], np.arange(limit + 1))
         order = order[: ptr[-1]]
         done, found = self.evidence.advance(ptr, *(column_[order] for column_ in cells[1:]))
         alarmed = set(found.tolist())
-        self.diffuse.retreat(done)
+        self.dense.retreat(done)
         self.rivers.retreat(ticks, done)
         if done == limit:
             alarmed |= {self._beside[test] for test in diffuse}

@@ -10,7 +10,7 @@ from monitor.counts.cuts import between
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.judging.assess import Assessor
 from monitor.judging.followers.alarms import upgraded
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import JudgeState
 from monitor.signals import verdict_mix
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS
@@ -40,7 +40,7 @@ def test_a_notice_promises_nothing_where_the_baseline_s_events_come_together(tur
     order = np.argsort(columns)
     tick, cell = np.repeat(np.arange(120), 3), np.tile(np.asarray(columns)[order] + COLUMNS, 120)
     counts = LoadedCounts(tick, cell.astype(np.int64), table[:, order].ravel())
-    rule = JudgeRule(baseline_events=3600, baseline_ticks=20, silence="off", volume="off")
+    rule = JudgeSettings(baseline_events=3600, baseline_ticks=20, silence="off", volume="off")
     state = JudgeState(judged_before=0, units=[], guardrails={})
     assessor = Assessor(rule, lambda start, end: between(counts, start, end), state=state)
     assessor.learn_slices({1: Slice("a", "1", "", "output", "continuous", "p_unsafe", 500, "", "", "", "", "")})

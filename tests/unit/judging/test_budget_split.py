@@ -12,13 +12,13 @@ from monitor.counts.cuts import between, joined
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.judging import snapshot
 from monitor.judging.assess import Assessor
-from monitor.judging.judge_settings import UNITS_SHARE, JudgeRule, SignalRule
+from monitor.judging.judge_settings import UNITS_SHARE, JudgeSettings, SignalRule
 from monitor.judging.state import JudgeState
 from monitor.signals import verdict_mix
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS
 
 HOUR_MS = 3_600_000
-RULE = JudgeRule(tick_ms=HOUR_MS, baseline_events=400, baseline_ticks=4, silence="off", volume="off")
+RULE = JudgeSettings(tick_ms=HOUR_MS, baseline_events=400, baseline_ticks=4, silence="off", volume="off")
 WHOLE = UNITS_SHARE * RULE.pages * HOUR_MS / RULE.page_period_ms
 DAY = 24
 ALLOW = OFFSETS["verdict_mix"] + verdict_mix.SIGNAL.bins.index("allow/allow")
@@ -47,7 +47,7 @@ def judged(
     until: int,
     *,
     at_once: int = 1,
-    rule: JudgeRule = RULE,
+    rule: JudgeSettings = RULE,
     restart: int | None = None,
 ) -> Assessor:
     """After the ticks below ``until``, judged so many at a time; from a snapshot, if that is asked for."""
@@ -74,7 +74,7 @@ def spends(assessor: Assessor) -> dict[str, float]:
     stored = assessor.fleet.panel.evidence.snapshot()
     spend = dict(zip(stored["id"].tolist(), np.where(stored["armed"], stored["spend"], 0.0).tolist(), strict=True))
     return {
-        f"{unit.unit.guardrail}{unit.unit.guardrail_version}": sum(spend[w.test] for w in unit.epoch.watches)
+        f"{unit.unit.guardrail}{unit.unit.guardrail_version}": sum(spend[w.test] for w in unit.epoch.page_tests)
         for unit in assessor.fleet.state.units
         if unit.epoch is not None
     }
@@ -170,7 +170,7 @@ def test_what_is_spent_does_not_depend_on_how_ticks_are_grouped_nor_on_restarts(
     assert spends(fast) == pytest.approx(spends(slow))
     assert sum(spent(slow)) > 0
     state = fast.fleet.state
-    assert [unit.heard for unit in state.units] == [unit.heard for unit in slow.fleet.state.units]
+    assert [unit.last_event_tick for unit in state.units] == [unit.last_event_tick for unit in slow.fleet.state.units]
 
 
 def test_new_settings_of_the_budget_change_future_spend_only():
@@ -193,5 +193,5 @@ def test_no_tick_spends_more_than_the_budget_whoever_comes_and_goes():
     assessor = judged(EVENTFUL, eventful, 170)
     spent = assessor.fleet.panel.evidence.total_spend()
     epochs = [unit.epoch for unit in assessor.fleet.state.units if unit.epoch is not None]
-    pages = sum(float(spent[watch.test]) for epoch in epochs for watch in epoch.watches)
+    pages = sum(float(spent[watch.test]) for epoch in epochs for watch in epoch.page_tests)
     assert 0.7 * 170 * WHOLE < pages <= 170 * WHOLE

@@ -7,12 +7,12 @@ import pytest
 
 from monitor.findings.model import Finding, Kind
 from monitor.judging.followers.contradictions import BLOCK, follow_contradictions
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import JudgeState
 from monitor.signals.contradictions import SIGNAL
 from tests.unit.batches import batch
 
-RULE = JudgeRule(tick_ms=10_000)
+RULE = JudgeSettings(tick_ms=10_000)
 
 
 def named(**columns: object) -> list[str | None]:
@@ -45,7 +45,7 @@ def test_nothing_is_said_of_an_event_that_lacks_one_of_the_three_or_was_not_judg
 
 
 def follow(
-    ticks: list[tuple[int, int]], *, steps: list[int] | None = None, rule: JudgeRule = RULE
+    ticks: list[tuple[int, int]], *, steps: list[int] | None = None, rule: JudgeSettings = RULE
 ) -> tuple[list[Finding], JudgeState]:
     """(consistent, contradicting) verdicts per tick of one guardrail, judged in steps of so many ticks."""
     state = JudgeState(judged_before=0, units=[], guardrails={})
@@ -78,7 +78,7 @@ def test_a_few_contradictions_are_no_finding_and_are_forgotten_with_their_block(
 
 
 def test_a_page_ends_with_a_block_that_agrees() -> None:
-    paging = JudgeRule(tick_ms=10_000, contradictions="page")
+    paging = JudgeSettings(tick_ms=10_000, contradictions="page")
     found, state = follow([(80, 20)] * 4 + [(100, 0)] * 4, rule=paging)
     first, last = found
     assert first.kind is Kind.page
@@ -88,7 +88,7 @@ def test_a_page_ends_with_a_block_that_agrees() -> None:
 
 
 def test_it_can_be_turned_off() -> None:
-    assert follow([(0, 100)] * 9, rule=JudgeRule(contradictions="off"))[0] == []
+    assert follow([(0, 100)] * 9, rule=JudgeSettings(contradictions="off"))[0] == []
 
 
 @pytest.mark.parametrize("steps", [[1] * 60, [7] * 9, [59, 1], [2, 30, 28]])
@@ -98,7 +98,7 @@ def test_how_the_ticks_are_cut_into_steps_does_not_show(steps: list[int]) -> Non
         (int(n) - int(n) * bad // 10, int(n) * bad // 10)
         for n, bad in zip(rng.integers(0, BLOCK // 2, 60), np.repeat([0, 2, 0, 3, 0, 1], 10), strict=True)
     ]
-    paging = JudgeRule(contradictions="page")
+    paging = JudgeSettings(contradictions="page")
     whole, state = follow(ticks, rule=paging)
     assert len(whole) >= 4
     assert follow(ticks, steps=steps, rule=paging) == (whole, state)

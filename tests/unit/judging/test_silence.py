@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from monitor.findings.model import Kind
 from monitor.judging.followers.silence import advance_rules
-from monitor.judging.judge_settings import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import GuardrailState, JudgeState
 
-RULE = JudgeRule(tick_ms=10_000, silent_ms=60_000, source_silent_ms=120_000, volume_window_ms=60_000)
+RULE = JudgeSettings(tick_ms=10_000, silent_ms=60_000, source_silent_ms=120_000, volume_window_ms=60_000)
 NAMES = ["a", "b", "c"]
 
 
@@ -87,7 +87,7 @@ def test_silence_that_ends_is_said_with_the_tick_that_was_heard():
 
 @pytest.mark.parametrize(("silence", "kinds"), [("page", ["page"]), ("notice", ["notice"]), ("off", [])])
 def test_how_silence_is_said_is_the_teams_choice(silence, kinds):
-    rule = JudgeRule(tick_ms=10_000, silent_ms=60_000, silence=silence, volume="off")
+    rule = JudgeSettings(tick_ms=10_000, silent_ms=60_000, silence=silence, volume="off")
     found, _ = run(np.concatenate((busy(10, 5, 5, 0), busy(50, 0, 5, 0))), rule=rule)
     assert [f.kind.value for f in found if f.guardrail == "a"] == kinds
 
@@ -99,7 +99,7 @@ def test_windows_begin_with_the_first_event_of_the_guardrail():
     assert 0 not in state.guardrails["b"].windows
 
 
-SEASONAL = JudgeRule(tick_ms=300_000, silence="off")
+SEASONAL = JudgeSettings(tick_ms=300_000, silence="off")
 WEEK = 7 * 288
 
 

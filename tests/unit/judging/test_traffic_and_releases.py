@@ -11,7 +11,7 @@ import pytest
 from monitor.counts.cuts import between, joined
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.judging.assess import Assessor
-from monitor.judging.judge_settings import RELEASE_SHARE, JudgeRule
+from monitor.judging.judge_settings import RELEASE_SHARE, JudgeSettings
 from monitor.judging.release.appear import FOLLOWED
 from monitor.judging.release.follow import COMPARED, START
 from monitor.judging.state import JudgeState
@@ -19,7 +19,7 @@ from monitor.judging.traffic.mix_monitor import FRESH
 from monitor.signals import verdict_mix
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS
 
-RULE = JudgeRule(baseline_events=400, baseline_ticks=4)
+RULE = JudgeSettings(baseline_events=400, baseline_ticks=4)
 ALLOW = OFFSETS["verdict_mix"] + verdict_mix.SIGNAL.bins.index("allow/allow")
 BASE = Slice("shield", "1", "", "output", "continuous", "p_unsafe", 500, "en", "", "", "1", "")
 
