@@ -9,8 +9,12 @@
 | typed: what fires together is of another type now | update | nothing |
 | notice_added (channels with ``notices: true``) | update | nothing |
 | acknowledged | acknowledge | nothing |
+| snoozed | update | nothing |
 | resolved | resolve | nothing |
 | closed, note, found_by_backfill | nothing | nothing |
+
+While a silence holds, nothing is sent; the entry says which one. Whom an escalation pages, its step decides
+(:mod:`monitor.alerting.escalation`).
 
 A channel knows the incident when an entry since the last resolution says that it was notified. That is kept in the
 timeline itself, so people's changes reach whom the incident reached, whatever the settings have become since, and
@@ -23,8 +27,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from monitor.alerting.body import body
+from monitor.alerting.escalation import paging
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.ports import AlertStore, EventAction, Notification
+from monitor.alerting.silences import Silence
 from monitor.findings.model import Finding
 from monitor.incidents import timeline
 from monitor.incidents.controls import stated
@@ -36,6 +42,8 @@ from monitor.incidents.words import Phrases
 NOTIFIED: Final = "notified"
 """Key in an entry's data: the channels that the entry was announced to."""
 ADDRESS: Final = "address"
+SILENCE: Final = "silenced_by"
+"""Key in an entry's data: the silence that held its messages back."""
 CONTROL: Final = "control"
 """Key in the data of an entry that opens an incident: the control statement as it was then, or null."""
 
@@ -47,6 +55,7 @@ OF_INTEREST: Final = frozenset({What.finding_ended, What.all_ended, What.typed})
 OF_PEOPLE: Final[Mapping[str, EventAction]] = {
     What.acknowledged: EventAction.acknowledge,
     What.resolved: EventAction.resolve,
+    What.snoozed: EventAction.update,
 }
 
 
@@ -72,18 +81,73 @@ def record(
     silent: bool = False,
 ) -> None:
     """Write what Driftline found to the timeline and, unless ``silent``, to the outbox."""
-    deeds = {} if silent else _deeds(what, knowing(store.timeline(incident.id)), policy)
+    silence = None if silent else silence_of(store, incident, now_ms)
+    deeds = {} if silent or silence else _deeds(what, knowing(store.timeline(incident.id)), policy)
     address = policy.address_of(incident.id)
     control = stated(policy.controls.get(incident.guardrail))
+    held: dict[str, object] = {}
+    if silence is not None:
+        store.count_silenced(silence.id, now_ms=now_ms)
+        held = {SILENCE: silence.id}
     entry = timeline.append(
         store,
         incident_id=incident.id,
         at_ms=now_ms,
         actor=DRIFTLINE,
         kind=what,
-        data={**data, NOTIFIED: sorted(deeds), ADDRESS: address, **({CONTROL: control} if what in TRIGGERS else {})},
+        data={
+            **data,
+            **held,
+            NOTIFIED: sorted(deeds),
+            ADDRESS: address,
+            **({CONTROL: control} if what in TRIGGERS else {}),
+        },
     )
     _enqueue(store, incident, entry, deeds, finding=finding, address=address, control=control, phrases=policy.phrases)
+    if not silent:
+        paging.found(store, incident, what, now_ms=now_ms, policy=policy, silence=silence)
+
+
+def send(
+    store: AlertStore,
+    incident: Incident,
+    *,
+    what: What,
+    data: Mapping[str, object],
+    to: Mapping[str, EventAction],
+    now_ms: int,
+    policy: AlertPolicy,
+    finding: Finding | None,
+    page: Mapping[str, object] | None,
+) -> None:
+    """Write what the escalation does to the timeline, and to the outbox for exactly these channels."""
+    address = policy.address_of(incident.id)
+    entry = timeline.append(
+        store,
+        incident_id=incident.id,
+        at_ms=now_ms,
+        actor=DRIFTLINE,
+        kind=what,
+        data={**data, NOTIFIED: sorted(to), ADDRESS: address},
+    )
+    control = stated(policy.controls.get(incident.guardrail))
+    _enqueue(
+        store,
+        incident,
+        entry,
+        to,
+        finding=finding,
+        address=address,
+        control=control,
+        phrases=policy.phrases,
+        page=page,
+    )
+
+
+def silence_of(store: AlertStore, incident: Incident, at_ms: int) -> Silence | None:
+    """The silence that holds the messages of an incident back at this moment; of several the last to end."""
+    holding = [each for each in store.silences(at_ms=at_ms) if each.holds(incident, at_ms)]
+    return max(holding, key=lambda each: (each.end_ms, each.id), default=None)
 
 
 def announce(store: AlertStore, change: Change) -> tuple[str, ...]:
@@ -91,6 +155,7 @@ def announce(store: AlertStore, change: Change) -> tuple[str, ...]:
 
     Call it in the transaction of the change, with what a function of :mod:`monitor.incidents.lifecycle` returned.
     """
+    paging.changed(store, change)
     deed = OF_PEOPLE.get(change.entry.kind)
     if deed is None:
         return ()
@@ -123,6 +188,7 @@ def _enqueue(
     address: str | None,
     control: object,
     phrases: Phrases,
+    page: Mapping[str, object] | None = None,
 ) -> None:
     for channel, deed in deeds.items():
         document = body(
@@ -133,6 +199,7 @@ def _enqueue(
             address=address,
             control=control,
             phrases=phrases,
+            page=page,
         )
         store.enqueue(
             Notification(

@@ -32,6 +32,7 @@ def body(
     address: str | None,
     control: object,
     phrases: Phrases,
+    page: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """What the receiver gets.
 
@@ -41,6 +42,7 @@ def body(
         address: where a person finds the incident.
         control: the guardrail's control statement as plain data; None where it is undefined.
         phrases: what the questions of the signals are called.
+        page: who is paged, at which step and why; None where nobody is.
     """
     return {
         "version": VERSION,
@@ -63,6 +65,7 @@ def body(
             "resolved_at": _time(incident.resolved_at_ms),
         },
         "control": control,
+        "page": None if page is None else dict(page),
         "finding": None if finding is None else _finding(finding, phrases),
         "timeline": {
             "seq": entry.seq,

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "baseline": ("monitor.cli.baseline:baseline", "Show, propose and approve what counts as normal."),
     "evals": ("monitor.cli.evals:evals", "Record safety-suite results and compare them with the approved ones."),
     "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),
+    "silences": ("monitor.cli.silences:silences", "Hold pages back for a while: who, why, until when."),
     "oncall": ("monitor.cli.oncall:oncall", "Show who is on call, and check that no page can end in silence."),
     "controls": ("monitor.cli.controls:controls", "Show what each guardrail is for, and which nobody has defined."),
     "findings": ("monitor.cli.findings:findings", "List what was found; dismiss notices that were about nothing."),

@@ -12,7 +12,14 @@ import click
 import msgspec
 
 from monitor.cli.incidents_arguments import head_of_timeline, incident_number
-from monitor.cli.options import database_from, database_options, errors_to_exit_codes, json_option, print_json
+from monitor.cli.options import (
+    database_from,
+    database_options,
+    errors_to_exit_codes,
+    json_option,
+    moment_ms,
+    print_json,
+)
 from monitor.clock import SystemClock
 from monitor.errors import NotFound, Refused, StoreUnavailable
 from monitor.findings.model import Finding, Kind
@@ -102,6 +109,21 @@ def show(config: Path | None, database: str | None, *, incident: int, as_json: b
 def ack(config: Path | None, database: str | None, *, incident: int, text: str, actor: str | None) -> None:
     """Say that you have it; TEXT may say what you are going to do."""
     _change(lifecycle.acknowledge, config, database, incident=incident, actor=actor, text=text)
+
+
+@incidents.command(epilog='Example: driftline incidents snooze INC-1 --until 2026-12-01T09:00Z --reason "vendor"')
+@_incident
+@click.option("--until", required=True, metavar="TIME", help="When to page again, at most 7 days from now.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it can wait.")
+@_actor
+@database_options
+@errors_to_exit_codes
+def snooze(
+    config: Path | None, database: str | None, *, incident: int, until: str, reason: str, actor: str | None
+) -> None:
+    """Leave an acknowledged incident until a time; then whoever acknowledged is paged again."""
+    until_ms = moment_ms(until, "--until")
+    _change(lifecycle.snooze, config, database, incident=incident, actor=actor, text=reason, until_ms=until_ms)
 
 
 @incidents.command(epilog='Example: driftline incidents resolve INC-1 --reason "rolled back to 2.3"')
@@ -219,16 +241,17 @@ def _change(
     incident: int,
     actor: str | None,
     text: str,
+    **more: object,
 ) -> int:
     """Do it, tell the channels, say so; returns how many pages have not ended."""
     from monitor.alerting.announce import announce
 
-    name = lifecycle.person(_user() if actor is None else actor)
+    name = user_name(actor)
     with existing_store(config, database) as stores:
         for left in reversed(range(TRIES)):
             try:
                 with stores.alerts.transaction() as store:
-                    change = act(store, incident, actor=name, now_ms=SystemClock().now_ms(), text=text)
+                    change = act(store, incident, actor=name, now_ms=SystemClock().now_ms(), text=text, **more)
                     told = announce(store, change)
                     pages = [each for each in store.findings(incident_id=incident) if each.kind is Kind.page]
                 break
@@ -259,9 +282,16 @@ def existing_store(config: Path | None, database: str | None) -> Iterator[Stores
         yield stores
 
 
-def _user() -> str:
+def user_name(actor: str | None) -> str:
+    """The person of ``--as``, or the user of this system.
+
+    Raises:
+        Refused: the name cannot stand in a record, or the system does not say who it is.
+    """
+    if actor is not None:
+        return lifecycle.person(actor)
     try:
-        return getpass.getuser()
+        return lifecycle.person(getpass.getuser())
     except (OSError, KeyError, ImportError) as error:
         raise Refused("this system does not say who you are; say --as NAME") from error
 

@@ -26,6 +26,7 @@ from monitor.incidents.words import incident_name, plain
 
 DRIFTLINE: Final = "driftline"
 """The actor of whatever no person did."""
+LONGEST_SNOOZE_MS: Final = 7 * 86_400_000
 LONGEST_TEXT: Final = 4000
 """Characters of a note, reason or summary."""
 
@@ -38,6 +39,7 @@ class Act(StrEnum):
     close = "close"
     reopen = "reopen"
     note = "note"
+    snooze = "snooze"
 
 
 ALLOWED: Final[dict[Act, frozenset[Status]]] = {
@@ -46,9 +48,10 @@ ALLOWED: Final[dict[Act, frozenset[Status]]] = {
     Act.close: frozenset({Status.resolved}),
     Act.reopen: frozenset({Status.resolved}),
     Act.note: frozenset(Status),
+    Act.snooze: frozenset({Status.acknowledged}),
 }
 """The status that each act needs."""
-OF_PEOPLE: Final = (Act.acknowledge, Act.resolve, Act.close, Act.note)
+OF_PEOPLE: Final = (Act.acknowledge, Act.snooze, Act.resolve, Act.close, Act.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,21 @@ def note(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, tex
     return Change(incident, entry)
 
 
+def snooze(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str, until_ms: int) -> Change:
+    """Leave it until a time: whoever acknowledged is paged again then.
+
+    Raises:
+        NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; it needs a reason and an end ahead, at most
+            seven days from now.
+    """
+    said = _said(text, needed="a reason: why can it wait?")
+    incident = _allowed(locked(store, incident_id), Act.snooze)
+    if not now_ms < until_ms <= now_ms + LONGEST_SNOOZE_MS:
+        raise Refused("a snooze ends in the future, at most 7 days from now; say --until or --for")
+    data = {**said, "until_ms": until_ms}
+    return _write(store, incident, incident, actor=actor, now_ms=now_ms, kind=What.snoozed, data=data)
+
+
 def reopened(incident: Incident) -> Incident:
     """The incident as a page re-opens it: nobody has it any more.
 
@@ -130,6 +148,11 @@ def reopened(incident: Incident) -> Incident:
         acknowledged_at_ms=None,
         resolved_at_ms=None,
     )
+
+
+def unacknowledged(incident: Incident) -> Incident:
+    """The incident as it is when an acknowledgement has expired: nobody has it any more."""
+    return msgspec.structs.replace(incident, status=Status.open, acknowledged_by=None, acknowledged_at_ms=None)
 
 
 def locked(store: ResponseStore, incident_id: int) -> Incident:

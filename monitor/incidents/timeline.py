@@ -47,6 +47,17 @@ class What(StrEnum):
     reopened = "reopened"
     closed = "closed"
     note = "note"
+    paged = "paged"
+    nobody_on_call = "nobody_on_call"
+    nobody_reached = "nobody_reached"
+    acknowledgement_expired = "acknowledgement_expired"
+    snoozed = "snoozed"
+    snooze_ended = "snooze_ended"
+    assigned = "assigned"
+    deadline_missed = "deadline_missed"
+    silenced = "silenced"
+    silence_ended = "silence_ended"
+    merged = "merged"
 
 
 class Flaw(StrEnum):

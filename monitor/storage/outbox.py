@@ -15,6 +15,7 @@ from monitor.storage.tables import outbox
 WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"
 GIVEN_UP: Final = "given_up"
+WITHDRAWN: Final = "withdrawn"
 MOST_ERROR_CHARACTERS: Final = 2000
 """An error may quote a receiver's whole answer."""
 
@@ -72,6 +73,12 @@ class SqlOutbox(Outbox):
         changes |= {"state": GIVEN_UP} if retry_at_ms is None else {"due_at_ms": int(retry_at_ms)}
         with self._database.writing() as connection:
             connection.execute(update(outbox).where(mine).values(changes))
+
+    def wanted(self, pending: Pending) -> bool:
+        """Whether it still waits."""
+        with self._database.reading() as connection:
+            state = connection.execute(select(outbox.c.state).where(outbox.c.id == pending.id)).scalar_one_or_none()
+        return state == WAITING
 
     def backlog(self) -> int:
         """How many wait, claimed ones included."""

@@ -14,6 +14,7 @@ import structlog
 
 from monitor.alerting.channels.base import Channel
 from monitor.alerting.deliver import Delivered, deliver_step
+from monitor.alerting.escalation.step import escalation_step
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.respond import respond, still_going_on
 from monitor.clock import Clock
@@ -24,6 +25,7 @@ from monitor.storage.stores import Stores
 
 JUDGE_EVERY_S: Final = 0.1
 DELIVER_EVERY_S: Final = 0.2
+ESCALATE_EVERY_S: Final = 1.0
 MOST_STEPS: Final = 200
 """Steps in one go when catching up; then the timer comes round and others get their turn."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.judging")
@@ -46,6 +48,7 @@ class Judging:
         on_alive: Callable[[str], None],
     ) -> None:
         self._stores = stores
+        self._policy = policy
         self._channels = channels
         self._clock = clock
         self._on_judged = on_judged
@@ -94,6 +97,15 @@ class Judging:
             self._on_delivered(delivered)
             if delivered.claimed == 0:
                 return
+
+    def escalate_step(self) -> None:
+        """Page whom the escalation policy says, until somebody acknowledges."""
+        try:
+            escalation_step(self._stores.alerts, now_ms=self._clock.now_ms(), policy=self._policy)
+        except TryAgain as error:
+            _LOG.warning("paging paused", error=str(error))
+            return
+        self._on_alive("escalate")
 
     def close(self, *, finish: bool) -> None:
         """Finish what is closed and due, unless there was a failure, and give the lease back."""

@@ -29,7 +29,7 @@ from monitor.web.health import Check, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
-from monitor.wiring.judge_role import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
+from monitor.wiring.judge_role import DELIVER_EVERY_S, ESCALATE_EVERY_S, JUDGE_EVERY_S, Judging
 from monitor.wiring.observe import Observer
 
 GAUGES_EVERY_S: Final = 1.0
@@ -73,7 +73,10 @@ class Service:
         self._hooks = hooks or Hooks()
         self._metrics = Metrics(CollectorRegistry())
         self._observer = Observer(self._metrics, translate.judge_rule(settings), clock, controls=settings.controls)
-        loops = [*(["count"] if roles.count else []), *(["judge", "deliver", "gauges"] if roles.judge else [])]
+        loops = [
+            *(["count"] if roles.count else []),
+            *(["judge", "deliver", "escalate", "gauges"] if roles.judge else []),
+        ]
         self._beats = {name: time.monotonic() for name in loops}
         self._stop = threading.Event()
         self._failure: Exception | None = None
@@ -145,6 +148,7 @@ class Service:
         jobs = (
             ("judge", judging.judge_step, JUDGE_EVERY_S),
             ("deliver", judging.deliver_step, DELIVER_EVERY_S),
+            ("escalate", judging.escalate_step, ESCALATE_EVERY_S),
             ("gauges", lambda: self._gauges(stores), GAUGES_EVERY_S),
         )
         for name, step, seconds in jobs:

@@ -18,6 +18,7 @@ from monitor.settings.signals import SignalSettings
 from monitor.settings.source import Kafka
 from monitor.signals import request_join
 from monitor.signals.registry import SIGNALS
+from monitor.wiring.oncall import oncall_plan
 
 
 def count_rule(settings: Settings) -> CountRule:
@@ -105,6 +106,7 @@ def alert_policy(settings: Settings) -> AlertPolicy:
         auto_resolve=alerts.auto_resolve,
         address=alerts.address,
         controls=controls(settings),
+        plan=oncall_plan(settings),
         phrases={
             (signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions
         },
