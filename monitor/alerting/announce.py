@@ -42,6 +42,8 @@ from monitor.incidents.words import Phrases
 NOTIFIED: Final = "notified"
 """Key in an entry's data: the channels that the entry was announced to."""
 ADDRESS: Final = "address"
+DEPLOYMENT: Final = "deployment"
+"""Key in the data of an entry that opens an incident: what is watched, where the settings name it."""
 SILENCE: Final = "silenced_by"
 """Key in an entry's data: the silence that held its messages back."""
 CONTROL: Final = "control"
@@ -101,9 +103,20 @@ def record(
             NOTIFIED: sorted(deeds),
             ADDRESS: address,
             **({CONTROL: control} if what in TRIGGERS else {}),
+            **({DEPLOYMENT: policy.deployment} if what in TRIGGERS and policy.deployment else {}),
         },
     )
-    _enqueue(store, incident, entry, deeds, finding=finding, address=address, control=control, phrases=policy.phrases)
+    _enqueue(
+        store,
+        incident,
+        entry,
+        deeds,
+        finding=finding,
+        address=address,
+        control=control,
+        phrases=policy.phrases,
+        deployment=policy.deployment,
+    )
     if not silent:
         paging.found(store, incident, what, now_ms=now_ms, policy=policy, silence=silence)
 
@@ -141,6 +154,7 @@ def send(
         control=control,
         phrases=policy.phrases,
         page=page,
+        deployment=policy.deployment,
     )
 
 
@@ -163,7 +177,17 @@ def announce(store: AlertStore, change: Change) -> tuple[str, ...]:
     address = next((found for entry in reversed(before) if isinstance(found := entry.data.get(ADDRESS), str)), None)
     control = next((entry.data[CONTROL] for entry in reversed(before) if CONTROL in entry.data), None)
     deeds = dict.fromkeys(sorted(knowing(before)), deed)
-    _enqueue(store, change.incident, change.entry, deeds, finding=None, address=address, control=control, phrases={})
+    _enqueue(
+        store,
+        change.incident,
+        change.entry,
+        deeds,
+        finding=None,
+        address=address,
+        control=control,
+        phrases={},
+        deployment=next((str(entry.data[DEPLOYMENT]) for entry in reversed(before) if DEPLOYMENT in entry.data), ""),
+    )
     return tuple(deeds)
 
 
@@ -189,6 +213,7 @@ def _enqueue(
     control: object,
     phrases: Phrases,
     page: Mapping[str, object] | None = None,
+    deployment: str = "",
 ) -> None:
     for channel, deed in deeds.items():
         document = body(
@@ -200,6 +225,7 @@ def _enqueue(
             control=control,
             phrases=phrases,
             page=page,
+            deployment=deployment,
         )
         store.enqueue(
             Notification(

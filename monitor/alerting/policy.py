@@ -38,6 +38,7 @@ class AlertPolicy:
         address: where a person finds the incident, a URL or a command; ``{id}`` stands for its number. May be empty.
         controls: the control statement of each guardrail that has one.
         phrases: what the questions of the signals are called.
+        deployment: name of what is watched, shown in every message.
         plan: who is on call, and who is paged until somebody acknowledges.
     """
 
@@ -50,6 +51,7 @@ class AlertPolicy:
     controls: Mapping[str, Control] = field(default_factory=lambda: _NO_CONTROLS)
     phrases: Phrases = field(default_factory=lambda: _NO_PHRASES)
     plan: Plan = field(default_factory=Plan)
+    deployment: str = ""
 
     def __post_init__(self) -> None:
         for name in ("group_window_ms", "group_span_ms", "notify_within_ms"):

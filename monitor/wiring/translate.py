@@ -107,6 +107,7 @@ def alert_policy(settings: Settings) -> AlertPolicy:
         address=alerts.address,
         controls=controls(settings),
         plan=oncall_plan(settings),
+        deployment=alerts.deployment,
         phrases={
             (signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions
         },
