@@ -9,7 +9,8 @@
 | typed: what fires together is of another type now | update | nothing |
 | notice_added (channels with ``notices: true``) | update | nothing |
 | acknowledged | acknowledge | nothing |
-| snoozed | update | nothing |
+| snoozed, assigned, triaged, a phase reached, merged in, split off | update | nothing |
+| merged into another | resolve | nothing |
 | resolved | resolve | nothing |
 | closed, note, found_by_backfill | nothing | nothing |
 
@@ -36,6 +37,7 @@ from monitor.incidents import timeline
 from monitor.incidents.controls import stated
 from monitor.incidents.lifecycle import DRIFTLINE, Change
 from monitor.incidents.model import Entry, Incident
+from monitor.incidents.phases import STEPS
 from monitor.incidents.timeline import What
 from monitor.incidents.words import Phrases
 
@@ -53,12 +55,15 @@ TRIGGERS: Final = frozenset({What.opened, What.reopened})
 MORE_TROUBLE: Final = frozenset(
     {What.finding_added, What.finding_upgraded, What.finding_continued, What.still_going_on}
 )
+BY_DRIFTLINE: Final = frozenset(
+    {What.opened, What.paged, What.nobody_reached, What.deadline_missed, What.silence_ended}
+)
+BEGINS_ANEW: Final = frozenset({What.reopened, What.split_from, What.follows})
 OF_INTEREST: Final = frozenset({What.finding_ended, What.all_ended, What.typed})
 OF_PEOPLE: Final[Mapping[str, EventAction]] = {
-    What.acknowledged: EventAction.acknowledge,
-    What.resolved: EventAction.resolve,
-    What.snoozed: EventAction.update,
+    kind: EventAction(step.told) for kind, step in STEPS.items() if step.told and kind not in BY_DRIFTLINE
 }
+"""What people do, by the table of the response's steps; a re-opened incident triggers the channels that know it."""
 
 
 def knowing(entries: Sequence[Entry]) -> frozenset[str]:
@@ -176,7 +181,7 @@ def announce(store: AlertStore, change: Change) -> tuple[str, ...]:
     before = [entry for entry in store.timeline(change.incident.id) if entry.seq < change.entry.seq]
     address = next((found for entry in reversed(before) if isinstance(found := entry.data.get(ADDRESS), str)), None)
     control = next((entry.data[CONTROL] for entry in reversed(before) if CONTROL in entry.data), None)
-    deeds = dict.fromkeys(sorted(knowing(before)), deed)
+    deeds = dict.fromkeys(sorted(_reached_before(store, change, before)), deed)
     _enqueue(
         store,
         change.incident,
@@ -215,6 +220,7 @@ def _enqueue(
     page: Mapping[str, object] | None = None,
     deployment: str = "",
 ) -> None:
+    case = store.case(incident.id) if deeds else None
     for channel, deed in deeds.items():
         document = body(
             deed=deed,
@@ -226,6 +232,7 @@ def _enqueue(
             phrases=phrases,
             page=page,
             deployment=deployment,
+            case=case,
         )
         store.enqueue(
             Notification(
@@ -237,6 +244,15 @@ def _enqueue(
                 body=document,
             )
         )
+
+
+def _reached_before(store: AlertStore, change: Change, before: Sequence[Entry]) -> frozenset[str]:
+    """Who knows the incident; where it begins anew, who has ever known it or the one that it came from."""
+    if change.entry.kind not in BEGINS_ANEW:
+        return knowing(before)
+    source = change.entry.data.get("from")
+    known = [*before, *(store.timeline(source) if isinstance(source, int) else ())]
+    return frozenset(name for entry in known for name in _names(entry))
 
 
 def _names(entry: Entry) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from monitor.alerting.ports import EventAction
 from monitor.findings.model import Finding
+from monitor.incidents.case import Case
 from monitor.incidents.model import Entry, Incident
 from monitor.incidents.next_steps import next_steps
 from monitor.incidents.timeline import What
@@ -36,6 +37,7 @@ def body(
     phrases: Phrases,
     page: Mapping[str, object] | None = None,
     deployment: str = "",
+    case: Case | None = None,
 ) -> dict[str, object]:
     """What the receiver gets.
 
@@ -47,8 +49,9 @@ def body(
         phrases: what the questions of the signals are called.
         page: who is paged, at which step and why; None where nobody is.
         deployment: name of what is watched; may be empty.
+        case: what people have decided, for the next steps.
     """
-    steps = next_steps(incident, [] if finding is None else [finding])
+    steps = next_steps(incident, [] if finding is None else [finding], case)
     return {
         "version": VERSION,
         "event_action": deed.value,

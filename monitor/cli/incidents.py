@@ -36,8 +36,10 @@ TRIES: Final = 5
 MOST: Final = 1000
 
 
-_incident = click.argument("incident", type=incident_number, metavar="ID")
-_actor = click.option("--as", "actor", metavar="NAME", help="Who does this.  [default: the user of this system]")
+incident_argument = click.argument("incident", type=incident_number, metavar="ID")
+actor_option = click.option(
+    "--as", "actor", metavar="NAME", help="Who does this.  [default: the user of this system]"
+)
 
 
 @click.group(epilog="Example: driftline incidents list --status open")
@@ -76,7 +78,7 @@ def list_(
 
 
 @incidents.command(epilog="Example: driftline incidents show INC-1")
-@_incident
+@incident_argument
 @json_option
 @database_options
 @errors_to_exit_codes
@@ -101,21 +103,21 @@ def show(config: Path | None, database: str | None, *, incident: int, as_json: b
 
 
 @incidents.command(epilog="Example: driftline incidents ack INC-1")
-@_incident
+@incident_argument
 @click.argument("text", required=False, default="")
-@_actor
+@actor_option
 @database_options
 @errors_to_exit_codes
 def ack(config: Path | None, database: str | None, *, incident: int, text: str, actor: str | None) -> None:
     """Say that you have it; TEXT may say what you are going to do."""
-    _change(lifecycle.acknowledge, config, database, incident=incident, actor=actor, text=text)
+    change_incident(lifecycle.acknowledge, config, database, incident=incident, actor=actor, text=text)
 
 
 @incidents.command(epilog='Example: driftline incidents snooze INC-1 --until 2026-12-01T09:00Z --reason "vendor"')
-@_incident
+@incident_argument
 @click.option("--until", required=True, metavar="TIME", help="When to page again, at most 7 days from now.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why it can wait.")
-@_actor
+@actor_option
 @database_options
 @errors_to_exit_codes
 def snooze(
@@ -123,43 +125,45 @@ def snooze(
 ) -> None:
     """Leave an acknowledged incident until a time; then whoever acknowledged is paged again."""
     until_ms = moment_ms(until, "--until")
-    _change(lifecycle.snooze, config, database, incident=incident, actor=actor, text=reason, until_ms=until_ms)
+    change_incident(
+        lifecycle.snooze, config, database, incident=incident, actor=actor, text=reason, until_ms=until_ms
+    )
 
 
 @incidents.command(epilog='Example: driftline incidents resolve INC-1 --reason "rolled back to 2.3"')
-@_incident
+@incident_argument
 @click.option("--reason", required=True, metavar="TEXT", help="What it was, and why it is over.")
-@_actor
+@actor_option
 @database_options
 @errors_to_exit_codes
 def resolve(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:
     """Say that it is over. IncidentType that began before re-opens it."""
-    going_on = _change(lifecycle.resolve, config, database, incident=incident, actor=actor, text=reason)
+    going_on = change_incident(lifecycle.resolve, config, database, incident=incident, actor=actor, text=reason)
     if going_on:
         what = "finding of it has" if going_on == 1 else "findings of it have"
         click.echo(f"Note: {going_on} {what} not ended yet.")
 
 
 @incidents.command(epilog='Example: driftline incidents close INC-1 --learned "test thresholds before a release"')
-@_incident
+@incident_argument
 @click.option("--learned", required=True, metavar="TEXT", help="What happened, and what will be done differently.")
-@_actor
+@actor_option
 @database_options
 @errors_to_exit_codes
 def close(config: Path | None, database: str | None, *, incident: int, learned: str, actor: str | None) -> None:
     """Finish a resolved incident with what was learned; it is never re-opened."""
-    _change(lifecycle.close, config, database, incident=incident, actor=actor, text=learned)
+    change_incident(lifecycle.close, config, database, incident=incident, actor=actor, text=learned)
 
 
 @incidents.command(epilog='Example: driftline incidents note INC-1 "the release was at 03:05"')
-@_incident
+@incident_argument
 @click.argument("text")
-@_actor
+@actor_option
 @database_options
 @errors_to_exit_codes
 def note(config: Path | None, database: str | None, *, incident: int, text: str, actor: str | None) -> None:
     """Write something into the timeline."""
-    _change(lifecycle.note, config, database, incident=incident, actor=actor, text=text)
+    change_incident(lifecycle.note, config, database, incident=incident, actor=actor, text=text)
 
 
 @incidents.command(epilog="Example: driftline incidents verify INC-1 --head 7:HASH-OF-A-NOTIFICATION")
@@ -233,8 +237,8 @@ def findings(
         click.echo("No findings.")
 
 
-def _change(
-    act: Callable[..., lifecycle.Change],
+def change_incident(
+    act: Callable[..., lifecycle.Change | tuple[lifecycle.Change, ...]],
     config: Path | None,
     database: str | None,
     *,
@@ -251,17 +255,19 @@ def _change(
         for left in reversed(range(TRIES)):
             try:
                 with stores.alerts.transaction() as store:
-                    change = act(store, incident, actor=name, now_ms=SystemClock().now_ms(), text=text, **more)
-                    told = announce(store, change)
+                    done = act(store, incident, actor=name, now_ms=SystemClock().now_ms(), text=text, **more)
+                    changes = done if isinstance(done, tuple) else (done,)
+                    told = sorted({channel for change in changes for channel in announce(store, change)})
                     pages = [each for each in store.findings(incident_id=incident) if each.kind is Kind.page]
                 break
             except StoreUnavailable:
                 if left == 0:
                     raise
     heard = f"; telling {', '.join(told)}" if told else ""
-    click.echo(
-        f"{incident_name(incident)}: {change.entry.kind} by {name}{heard}. It is {change.incident.status.value}."
-    )
+    for change in changes:
+        kind = change.entry.kind.replace("_", " ")
+        status = change.incident.status.value
+        click.echo(f"{incident_name(change.incident.id)}: {kind} by {name}{heard}. It is {status}.")
     return sum(page.ended_at_ms is None for page in pages)
 
 
@@ -323,3 +329,6 @@ def _flaw_json(flaw: timeline.Broken) -> dict[str, object]:
 def _incident_json(incident: Incident) -> dict[str, object]:
     plain: dict[str, object] = msgspec.to_builtins(incident)
     return {"name": incident_name(incident.id), **plain}
+
+
+from monitor.cli import incidents_casework as _  # noqa: E402, F401 - adds its commands to the group

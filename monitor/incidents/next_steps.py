@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitor.findings.model import Finding, Kind
+from monitor.incidents.case import PHASES, Case, Phase, Verdict
 from monitor.incidents.model import Incident, Status
+from monitor.incidents.phases import EXIT_CRITERIA
 
 MOSTLY = 0.5
 """A share of the change above one half leads."""
 
 
-def next_steps(incident: Incident, findings: Sequence[Finding]) -> tuple[str, ...]:
-    """In the order in which to do them; at most six."""
+def next_steps(incident: Incident, findings: Sequence[Finding], case: Case | None = None) -> tuple[str, ...]:
+    """In the order in which to do them; at most six. With the case also what triage and the phases still need."""
     number = incident.id
     match incident.status:
         case Status.open:
@@ -20,10 +22,22 @@ def next_steps(incident: Incident, findings: Sequence[Finding]) -> tuple[str, ..
             return first + _looks(findings) + (f"write down what you find: driftline incidents note {number} TEXT",)
         case Status.acknowledged:
             last = f'when it is over: driftline incidents resolve {number} --reason "..."'
-            return (*_looks(findings), last)
+            return (*_looks(findings), *_casework(number, case), last)
         case Status.resolved:
             return (f'say what was learned: driftline incidents close {number} --learned "..."',)
     return ()
+
+
+def _casework(number: int, case: Case | None) -> tuple[str, ...]:
+    if case is None:
+        return ()
+    if case.verdict is None:
+        return (f'say what it is: driftline incidents triage {number} --verdict true_positive --reason "..."',)
+    if case.verdict is not Verdict.true_positive or case.phase is Phase.post_incident:
+        return ()
+    following = PHASES[PHASES.index(case.phase) + 1]
+    criteria = EXIT_CRITERIA[case.phase]
+    return (f"{following.words}, once {criteria}: driftline incidents phase {number} {following.value}",)
 
 
 def _looks(findings: Sequence[Finding]) -> tuple[str, ...]:

@@ -58,6 +58,14 @@ class What(StrEnum):
     silenced = "silenced"
     silence_ended = "silence_ended"
     merged = "merged"
+    merged_in = "merged_in"
+    split_off = "split_off"
+    split_from = "split_from"
+    follows = "follows"
+    triaged = "triaged"
+    declared = "declared"
+    phase_reached = "phase_reached"
+    noise = "noise"
 
 
 class Flaw(StrEnum):

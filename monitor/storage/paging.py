@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from monitor.alerting.escalation.model import Escalation
 from monitor.alerting.ports import EventAction
 from monitor.alerting.silences import Silence
+from monitor.storage.casework import CaseTransaction
 from monitor.storage.outbox import WAITING, WITHDRAWN
 from monitor.storage.session import insert_into
 from monitor.storage.tables import escalations, outbox, silences
 
 
-class PagingTransaction:
-    """What paging needs of the response record."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+class PagingTransaction(CaseTransaction):
+    """What paging needs of the response record, beside the case."""
 
     def withdraw_pages(self, incident_id: int) -> int:
         """Take back what is not delivered yet; a claimed one too, which its deliverer asks about before it sends."""

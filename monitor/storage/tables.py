@@ -221,6 +221,13 @@ incidents: Final = Table(
     Column("trouble_rule", SafeText, nullable=False, server_default=""),
 )
 
+cases: Final = Table(
+    "cases",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+)
+
 escalations: Final = Table(
     "escalations",
     metadata,

@@ -24,9 +24,13 @@ from typing import Final
 import pytest
 
 from monitor.alerting.escalation import paging
+from monitor.alerting.respond import still_going_on
 from monitor.alerting.silences import SilenceKind, ended_early, new_silence
-from monitor.errors import Refused
+from monitor.errors import NotFound, Refused
 from monitor.findings.model import Finding
+from monitor.incidents import regroup
+from monitor.incidents.booked import book
+from monitor.incidents.case import Functional, Information, Noise, Phase, Verdict
 from monitor.storage.stores import Stores
 from tests.stories.world import World, plan
 from tests.unit.alerting.record import ended, notice, page
@@ -90,8 +94,67 @@ def _unsilence(world: World, said: re.Match[str]) -> None:
 
 
 def _refused(world: World, said: re.Match[str]) -> None:
-    with pytest.raises(Refused, match=said[2] or ""):
+    with pytest.raises((Refused, NotFound), match=said[2] or ""):
         tell(world, said[1])
+
+
+def _triage(world: World, said: re.Match[str]) -> None:
+    world.acts(
+        "triage",
+        said[1],
+        int(said[2]),
+        text="seen in the log",
+        verdict=Verdict(said[3]),
+        functional=Functional(said[4] or "none"),
+        information=Information(said[5] or "none"),
+    )
+
+
+def _phase(world: World, said: re.Match[str]) -> None:
+    at_ms = None if said[4] is None else world.now_ms - length(said[4], said[5])
+    world.acts("advance", said[1], int(said[2]), text="done", phase=Phase(said[3]), at_ms=at_ms)
+
+
+def _interrupted(world: World, said: re.Match[str]) -> None:
+    def killed_before_the_commit() -> None:
+        with world.stores.alerts.transaction() as store:
+            regroup.merge(store, int(said[1]), actor="ann", now_ms=world.now_ms, text="the same", into=int(said[2]))
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        killed_before_the_commit()
+
+
+def _findings(world: World, said: re.Match[str]) -> None:
+    with world.stores.alerts.transaction() as store:
+        held = {each.id for each in store.findings(incident_id=int(said[1]))}
+    assert held == set(said[2].split()), held
+
+
+def _declared(world: World, said: re.Match[str]) -> None:
+    with world.stores.alerts.transaction() as store:
+        assert (store.case(int(said[1])).declared_ms is None) == bool(said[2])
+
+
+def _in_phase(world: World, said: re.Match[str]) -> None:
+    with world.stores.alerts.transaction() as store:
+        assert store.case(int(said[1])).phase.value == said[2]
+
+
+def _booked(world: World, said: re.Match[str]) -> None:
+    with world.stores.alerts.transaction() as store:
+        assert book(store, since_ms=0, now_ms=world.now_ms).false_pages == int(said[1])
+
+
+def _noise(world: World, said: re.Match[str]) -> None:
+    with world.stores.alerts.transaction() as store:
+        assert book(store, since_ms=0, now_ms=world.now_ms).noise[said[3]][said[2]] == int(said[1])
+
+
+def _caught_up(world: World, said: re.Match[str]) -> None:
+    with world.stores.alerts.transaction() as store:
+        still_going_on(store, world.findings[said[1]], now_ms=world.now_ms, policy=world.policy)
+    world.settle()
 
 
 def _goes(world: World, said: re.Match[str]) -> None:
@@ -141,6 +204,39 @@ SENTENCES: Final[tuple[tuple[str, Deed], ...]] = (
     (r"(\w+) (acknowledges|resolves|closes|notes) INC-(\d+)(?: saying \"(.+)\")?", _act),
     (rf"(\w+) (silences|maintains) (\S+) for {LENGTH}(?: because of (.+))?", _silence),
     (r"silence (\d+) is ended", _unsilence),
+    (r"(\w+) triages INC-(\d+) as (\w+)(?: with (\w+) functional and (\w+) information impact)?", _triage),
+    (rf"(\w+) moves INC-(\d+) to (\w+)(?:, reached {LENGTH} ago)?", _phase),
+    (
+        r"(\w+) merges INC-(\d+) into INC-(\d+)",
+        lambda world, said: world.acts("merge", said[1], int(said[2]), text="the same", into=int(said[3])),
+    ),
+    (r"a merge of INC-(\d+) into INC-(\d+) is interrupted", _interrupted),
+    (
+        r"(\w+) splits (\w+) from INC-(\d+)",
+        lambda world, said: world.acts("split", said[1], int(said[3]), text="another", findings=[said[2]]),
+    ),
+    (
+        r"(\w+) reopens INC-(\d+)",
+        lambda world, said: world.acts("reopen", said[1], int(said[2]), text="it goes on"),
+    ),
+    (
+        r"(\w+) assigns INC-(\d+) to (\w+)",
+        lambda world, said: world.acts("assign", said[1], int(said[2]), text="", to=said[3]),
+    ),
+    (
+        r"(\w+) says (\w+) of INC-(\d+)",
+        lambda world, said: world.acts("say_noise", said[1], int(said[3]), text="", noise=Noise(said[2])),
+    ),
+    (r"INC-(\d+) holds ((?:\w+ ?)+)", _findings),
+    (r"INC-(\d+) is (not )?declared", _declared),
+    (r"INC-(\d+) is in phase (\w+)", _in_phase),
+    (r"the book holds (\d+) false pages?", _booked),
+    (r"the book counts (\d+) (\w+) of (\S+)", _noise),
+    (r"judging catches up with (\w+) still open", _caught_up),
+    (
+        rf"(\w+) ended {LENGTH} ago",
+        lambda world, said: world.finds(ended(world.findings[said[1]], world.now_ms - length(said[2], said[3]))),
+    ),
     (r"refused: (.+?)(?: -- (.+))?", _refused),
     (r"(\S+) (goes down|comes back)", _goes),
     (r"the plan has (.+)", _plan),

@@ -14,7 +14,7 @@ from monitor.alerting.ports import EventAction, Notification
 from monitor.alerting.respond import respond
 from monitor.clock import ManualClock
 from monitor.findings.model import Finding
-from monitor.incidents import lifecycle
+from monitor.incidents import casework, lifecycle, regroup
 from monitor.incidents.model import Incident
 from monitor.incidents.timeline import verify
 from monitor.oncall.policy import Deadline, Plan, Policy, Step
@@ -24,6 +24,8 @@ from monitor.oncall.zones import HOUR_MS, local
 from monitor.storage.stores import Stores
 
 STEP_MS = 30_000
+MOST_STEPS = 1000
+"""Of one passing of time: 8 h 20 min in half minutes."""
 MINUTE_MS = 60_000
 PEOPLE = ("ann", "ben", "kim")
 DAILY = Rotation(people=("ann", "ben"), zone="Europe/Berlin", first_local_ms=local(2026, 10, 1, 9), unit=Unit.day)
@@ -95,17 +97,19 @@ class World:
 
     def acts(self, act: str, who: str, incident_id: int, **more: object) -> None:
         """A person's part."""
+        room = next(each for each in (lifecycle, casework, regroup) if act in vars(each))
         with self.stores.alerts.transaction() as store:
-            function = getattr(lifecycle, act)
-            change = function(store, incident_id, actor=who, now_ms=self.now_ms, **more)
-            announce(store, change)
+            done = getattr(room, act)(store, incident_id, actor=who, now_ms=self.now_ms, **more)
+            for change in done if isinstance(done, tuple) else (done,):
+                announce(store, change)
         self.settle()
 
     def fast_forward(self, length_ms: int) -> None:
-        """Let time pass in half minutes, with the jobs of the service running in it."""
+        """Let time pass in half minutes, days in larger steps, with the jobs of the service running in it."""
         end = self.now_ms + length_ms
+        step = max(STEP_MS, length_ms // MOST_STEPS)
         while self.now_ms < end:
-            self.clock.advance(min(STEP_MS, end - self.now_ms))
+            self.clock.advance(min(step, end - self.now_ms))
             self.settle()
 
     def settle(self) -> None:

@@ -8,7 +8,8 @@
 | ... that raises the severity | the acknowledgement ends, paging begins anew |
 | acknowledged | stops; waiting pages are withdrawn; the acknowledgement expires |
 | snoozed | stops until the end that was given |
-| resolved, closed | is over |
+| re-opened, split off, continued as a new one by a person | begins anew |
+| resolved, closed, merged | is over |
 """
 
 from __future__ import annotations
@@ -63,10 +64,10 @@ def found(
 
 def changed(store: AlertStore, change: Change) -> None:
     """A person did something to the incident."""
-    now = store.escalation(change.incident.id)
+    at_ms = change.entry.at_ms
+    now = store.escalation(change.incident.id) or _inherited(store, change)
     if now is None:
         return
-    at_ms = change.entry.at_ms
     match change.entry.kind:
         case What.acknowledged:
             store.withdraw_pages(change.incident.id)
@@ -78,11 +79,23 @@ def changed(store: AlertStore, change: Change) -> None:
         case What.resolved | What.closed | What.merged:
             store.withdraw_pages(change.incident.id)
             store.save_escalation(msgspec.structs.replace(now, state=State.over, due_ms=None, more=False, why=""))
+        case What.reopened | What.split_from | What.follows | What.merged_in if now.state is State.over:
+            begun = msgspec.structs.replace(now, state=State.paging, step=0, round=0, due_ms=at_ms, person=None)
+            store.save_escalation(begun)
         case What.assigned if now.state is State.snoozed:
             why = f"it was assigned to {change.incident.acknowledged_by or 'somebody else'}"
             store.save_escalation(msgspec.structs.replace(now, due_ms=at_ms, why=why))
         case _:
             pass
+
+
+def _inherited(store: AlertStore, change: Change) -> Escalation | None:
+    """How the incident was paged about that this one came from, to be begun anew."""
+    source = change.entry.data.get("from")
+    found = store.escalation(source) if isinstance(source, int) else None
+    if found is None:
+        return None
+    return msgspec.structs.replace(found, incident_id=change.incident.id, state=State.over, more=False, why="")
 
 
 def released(store: AlertStore, silence_id: int, *, now_ms: int) -> int:
