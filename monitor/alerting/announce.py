@@ -46,6 +46,8 @@ NOTIFIED: Final = "notified"
 ADDRESS: Final = "address"
 DEPLOYMENT: Final = "deployment"
 """Key in the data of an entry that opens an incident: what is watched, where the settings name it."""
+PLAYBOOK: Final = "playbook"
+"""Key in the data of an entry that opens or types an incident: type, version and hash of the playbook."""
 SILENCE: Final = "silenced_by"
 """Key in an entry's data: the silence that held its messages back."""
 CONTROL: Final = "control"
@@ -108,6 +110,7 @@ def record(
             NOTIFIED: sorted(deeds),
             ADDRESS: address,
             **({CONTROL: control} if what in TRIGGERS else {}),
+            **_playbook(what, incident, policy),
             **({DEPLOYMENT: policy.deployment} if what in TRIGGERS and policy.deployment else {}),
         },
     )
@@ -244,6 +247,15 @@ def _enqueue(
                 body=document,
             )
         )
+
+
+def _playbook(what: What, incident: Incident, policy: AlertPolicy) -> dict[str, object]:
+    """The playbook that holds from now on: of an incident that begins, or gets another type."""
+    if what not in TRIGGERS and what is not What.typed:
+        return {}
+    kind = "unclassified" if incident.trouble is None else incident.trouble.value
+    reference = policy.playbooks.get(kind)
+    return {} if reference is None else {PLAYBOOK: reference}
 
 
 def _reached_before(store: AlertStore, change: Change, before: Sequence[Entry]) -> frozenset[str]:

@@ -39,6 +39,7 @@ class AlertPolicy:
         controls: the control statement of each guardrail that has one.
         phrases: what the questions of the signals are called.
         deployment: name of what is watched, shown in every message.
+        playbooks: incident type -> type, version and hash of its playbook, as an incident keeps it.
         plan: who is on call, and who is paged until somebody acknowledges.
     """
 
@@ -52,6 +53,7 @@ class AlertPolicy:
     phrases: Phrases = field(default_factory=lambda: _NO_PHRASES)
     plan: Plan = field(default_factory=Plan)
     deployment: str = ""
+    playbooks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         for name in ("group_window_ms", "group_span_ms", "notify_within_ms"):

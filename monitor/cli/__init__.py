@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "baseline": ("monitor.cli.baseline:baseline", "Show, propose and approve what counts as normal."),
     "evals": ("monitor.cli.evals:evals", "Record safety-suite results and compare them with the approved ones."),
     "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),
+    "timeline": ("monitor.cli.timeline:timeline", "Take timelines out as files, and verify such a file."),
+    "playbooks": ("monitor.cli.playbooks:playbooks", "Show what to do about each type of incident."),
     "silences": ("monitor.cli.silences:silences", "Hold pages back for a while: who, why, until when."),
     "oncall": ("monitor.cli.oncall:oncall", "Show who is on call, and check that no page can end in silence."),
     "controls": ("monitor.cli.controls:controls", "Show what each guardrail is for, and which nobody has defined."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -193,11 +193,22 @@ def verify(
         else:
             numbers = [lifecycle.locked(store, incident).id]
         records = {each: store.timeline(each) for each in numbers}
-    results = {each: timeline.verify(entries, heads=head) for each, entries in records.items()}
     if lines:
         for entry in records[numbers[0]]:
             click.echo(f"{entry.hash}  {timeline.hashed_content(entry).decode()}")
-    elif as_json:
+    print_verified(records, heads=head, as_json=as_json, quiet=lines)
+
+
+def print_verified(
+    records: Mapping[int, Sequence[Entry]], *, heads: Sequence[timeline.Head], as_json: bool, quiet: bool = False
+) -> None:
+    """Verify timelines and say what came of it, unless ``quiet``.
+
+    Raises:
+        Exit: with code 1, one is not as it was written.
+    """
+    results = {each: timeline.verify(entries, heads=heads) for each, entries in records.items()}
+    if as_json and not quiet:
         print_json(
             [
                 {
@@ -208,7 +219,7 @@ def verify(
                 for each, flaw in results.items()
             ]
         )
-    else:
+    elif not quiet:
         _print_results(records, results)
     if any(results.values()):
         raise click.exceptions.Exit(1)
@@ -308,7 +319,7 @@ def all_phrases() -> Phrases:
     return {(signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions}
 
 
-def _print_results(records: dict[int, Sequence[Entry]], results: dict[int, timeline.Broken | None]) -> None:
+def _print_results(records: Mapping[int, Sequence[Entry]], results: dict[int, timeline.Broken | None]) -> None:
     for number, flaw in results.items():
         name = incident_name(number)
         if flaw is not None:

@@ -231,6 +231,9 @@ class Alerts(Section):
         max_length=500,
         allowed="text with {id} in it",
     )
+    playbooks: File | None = setting(
+        None, "folder with playbooks of your own, in place of those that ship", example="/etc/driftline/playbooks"
+    )
     deployment: str = setting(
         "", "name of what is watched, shown in every message", max_length=100, example="production"
     )

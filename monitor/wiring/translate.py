@@ -11,6 +11,7 @@ from monitor.counting.memory import MemoryRule
 from monitor.counting.tick import TickRule
 from monitor.errors import SettingsError
 from monitor.incidents.controls import Control
+from monitor.incidents.playbook import all_playbooks
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
 from monitor.judging.judge_settings import OURS, JudgeSettings, SignalRule
 from monitor.settings.model import Settings
@@ -108,6 +109,7 @@ def alert_policy(settings: Settings) -> AlertPolicy:
         controls=controls(settings),
         plan=oncall_plan(settings),
         deployment=alerts.deployment,
+        playbooks={kind.value: book.reference for kind, book in all_playbooks(_path(alerts.playbooks)).items()},
         phrases={
             (signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions
         },

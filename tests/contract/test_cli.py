@@ -64,10 +64,8 @@ LEAVES = {path: command for path, command in ALL.items() if not isinstance(comma
 
 
 def test_the_menu_is_what_we_promise() -> None:
-    menu = (
-        "run, count, judge, demo, try, backtest, baseline, evals, incidents, silences, oncall, controls, findings, "
-    )
-    menu += "config, db, formats, schema"
+    menu = "run, count, judge, demo, try, backtest, baseline, evals, incidents, timeline, playbooks, silences, "
+    menu += "oncall, controls, findings, config, db, formats, schema"
     assert list(COMMANDS) == menu.split(", ")
 
 
