@@ -229,6 +229,33 @@ def booked(*, days: int, config: Path | None, database: str | None, as_json: boo
         click.echo(f"  {guardrail}: {', '.join(f'{count} x {what}' for what, count in sorted(counts.items()))}")
 
 
+@incidents.command(epilog="Example: driftline incidents report INC-1 > inc-1.md")
+@incident_argument
+@click.option(
+    "--as-format",
+    type=click.Choice(["markdown", "ocsf"]),
+    default="markdown",
+    show_default=True,
+    help="Markdown for people, or OCSF 1.9 events as JSON.",
+)
+@database_options
+@errors_to_exit_codes
+def report(config: Path | None, database: str | None, *, incident: int, as_format: str) -> None:
+    """Print the post-incident report, filled from the record; a draft until the incident is closed."""
+    from monitor.cli.incidents import all_phrases
+    from monitor.incidents.lifecycle import locked
+    from monitor.incidents.ocsf import events
+    from monitor.incidents.report import markdown
+
+    with existing_store(config, database) as stores, stores.alerts.transaction() as store:
+        found, case = locked(store, incident), store.case(incident)
+        findings, entries = store.findings(incident_id=incident), store.timeline(incident)
+    if as_format == "ocsf":
+        print_json(events(found, case, findings, entries, phrases=all_phrases()))
+    else:
+        click.echo(markdown(found, case, findings, entries, phrases=all_phrases()), nl=False)
+
+
 def _factors(given: tuple[str, ...]) -> dict[str, str]:
     pairs = [each.partition("=") for each in given]
     wrong = [name for name, equals, _ in pairs if not equals]
