@@ -21,6 +21,7 @@ from monitor.clock import Clock
 from monitor.errors import TryAgain
 from monitor.judging.judge import Judge, JudgeReport, PresentPolicy, Step
 from monitor.judging.judge_settings import JudgeSettings
+from monitor.oncall.policy import weaknesses
 from monitor.storage.stores import Stores
 
 JUDGE_EVERY_S: Final = 0.1
@@ -106,6 +107,11 @@ class Judging:
             _LOG.warning("paging paused", error=str(error))
             return
         self._on_alive("escalate")
+
+    def coverage_step(self) -> None:
+        """Report what would let a page end in silence within the next 30 days; for the log's own alerts."""
+        for each in weaknesses(self._policy.plan, self._clock.now_ms()):
+            _LOG.warning("nobody may be reached", weakness=each, see="driftline oncall check")
 
     def close(self, *, finish: bool) -> None:
         """Finish what is closed and due, unless there was a failure, and give the lease back."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -153,6 +154,8 @@ class Service:
         )
         for name, step, seconds in jobs:
             scheduler.add_job(self._beating(name, step), "interval", seconds=seconds, id=name)
+        daily = self._beating("coverage", judging.coverage_step)
+        scheduler.add_job(daily, "interval", hours=24, id="coverage", next_run_time=datetime.now(UTC))
         scheduler.start()
         try:
             yield
