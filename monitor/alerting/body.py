@@ -11,12 +11,15 @@ from typing import Final
 
 from monitor.alerting.ports import EventAction
 from monitor.findings.model import Finding
+from monitor.incidents.case import Case
 from monitor.incidents.model import Entry, Incident
+from monitor.incidents.next_steps import next_steps
 from monitor.incidents.timeline import What
 from monitor.incidents.words import Phrases, due_to, incident_name, phrase, plain, rfc3339, sentence
 
 VERSION: Final = 1
 MOST_SHARES: Final = 10
+MOST_OFFSETS: Final = 100
 LONGEST_DETAIL: Final = 500
 _SUGGESTIONS: Final[Mapping[str, str]] = {
     What.all_ended: "all pages of this incident have ended: resolve it if you agree that it is over",
@@ -32,6 +35,9 @@ def body(
     address: str | None,
     control: object,
     phrases: Phrases,
+    page: Mapping[str, object] | None = None,
+    deployment: str = "",
+    case: Case | None = None,
 ) -> dict[str, object]:
     """What the receiver gets.
 
@@ -41,7 +47,11 @@ def body(
         address: where a person finds the incident.
         control: the guardrail's control statement as plain data; None where it is undefined.
         phrases: what the questions of the signals are called.
+        page: who is paged, at which step and why; None where nobody is.
+        deployment: name of what is watched; may be empty.
+        case: what people have decided, for the next steps.
     """
+    steps = next_steps(incident, [] if finding is None else [finding], case)
     return {
         "version": VERSION,
         "event_action": deed.value,
@@ -63,6 +73,7 @@ def body(
             "resolved_at": _time(incident.resolved_at_ms),
         },
         "control": control,
+        "page": None if page is None else dict(page),
         "finding": None if finding is None else _finding(finding, phrases),
         "timeline": {
             "seq": entry.seq,
@@ -72,6 +83,8 @@ def body(
             "at": rfc3339(entry.at_ms),
         },
         "suggestion": _SUGGESTIONS.get(entry.kind),
+        "next_steps": [plain(step, longest=LONGEST_DETAIL) for step in steps],
+        "deployment": plain(deployment),
         "address": address,
     }
 
@@ -114,6 +127,7 @@ def _finding(finding: Finding, phrases: Phrases) -> dict[str, object]:
             {"what": plain(share.what), "name": plain(share.name), "share": share.share}
             for share in finding.attribution[:MOST_SHARES]
         ],
+        "offsets": {plain(name): list(span) for name, span in sorted(finding.offsets.items())[:MOST_OFFSETS]},
     }
 
 

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from monitor.alerting.channels.base import Channel, ChannelError
-from monitor.alerting.ports import Outbox, Pending
+from monitor.alerting.ports import EventAction, Outbox, Pending
 
 _LOG: Final = structlog.stdlib.get_logger("driftline.delivery")
 
@@ -86,6 +86,8 @@ def deliver_step(
     longest_ms = max((channel.longest_ms for channel in channels.values()), default=0)
     outcomes: list[tuple[str, Outcome]] = []
     for pending in outbox.claim(now_ms=now_ms, lease_ms=AT_ONCE * longest_ms + SLACK_MS, limit=AT_ONCE):
+        if pending.notification.deed is EventAction.page and not outbox.wanted(pending):
+            continue  # withdrawn: somebody acknowledged while it was claimed
         failure = _send(pending, channels)
         if failure is None:
             outbox.delivered(pending, now_ms=now_ms)

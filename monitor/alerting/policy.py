@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from monitor.incidents.controls import Control
 from monitor.incidents.words import Phrases
+from monitor.oncall.policy import Plan
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -37,6 +38,9 @@ class AlertPolicy:
         address: where a person finds the incident, a URL or a command; ``{id}`` stands for its number. May be empty.
         controls: the control statement of each guardrail that has one.
         phrases: what the questions of the signals are called.
+        deployment: name of what is watched, shown in every message.
+        playbooks: incident type -> type, version and hash of its playbook, as an incident keeps it.
+        plan: who is on call, and who is paged until somebody acknowledges.
     """
 
     routes: tuple[Route, ...] = ()
@@ -47,6 +51,9 @@ class AlertPolicy:
     address: str = ""
     controls: Mapping[str, Control] = field(default_factory=lambda: _NO_CONTROLS)
     phrases: Phrases = field(default_factory=lambda: _NO_PHRASES)
+    plan: Plan = field(default_factory=Plan)
+    deployment: str = ""
+    playbooks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         for name in ("group_window_ms", "group_span_ms", "notify_within_ms"):

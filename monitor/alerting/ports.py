@@ -9,6 +9,8 @@ from typing import Protocol
 
 import msgspec
 
+from monitor.alerting.escalation.model import Escalation
+from monitor.alerting.silences import Silence
 from monitor.incidents.ports import ResponseStore
 
 
@@ -17,6 +19,8 @@ class EventAction(StrEnum):
 
     trigger = "trigger"
     update = "update"
+    page = "page"
+    """A person is paged by an escalation step; withdrawn when somebody acknowledges."""
     acknowledge = "acknowledge"
     resolve = "resolve"
 
@@ -49,6 +53,33 @@ class AlertStore(ResponseStore, Protocol):
     def enqueue(self, notification: Notification) -> None:
         """Put it into the outbox; a second one with the same (incident, seq, channel) is ignored."""
 
+    def withdraw_pages(self, incident_id: int) -> int:
+        """Take back the pages of an incident that are not delivered yet, also those being tried again; how many."""
+
+    def escalation(self, incident_id: int) -> Escalation | None:
+        """Where the paging of an incident stands; None: it never began."""
+
+    def save_escalation(self, escalation: Escalation) -> None:
+        """Insert or replace it; the incident must be locked."""
+
+    def due_escalations(self, *, now_ms: int, limit: int) -> Sequence[int]:
+        """The incidents for which something is due, the longest due first."""
+
+    def new_silence(self, silence: Silence) -> Silence:
+        """Store it with the next number."""
+
+    def silence(self, silence_id: int) -> Silence | None:
+        """One silence."""
+
+    def silences(self, *, at_ms: int | None = None, limit: int = 1000) -> Sequence[Silence]:
+        """Newest first; with ``at_ms`` those alone that hold then."""
+
+    def update_silence(self, silence: Silence) -> None:
+        """Replace it."""
+
+    def count_silenced(self, silence_id: int, *, now_ms: int) -> None:
+        """A silence has held something back."""
+
 
 class Outbox(Protocol):
     """Hands out notifications one at a time, in order within (incident, channel), at least once."""
@@ -65,6 +96,9 @@ class Outbox(Protocol):
 
     def failed(self, pending: Pending, *, error: str, retry_at_ms: int | None) -> None:
         """Try again at ``retry_at_ms``; None gives up for good (kept, with its error, and counted)."""
+
+    def wanted(self, pending: Pending) -> bool:
+        """Whether a claimed notification still is to be sent: a page may have been withdrawn meanwhile."""
 
     def backlog(self) -> int:
         """How many wait, claimed ones included."""

@@ -26,10 +26,12 @@ def check(config: Path | None, *, as_json: bool) -> None:
     Values that are not defaults come with where they were given: the file, or an environment variable
     DRIFTLINE__SECTION__KEY. The exit code is 0 if the settings are valid and 2 if not.
     """
+    from monitor.wiring.oncall import oncall_plan
     from monitor.wiring.translate import judge_rule
 
     loaded = read_settings(config)
     judge_rule(loaded.settings)  # knows the signals and detectors that the settings name
+    oncall_plan(loaded.settings)  # knows zones, clock changes, people and schedules
     found = origins(loaded)
     if as_json:
         given = {path: source for path, (_, source) in found.items() if source != DEFAULT}

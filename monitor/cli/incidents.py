@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,14 @@ import click
 import msgspec
 
 from monitor.cli.incidents_arguments import head_of_timeline, incident_number
-from monitor.cli.options import database_from, database_options, errors_to_exit_codes, json_option, print_json
+from monitor.cli.options import (
+    database_from,
+    database_options,
+    errors_to_exit_codes,
+    json_option,
+    moment_ms,
+    print_json,
+)
 from monitor.clock import SystemClock
 from monitor.errors import NotFound, Refused, StoreUnavailable
 from monitor.findings.model import Finding, Kind
@@ -29,8 +36,10 @@ TRIES: Final = 5
 MOST: Final = 1000
 
 
-_incident = click.argument("incident", type=incident_number, metavar="ID")
-_actor = click.option("--as", "actor", metavar="NAME", help="Who does this.  [default: the user of this system]")
+incident_argument = click.argument("incident", type=incident_number, metavar="ID")
+actor_option = click.option(
+    "--as", "actor", metavar="NAME", help="Who does this.  [default: the user of this system]"
+)
 
 
 @click.group(epilog="Example: driftline incidents list --status open")
@@ -69,7 +78,7 @@ def list_(
 
 
 @incidents.command(epilog="Example: driftline incidents show INC-1")
-@_incident
+@incident_argument
 @click.option("--all", "everything", is_flag=True, help="Each finding with its evidence, and the timeline.")
 @json_option
 @database_options
@@ -97,50 +106,67 @@ def show(config: Path | None, database: str | None, *, incident: int, everything
 
 
 @incidents.command(epilog="Example: driftline incidents ack INC-1")
-@_incident
+@incident_argument
 @click.argument("text", required=False, default="")
-@_actor
+@actor_option
 @database_options
 @errors_to_exit_codes
 def ack(config: Path | None, database: str | None, *, incident: int, text: str, actor: str | None) -> None:
     """Take an incident; TEXT may state what you are going to do."""
-    _change(lifecycle.acknowledge, config, database, incident=incident, actor=actor, text=text)
+    change_incident(lifecycle.acknowledge, config, database, incident=incident, actor=actor, text=text)
+
+
+@incidents.command(epilog='Example: driftline incidents snooze INC-1 --until 2026-12-01T09:00Z --reason "vendor"')
+@incident_argument
+@click.option("--until", required=True, metavar="TIME", help="When to page again, at most 7 days from now.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it can wait.")
+@actor_option
+@database_options
+@errors_to_exit_codes
+def snooze(
+    config: Path | None, database: str | None, *, incident: int, until: str, reason: str, actor: str | None
+) -> None:
+    """Leave an acknowledged incident until a time; then whoever acknowledged is paged again."""
+    until_ms = moment_ms(until, "--until")
+    change_incident(
+        lifecycle.snooze, config, database, incident=incident, actor=actor, text=reason, until_ms=until_ms
+    )
 
 
 @incidents.command(epilog='Example: driftline incidents resolve INC-1 --reason "rolled back to 2.3"')
-@_incident
+@incident_argument
 @click.option("--reason", required=True, metavar="TEXT", help="What it was, and why it is over.")
-@_actor
+@actor_option
 @database_options
 @errors_to_exit_codes
 def resolve(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:
     """Record that it is over. A page that began before re-opens it."""
-    going_on = _change(lifecycle.resolve, config, database, incident=incident, actor=actor, text=reason)
+    going_on = change_incident(lifecycle.resolve, config, database, incident=incident, actor=actor, text=reason)
     if going_on:
         what = "page has" if going_on == 1 else "pages have"
         click.echo(f"Note: {going_on} {what} not ended yet.")
 
 
 @incidents.command(epilog='Example: driftline incidents close INC-1 --learned "test thresholds before a release"')
-@_incident
+@incident_argument
 @click.option("--learned", required=True, metavar="TEXT", help="What happened, and what will be done differently.")
-@_actor
+@actor_option
 @database_options
 @errors_to_exit_codes
 def close(config: Path | None, database: str | None, *, incident: int, learned: str, actor: str | None) -> None:
     """Finish a resolved incident with what was learned; it is never re-opened."""
-    _change(lifecycle.close, config, database, incident=incident, actor=actor, text=learned)
+    change_incident(lifecycle.close, config, database, incident=incident, actor=actor, text=learned)
 
 
 @incidents.command(epilog='Example: driftline incidents note INC-1 "the release was at 03:05"')
-@_incident
+@incident_argument
 @click.argument("text")
-@_actor
+@actor_option
 @database_options
 @errors_to_exit_codes
 def note(config: Path | None, database: str | None, *, incident: int, text: str, actor: str | None) -> None:
     """Add a note to the timeline."""
-    _change(lifecycle.note, config, database, incident=incident, actor=actor, text=text)
+    change_incident(lifecycle.note, config, database, incident=incident, actor=actor, text=text)
 
 
 @incidents.command(epilog="Example: driftline incidents verify INC-1 --head 7:HASH-OF-A-NOTIFICATION")
@@ -170,11 +196,22 @@ def verify(
         else:
             numbers = [lifecycle.locked(store, incident).id]
         records = {each: store.timeline(each) for each in numbers}
-    results = {each: timeline.verify(entries, heads=head) for each, entries in records.items()}
     if lines:
         for entry in records[numbers[0]]:
             click.echo(f"{entry.hash}  {timeline.hashed_content(entry).decode()}")
-    elif as_json:
+    print_verified(records, heads=head, as_json=as_json, quiet=lines)
+
+
+def print_verified(
+    records: Mapping[int, Sequence[Entry]], *, heads: Sequence[timeline.Head], as_json: bool, quiet: bool = False
+) -> None:
+    """Verify timelines and say what came of it, unless ``quiet``.
+
+    Raises:
+        Exit: with code 1, one is not as it was written.
+    """
+    results = {each: timeline.verify(entries, heads=heads) for each, entries in records.items()}
+    if as_json and not quiet:
         print_json(
             [
                 {
@@ -185,7 +222,7 @@ def verify(
                 for each, flaw in results.items()
             ]
         )
-    else:
+    elif not quiet:
         _print_results(records, results)
     if any(results.values()):
         raise click.exceptions.Exit(1)
@@ -214,34 +251,37 @@ def findings(
         click.echo("No findings.")
 
 
-def _change(
-    act: Callable[..., lifecycle.Change],
+def change_incident(
+    act: Callable[..., lifecycle.Change | tuple[lifecycle.Change, ...]],
     config: Path | None,
     database: str | None,
     *,
     incident: int,
     actor: str | None,
     text: str,
+    **more: object,
 ) -> int:
     """Make the change, notify the channels, print it; returns how many pages have not ended."""
     from monitor.alerting.announce import announce
 
-    name = lifecycle.person(_user() if actor is None else actor)
+    name = user_name(actor)
     with existing_store(config, database) as stores:
         for left in reversed(range(TRIES)):
             try:
                 with stores.alerts.transaction() as store:
-                    change = act(store, incident, actor=name, now_ms=SystemClock().now_ms(), text=text)
-                    channels = announce(store, change)
+                    done = act(store, incident, actor=name, now_ms=SystemClock().now_ms(), text=text, **more)
+                    changes = done if isinstance(done, tuple) else (done,)
+                    channels = sorted({channel for change in changes for channel in announce(store, change)})
                     pages = [each for each in store.findings(incident_id=incident) if each.kind is Kind.page]
                 break
             except StoreUnavailable:
                 if left == 0:
                     raise
     notified = f"; notifying {', '.join(channels)}" if channels else ""
-    click.echo(
-        f"{incident_name(incident)}: {change.entry.kind} by {name}{notified}. It is {change.incident.status.value}."
-    )
+    for change in changes:
+        kind = change.entry.kind.replace("_", " ")
+        status = change.incident.status.value
+        click.echo(f"{incident_name(change.incident.id)}: {kind} by {name}{notified}. It is {status}.")
     return sum(page.ended_at_ms is None for page in pages)
 
 
@@ -262,9 +302,16 @@ def existing_store(config: Path | None, database: str | None) -> Iterator[Stores
         yield stores
 
 
-def _user() -> str:
+def user_name(actor: str | None) -> str:
+    """The person of ``--as``, or the user of this system.
+
+    Raises:
+        Refused: the name cannot stand in a record, or the system does not say who it is.
+    """
+    if actor is not None:
+        return lifecycle.person(actor)
     try:
-        return getpass.getuser()
+        return lifecycle.person(getpass.getuser())
     except (OSError, KeyError, ImportError) as error:
         raise Refused("this system does not say who you are; say --as NAME") from error
 
@@ -275,7 +322,7 @@ def all_phrases() -> Phrases:
     return {(signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions}
 
 
-def _print_results(records: dict[int, Sequence[Entry]], results: dict[int, timeline.Broken | None]) -> None:
+def _print_results(records: Mapping[int, Sequence[Entry]], results: dict[int, timeline.Broken | None]) -> None:
     for number, flaw in results.items():
         name = incident_name(number)
         if flaw is not None:
@@ -296,3 +343,6 @@ def _flaw_json(flaw: timeline.Broken) -> dict[str, object]:
 def _incident_json(incident: Incident) -> dict[str, object]:
     plain: dict[str, object] = msgspec.to_builtins(incident)
     return {"name": incident_name(incident.id), **plain}
+
+
+from monitor.cli import incidents_casework as _  # noqa: E402, F401 - adds its commands to the group

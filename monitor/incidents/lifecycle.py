@@ -26,6 +26,7 @@ from monitor.incidents.words import incident_name, plain
 
 DRIFTLINE: Final = "driftline"
 """The actor of whatever no person did."""
+LONGEST_SNOOZE_MS: Final = 7 * 86_400_000
 LONGEST_TEXT: Final = 4000
 """Characters of a note, reason or summary."""
 
@@ -38,6 +39,7 @@ class Act(StrEnum):
     close = "close"
     reopen = "reopen"
     note = "note"
+    snooze = "snooze"
 
 
 ALLOWED: Final[dict[Act, frozenset[Status]]] = {
@@ -46,9 +48,10 @@ ALLOWED: Final[dict[Act, frozenset[Status]]] = {
     Act.close: frozenset({Status.resolved}),
     Act.reopen: frozenset({Status.resolved}),
     Act.note: frozenset(Status),
+    Act.snooze: frozenset({Status.acknowledged}),
 }
 """The status that each act needs."""
-OF_PEOPLE: Final = (Act.acknowledge, Act.resolve, Act.close, Act.note)
+OF_PEOPLE: Final = (Act.acknowledge, Act.snooze, Act.resolve, Act.close, Act.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,12 @@ def acknowledge(store: ResponseStore, incident_id: int, *, actor: str, now_ms: i
         NotFound, Refused: no such incident; or not allowed now, with what is.
         StoreUnavailable: somebody was faster; run the transaction again.
     """
-    said = _said(text, needed=None)
+    said = required_text(text, needed=None)
     incident = _allowed(locked(store, incident_id), Act.acknowledge)
     after = msgspec.structs.replace(
-        incident, status=Status.acknowledged, acknowledged_by=_name(actor), acknowledged_at_ms=now_ms
+        incident, status=Status.acknowledged, acknowledged_by=actor_name(actor), acknowledged_at_ms=now_ms
     )
-    return _write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.acknowledged, data=said)
+    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.acknowledged, data=said)
 
 
 def resolve(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
@@ -85,10 +88,10 @@ def resolve(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, 
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; a reason is needed.
     """
-    said = _said(text, needed="a reason: what was it, and why is it over?")
+    said = required_text(text, needed="a reason: what was it, and why is it over?")
     incident = _allowed(locked(store, incident_id), Act.resolve)
     after = msgspec.structs.replace(incident, status=Status.resolved, resolved_at_ms=now_ms)
-    return _write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.resolved, data=said)
+    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.resolved, data=said)
 
 
 def close(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
@@ -97,10 +100,12 @@ def close(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, te
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; what was learned is needed.
     """
-    said = _said(text, needed="what was learned: what happened, what went well, what will be done differently?")
+    said = required_text(
+        text, needed="what was learned: what happened, what went well, what will be done differently?"
+    )
     incident = _allowed(locked(store, incident_id), Act.close)
     after = msgspec.structs.replace(incident, status=Status.closed, closed_at_ms=now_ms)
-    return _write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.closed, data=said)
+    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.closed, data=said)
 
 
 def note(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
@@ -109,12 +114,27 @@ def note(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, tex
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; a text is needed.
     """
-    said = _said(text, needed="a text")
+    said = required_text(text, needed="a text")
     incident = _allowed(locked(store, incident_id), Act.note)
     entry = timeline.append(
-        store, incident_id=incident.id, at_ms=now_ms, actor=_name(actor), kind=What.note, data=said
+        store, incident_id=incident.id, at_ms=now_ms, actor=actor_name(actor), kind=What.note, data=said
     )
     return Change(incident, entry)
+
+
+def snooze(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str, until_ms: int) -> Change:
+    """Leave it until a time: whoever acknowledged is paged again then.
+
+    Raises:
+        NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; it needs a reason and an end ahead, at most
+            seven days from now.
+    """
+    said = required_text(text, needed="a reason: why can it wait?")
+    incident = _allowed(locked(store, incident_id), Act.snooze)
+    if not now_ms < until_ms <= now_ms + LONGEST_SNOOZE_MS:
+        raise Refused("a snooze ends in the future, at most 7 days from now; say --until or --for")
+    data = {**said, "until_ms": until_ms}
+    return write(store, incident, incident, actor=actor, now_ms=now_ms, kind=What.snoozed, data=data)
 
 
 def reopened(incident: Incident) -> Incident:
@@ -130,6 +150,11 @@ def reopened(incident: Incident) -> Incident:
         acknowledged_at_ms=None,
         resolved_at_ms=None,
     )
+
+
+def unacknowledged(incident: Incident) -> Incident:
+    """The incident as it is when an acknowledgement has expired: nobody has it any more."""
+    return msgspec.structs.replace(incident, status=Status.open, acknowledged_by=None, acknowledged_at_ms=None)
 
 
 def locked(store: ResponseStore, incident_id: int) -> Incident:
@@ -183,7 +208,7 @@ def _allowed(incident: Incident, act: Act) -> Incident:
     )
 
 
-def _write(
+def write(
     store: ResponseStore,
     before: Incident,
     after: Incident,
@@ -193,23 +218,38 @@ def _write(
     kind: What,
     data: dict[str, object],
 ) -> Change:
+    """Replace the incident and append the entry that says so.
+
+    Raises:
+        StoreUnavailable: somebody was faster; run the transaction again.
+    """
     replace_stored(store, before, after)
     entry = timeline.append(
         store,
         incident_id=after.id,
         at_ms=now_ms,
-        actor=_name(actor),
+        actor=actor_name(actor),
         kind=kind,
         data={**data, "from": before.status.value},
     )
     return Change(after, entry)
 
 
-def _name(actor: str) -> str:
+def actor_name(actor: str) -> str:
+    """As it may stand in a timeline: a person's name, or Driftline's own.
+
+    Raises:
+        Refused: it is empty.
+    """
     return DRIFTLINE if actor == DRIFTLINE else person(actor)
 
 
-def _said(text: str, *, needed: str | None) -> dict[str, object]:
+def required_text(text: str, *, needed: str | None) -> dict[str, object]:
+    """What a person wrote, made safe, as an entry's data; empty where nothing was and nothing is ``needed``.
+
+    Raises:
+        Refused: it is too long, or empty though needed.
+    """
     text = text.strip()
     if len(text) > LONGEST_TEXT:
         raise Refused(f"the text has {len(text):,} characters, {LONGEST_TEXT:,} are allowed: link to the rest")

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from monitor.findings.model import Finding, IncidentType, Kind
+from monitor.incidents.case import PHASES, Case, Phase, Verdict
 from monitor.incidents.model import Incident, Status
+from monitor.incidents.phases import EXIT_CRITERIA
 
 LOOKS: Final[Mapping[IncidentType, str]] = {
     IncidentType.data_fault: "find out which field of the log is wrong, or why it stopped, before you trust the rest",
@@ -22,8 +24,8 @@ LOOKS: Final[Mapping[IncidentType, str]] = {
 """Where to look first, by type."""
 
 
-def next_steps(incident: Incident, findings: Sequence[Finding]) -> tuple[str, ...]:
-    """In the order in which to do them; at most five."""
+def next_steps(incident: Incident, findings: Sequence[Finding], case: Case | None = None) -> tuple[str, ...]:
+    """In the order in which to do them; at most six. With the case also what triage and the phases still need."""
     number = incident.id
     match incident.status:
         case Status.open:
@@ -35,10 +37,22 @@ def next_steps(incident: Incident, findings: Sequence[Finding]) -> tuple[str, ..
             )
         case Status.acknowledged:
             last = f'when it is over: driftline incidents resolve {number} --reason "..."'
-            return (*_looks(incident, findings), last)
+            return (*_looks(incident, findings), *_casework(number, case), last)
         case Status.resolved:
             return (f'record what was learned: driftline incidents close {number} --learned "..."',)
     return ()
+
+
+def _casework(number: int, case: Case | None) -> tuple[str, ...]:
+    if case is None:
+        return ()
+    if case.verdict is None:
+        return (f'record what it is: driftline incidents triage {number} --verdict true_positive --reason "..."',)
+    if case.verdict is not Verdict.true_positive or case.phase is Phase.post_incident:
+        return ()
+    following = PHASES[PHASES.index(case.phase) + 1]
+    criteria = EXIT_CRITERIA[case.phase]
+    return (f"{following.words}, once {criteria}: driftline incidents phase {number} {following.value}",)
 
 
 def _looks(incident: Incident, findings: Sequence[Finding]) -> tuple[str, ...]:

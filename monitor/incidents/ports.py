@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from monitor.findings.model import Finding, IncidentType
+from monitor.incidents.case import Case
 from monitor.incidents.model import Entry, Incident, Severity, Status
 
 
@@ -53,6 +54,15 @@ class ResponseStore(Protocol):
         self, *, guardrail: str | None = None, status: Sequence[Status] | None = None, limit: int = 1000
     ) -> Sequence[Incident]:
         """Newest first."""
+
+    def case(self, incident_id: int) -> Case:
+        """What people have decided about it; the beginning of a case where they have not yet."""
+
+    def save_case(self, case: Case) -> None:
+        """Insert or replace it; the incident must be locked."""
+
+    def cases(self, *, limit: int = 1000) -> Sequence[Case]:
+        """Of all incidents that people have decided something about, newest first."""
 
     def append_entry(self, entry: Entry) -> None:
         """Append to the timeline.

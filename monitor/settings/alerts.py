@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -11,8 +12,9 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, model_valid
 from monitor.settings.secret import SecretPlace, place_of
 from monitor.settings.section import File, Section, setting
 from monitor.settings.source import ENV_NAME, ENV_NAME_ALLOWED
-from monitor.settings.values import Duration, WebhookUrl
+from monitor.settings.values import Duration, WebhookUrl, Words
 
+MAIL: Final = r"^[^@\s<>,;:\x22]{1,64}@[A-Za-z0-9.-]{1,190}$"
 CHANNEL_NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 WEEK_MS: Final = 604_800_000
 CHANNEL_NAME_ALLOWED: Final = "up to 63 lower-case letters, digits, hyphens and underscores"
@@ -49,30 +51,36 @@ class LogChannel(Section):
         "log", "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="log"
     )
     notices: bool = setting(False, "send notices too, not only pages")
+    every_incident: bool = setting(
+        True, "hear of every incident; false: only when an escalation step pages through it"
+    )
 
 
-class WebhookChannel(Section):
-    """Sends JSON to a URL, signed if a secret is given."""
+class HttpChannel(Section):
+    """What all channels have in common that post over HTTP."""
 
-    type: Literal["webhook"] = setting(..., "the kind of channel", example="webhook")
+    type: str = setting(..., "the kind of channel")
     name: str = setting(
         ..., "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="chat"
     )
     url: Annotated[WebhookUrl, AfterValidator(_webhook_url)] = setting(
         ..., "where to send; shown without path and query", allowed="an https URL", example="https://example.com/hook"
     )
+    notices: bool = setting(False, "send notices too, not only pages")
+    every_incident: bool = setting(
+        True, "hear of every incident; false: only when an escalation step pages through it"
+    )
+    allow_private: bool = setting(False, "let the URL lead to private and local addresses")
+    allow_http: bool = setting(False, "let the URL be unencrypted")
+    timeout: Duration = setting("5s", "time for one try", ge=Duration(100), le=Duration(60_000))
     secret_env: str | None = setting(
         None,
-        "environment variable with the key that signs each request",
+        "environment variable with the key: it signs each request, or is what the receiver asks for",
         pattern=ENV_NAME,
         allowed=ENV_NAME_ALLOWED,
         example="DRIFTLINE_WEBHOOK_KEY",
     )
     secret_file: File | None = setting(None, "file with that key in its first line", example="/run/secrets/webhook")
-    notices: bool = setting(False, "send notices too, not only pages")
-    allow_private: bool = setting(False, "let the URL lead to private and local addresses")
-    allow_http: bool = setting(False, "let the URL be unencrypted")
-    timeout: Duration = setting("5s", "time for one try", ge=Duration(100), le=Duration(60_000))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -83,18 +91,116 @@ class WebhookChannel(Section):
 
     @property
     def secret(self) -> SecretPlace | None:
-        """Where the signing key is; None: requests are not signed."""
+        """Where the key is; None: there is none."""
         return place_of(self.secret_file, self.secret_env)
 
 
-Channel = Annotated[LogChannel | WebhookChannel, Discriminator("type")]
+class WebhookChannel(HttpChannel):
+    """Sends JSON to a URL, signed if a secret is given."""
+
+    type: Literal["webhook"] = setting(..., "the kind of channel", example="webhook")
+
+
+class SlackChannel(HttpChannel):
+    """Posts to an incoming webhook of Slack."""
+
+    type: Literal["slack"] = setting(..., "the kind of channel", example="slack")
+
+
+class TeamsChannel(HttpChannel):
+    """Posts a card to a workflow of Microsoft Teams."""
+
+    type: Literal["teams"] = setting(..., "the kind of channel", example="teams")
+
+
+class AlertmanagerChannel(HttpChannel):
+    """Posts alerts to Alertmanager; the URL is its base."""
+
+    type: Literal["alertmanager"] = setting(..., "the kind of channel", example="alertmanager")
+
+
+class PagerDutyChannel(HttpChannel):
+    """Sends events to a PagerDuty service; the secret is its routing key."""
+
+    type: Literal["pagerduty"] = setting(..., "the kind of channel", example="pagerduty")
+    url: Annotated[WebhookUrl, AfterValidator(_webhook_url)] = setting(
+        WebhookUrl("https://events.pagerduty.com/v2/enqueue"),
+        "where to send; in the EU https://events.eu.pagerduty.com/v2/enqueue",
+        allowed="an https URL",
+        example="https://events.pagerduty.com/v2/enqueue",
+    )
+
+
+class EmailChannel(Section):
+    """Sends e-mail by SMTP."""
+
+    type: Literal["email"] = setting(..., "the kind of channel", example="email")
+    name: str = setting(
+        ..., "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="mail"
+    )
+    host: str = setting(
+        ...,
+        "name of the mail server",
+        allowed="a host name",
+        min_length=1,
+        max_length=255,
+        example="mail.example.com",
+    )
+    port: int = setting(587, "port of the mail server", unit="port", ge=1, le=65_535)
+    security: Literal["starttls", "tls", "none"] = setting("starttls", "how the connection is encrypted")
+    sender: str = setting(
+        ..., "from whom", pattern=MAIL, allowed="an e-mail address", max_length=254, example="driftline@example.com"
+    )
+    recipients: Words = setting(
+        ..., "to whom", allowed="e-mail addresses", min_length=1, max_length=50, example="on-call@example.com"
+    )
+    user: str | None = setting(
+        None, "user name at the mail server", allowed="text", max_length=200, example="driftline"
+    )
+    notices: bool = setting(False, "send notices too, not only pages")
+    every_incident: bool = setting(
+        True, "hear of every incident; false: only when an escalation step pages through it"
+    )
+    allow_private: bool = setting(False, "let the host be a private or local address")
+    timeout: Duration = setting("10s", "time for one try", ge=Duration(100), le=Duration(60_000))
+    secret_env: str | None = setting(
+        None,
+        "environment variable with the password",
+        pattern=ENV_NAME,
+        allowed=ENV_NAME_ALLOWED,
+        example="DRIFTLINE_MAIL_PASSWORD",
+    )
+    secret_file: File | None = setting(None, "file with the password in its first line", example="/run/secrets/mail")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        place_of(self.secret_file, self.secret_env)
+        wrong = [each for each in self.recipients if re.fullmatch(MAIL, each) is None]
+        if wrong:
+            raise ValueError(f"recipients: {wrong[0][:60]!r} is no e-mail address")
+        if self.user is not None and self.secret is None:
+            raise ValueError("user needs the password: give secret_file or secret_env")
+        if self.user is not None and self.security == "none":
+            raise ValueError("a password is not sent unencrypted; use security: starttls or tls")
+        return self
+
+    @property
+    def secret(self) -> SecretPlace | None:
+        """Where the password is; None: the server asks for none."""
+        return place_of(self.secret_file, self.secret_env)
+
+
+AnyChannel = (
+    LogChannel | WebhookChannel | PagerDutyChannel | AlertmanagerChannel | SlackChannel | TeamsChannel | EmailChannel
+)
+Channel = Annotated[AnyChannel, Discriminator("type")]
 
 
 def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _distinct(channels: tuple[LogChannel | WebhookChannel, ...]) -> tuple[LogChannel | WebhookChannel, ...]:
+def _distinct(channels: tuple[AnyChannel, ...]) -> tuple[AnyChannel, ...]:
     names = [channel.name for channel in channels]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -124,6 +230,12 @@ class Alerts(Section):
         min_length=1,
         max_length=500,
         allowed="text with {id} in it",
+    )
+    playbooks: File | None = setting(
+        None, "folder with playbooks of your own, in place of those that ship", example="/etc/driftline/playbooks"
+    )
+    deployment: str = setting(
+        "", "name of what is watched, shown in every message", max_length=100, example="production"
     )
     channels: Annotated[tuple[Channel, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)] = setting(
         [{"type": "log"}], "where notifications go", max_length=32

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from monitor.errors import SettingsError
 from monitor.settings.alerts import Alerts, Rules
 from monitor.settings.controls import ControlStatement
+from monitor.settings.oncall import OnCall
 from monitor.settings.retention import Retention
 from monitor.settings.secret import SecretPlace, place_of
 from monitor.settings.section import File, Section, setting
@@ -212,6 +213,7 @@ class Settings(Section):
     controls: dict[str, ControlStatement] = setting(
         {}, "the control statement of each guardrail, by its name in the log", max_length=100_000
     )
+    oncall: OnCall = setting(OnCall(), "who is on call, and who is paged when nobody answers")
     rules: Rules = setting(Rules(), "plain rules")
     retention: Retention = setting(Retention(), "how long what is kept")
     http: Http = setting(Http(), "metrics and health")

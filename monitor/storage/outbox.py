@@ -15,6 +15,7 @@ from monitor.storage.tables import outbox
 WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"
 GIVEN_UP: Final = "given_up"
+WITHDRAWN: Final = "withdrawn"
 NEVER: Final = 2**62
 LONGEST_WAIT_MS: Final = 900_000
 """The deliverer pauses for 10 minutes at most; a receiver that asks for longer is asked again after so long."""
@@ -87,6 +88,12 @@ class SqlOutbox(Outbox):
             if retry_at is not None and self._database.own_clock:
                 changes["due_at_ms"] = min(retry_at, self._database.now_ms(connection, 0) + LONGEST_WAIT_MS)
             connection.execute(update(outbox).where(mine).values(changes))
+
+    def wanted(self, pending: Pending) -> bool:
+        """Whether it still waits."""
+        with self._database.reading() as connection:
+            state = connection.execute(select(outbox.c.state).where(outbox.c.id == pending.id)).scalar_one_or_none()
+        return state == WAITING
 
     def backlog(self) -> int:
         """How many wait, claimed ones included."""

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, func, insert, select, update
 
 from monitor.alerting.ports import Alerts, AlertStore, Notification
 from monitor.errors import StoreRefused
 from monitor.findings.model import Finding, IncidentType
 from monitor.incidents.model import Entry, Incident, Severity, Status
+from monitor.storage.paging import PagingTransaction
 from monitor.storage.session import Database, insert_into
 from monitor.storage.tables import findings, incidents, outbox, timeline
 
@@ -30,11 +31,8 @@ class SqlAlerts(Alerts):
             yield ResponseTransaction(connection)
 
 
-class ResponseTransaction(AlertStore):
+class ResponseTransaction(PagingTransaction, AlertStore):
     """The response record, for as long as the transaction of this connection lasts."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def save_finding(self, finding: Finding) -> None:
         """Insert it, or replace the stored version with the same id."""

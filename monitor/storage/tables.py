@@ -308,6 +308,33 @@ incidents: Final = Table(
     Column("trouble_rule", SafeText, nullable=False, server_default=""),
 )
 
+cases: Final = Table(
+    "cases",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+)
+
+escalations: Final = Table(
+    "escalations",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
+    # When something is to be done; null: nothing is.
+    Column("wakes_ms", BigInteger),
+    Column("document", Text, nullable=False),
+    Index("ix_escalations_wakes_ms", "wakes_ms"),
+)
+
+silences: Final = Table(
+    "silences",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("begin_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    Index("ix_silences_end_ms", "end_ms"),
+)
+
 findings: Final = Table(
     "findings",
     metadata,

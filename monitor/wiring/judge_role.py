@@ -13,6 +13,7 @@ import structlog
 
 from monitor.alerting.channels.base import Channel
 from monitor.alerting.deliver import Delivered, deliver_step
+from monitor.alerting.escalation.step import escalation_step
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.respond import respond, still_going_on
 from monitor.clock import Clock
@@ -21,11 +22,14 @@ from monitor.judging.evidence_record import EvidenceRecorder, EvidenceRetention,
 from monitor.judging.judge import Judge, JudgeReport, PresentPolicy, Step
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.retention import Retained, RetentionRule
+from monitor.oncall.policy import weaknesses
 from monitor.storage.stores import Stores
 from monitor.wiring.jobs import Job
 
 JUDGE_EVERY_S: Final = 0.1
 DELIVER_EVERY_S: Final = 0.2
+ESCALATE_EVERY_S: Final = 1.0
+COVERAGE_EVERY_S: Final = 86_400.0
 FORGET_EVERY_S: Final = 600.0
 RETAIN_EVERY_S: Final = 300.0
 MOST_STEPS: Final = 200
@@ -55,6 +59,7 @@ class Judging:
         self._tick_ms = rule.tick_ms
         self._retention = retention
         self._evidence_retention = evidence_retention
+        self._policy = policy
         self.leads = False
         """Whether this process held the judge's lease at its last step."""
         self._channels = channels
@@ -80,6 +85,8 @@ class Judging:
         return [
             Job("judge", JUDGE_EVERY_S, self.judge_step),
             Job("deliver", DELIVER_EVERY_S, self.deliver_step),
+            Job("escalate", ESCALATE_EVERY_S, self.escalate_step),
+            Job("coverage", COVERAGE_EVERY_S, self.coverage_step, at_once=True),
             Job("forget", FORGET_EVERY_S, self.forget_step, leader_only=True),
             Job("retain", RETAIN_EVERY_S, self.retain_step, leader_only=True),
         ]
@@ -117,6 +124,19 @@ class Judging:
             self._on_delivered(delivered)
             if delivered.claimed == 0:
                 return
+
+    def escalate_step(self) -> None:
+        """Page whom the escalation policy names, until somebody acknowledges.
+
+        Raises:
+            TryAgain: the database did not answer.
+        """
+        escalation_step(self._stores.alerts, now_ms=self._clock.now_ms(), policy=self._policy)
+
+    def coverage_step(self) -> None:
+        """Log what would let a page end in silence within the next 30 days."""
+        for each in weaknesses(self._policy.plan, self._clock.now_ms()):
+            _LOG.warning("nobody may be reached", weakness=each, see="driftline oncall check")
 
     def forget_step(self) -> None:
         """Remove evidence and levels that are older than the retention.

@@ -11,6 +11,7 @@ from monitor.counting.memory import MemoryRule
 from monitor.counting.tick import TickRule
 from monitor.errors import SettingsError
 from monitor.incidents.controls import Control
+from monitor.incidents.playbook import all_playbooks
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
 from monitor.judging.evidence_record import EvidenceRetention
 from monitor.judging.judge_settings import OURS, JudgeSettings, SignalRule
@@ -20,6 +21,7 @@ from monitor.settings.signals import SignalSettings
 from monitor.settings.source import Kafka
 from monitor.signals import request_join
 from monitor.signals.registry import SIGNALS
+from monitor.wiring.oncall import oncall_plan
 
 
 def count_rule(settings: Settings) -> CountRule:
@@ -114,12 +116,19 @@ def alert_policy(settings: Settings) -> AlertPolicy:
     """Who hears of what."""
     alerts = settings.alerts
     return AlertPolicy(
-        routes=tuple(Route(channel=channel.name, notices=channel.notices) for channel in alerts.channels),
+        routes=tuple(
+            Route(channel=channel.name, notices=channel.notices)
+            for channel in alerts.channels
+            if channel.every_incident
+        ),
         group_window_ms=alerts.group_window.ms,
         notify_within_ms=alerts.notify_within.ms,
         auto_resolve=alerts.auto_resolve,
         address=alerts.address,
         controls=controls(settings),
+        plan=oncall_plan(settings),
+        deployment=alerts.deployment,
+        playbooks={kind.value: book.reference for kind, book in all_playbooks(_path(alerts.playbooks)).items()},
         phrases={
             (signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions
         },

@@ -1,0 +1,1 @@
+"""Paging people until somebody acknowledges."""
