@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
-from monitor.settings.formats import FormatName, Mapping
+from monitor.settings.formats import FormatName, Mapping, Unwrap
 from monitor.settings.secret import SecretPlace, place_of
 from monitor.settings.section import File, Paths, Section, setting
 from monitor.settings.values import Duration, Size, Word, Words
@@ -195,6 +195,8 @@ class Source(Section):
     mapping: Mapping | None = setting(
         None, "how JSON is read that is of no other format; with format: mapping, all of it"
     )
+
+    unwrap: Unwrap | None = setting(None, "where your own JSON holds a record of a format that Driftline reads")
 
     @model_validator(mode="after")
     def _mapping_and_format(self) -> Self:

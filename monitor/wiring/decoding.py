@@ -11,8 +11,9 @@ from monitor.errors import SettingsError
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import MAX_DEPTH, Decoder
 from monitor.events.envelopes.registry import ENVELOPES
+from monitor.events.envelopes.unwrap import unwrap_envelope
 from monitor.events.formats.decoder import BlockDecoder, FormatDecoder
-from monitor.events.formats.format import Context, Format
+from monitor.events.formats.format import Context, Envelope, Format
 from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.events.formats.mapping import mapping_format
 from monitor.events.formats.reader import CANONICAL, Reader
@@ -59,7 +60,7 @@ def block_decoder(
 def reader_of(source: Source, *, max_depth: int, kind: Callable[..., Reader] = Reader) -> Reader:
     """Reader of ``source.format``; of a kind of its own for those who look over its shoulder."""
     context = Context(thresholds=Thresholds.parse(source.thresholds or ()))
-    return kind(_formats(source), ENVELOPES, context, max_depth=max_depth)
+    return kind(_formats(source), _envelopes(source), context, max_depth=max_depth)
 
 
 def reader_for(name: str, config: Path | None) -> Reader:
@@ -121,7 +122,22 @@ def _formats(source: Source) -> tuple[Format, ...]:
     if source.format not in (AUTO, CANONICAL, MAPPING):
         return (BY_NAME[source.format],)
     known = () if source.format == MAPPING else FORMATS
-    if source.mapping is None:
-        return known
     mapping = source.mapping
-    return (*known, mapping_format(mapping.expressions, events=mapping.events, highest=mapping.highest))
+    if mapping is None:
+        return known
+    mapped = mapping_format(
+        mapping.expressions,
+        when=mapping.when,
+        events=mapping.events,
+        highest=mapping.highest,
+        verdicts=mapping.words,
+    )
+    return (*known, mapped)
+
+
+def _envelopes(source: Source) -> tuple[Envelope, ...]:
+    """What may be around a record, in the order in which it is tried."""
+    unwrap = source.unwrap
+    if unwrap is None:
+        return ENVELOPES
+    return (unwrap_envelope(unwrap.expressions, when=unwrap.when, record=unwrap.record), *ENVELOPES)

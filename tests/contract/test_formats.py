@@ -107,7 +107,7 @@ def test_a_file_can_be_taken_for_one_format_and_for_a_mapping(tmp_path: Path) ->
     wrong = driftline("formats", "test", "-", "--format", "openai-moderation", "--json", stdin='{"flagged": true}\n')
     assert json.loads(wrong.stdout)["records"][0]["reason"] == "no_verdict"
     config = tmp_path / "driftline.yaml"
-    source = "{files: {paths: x.jsonl}, format: mapping, mapping: {guardrail: name, score: s}}"
+    source = "{files: {paths: x.jsonl}, format: mapping, mapping: {when: s, guardrail: name, score: s}}"
     config.write_text(f"source: {source}\nbudget: {{pages: 1}}\n")
     line = '{"name": "own", "s": 0.25, "prompt": "hidden"}\n'
     mapped = driftline("formats", "test", "-", "--config", str(config), "--json", stdin=line)
