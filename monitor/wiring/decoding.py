@@ -10,7 +10,7 @@ import structlog
 from monitor.errors import SettingsError
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import MAX_DEPTH, Decoder
-from monitor.events.envelopes.registry import ENVELOPES
+from monitor.events.envelopes.registry import ENVELOPES, envelopes_with
 from monitor.events.envelopes.unwrap import unwrap_envelope
 from monitor.events.formats.decoder import BlockDecoder, FormatDecoder
 from monitor.events.formats.format import Context, Envelope, Format
@@ -21,8 +21,10 @@ from monitor.events.formats.registry import BY_NAME, FORMATS
 from monitor.events.formats.threshold_filler import ThresholdFiller
 from monitor.events.formats.thresholds import Thresholds
 from monitor.ingestion.files import FileSource
+from monitor.ingestion.schema_registry import RegistryOptions, SchemaRegistry
 from monitor.settings import load_settings
 from monitor.settings.model import Settings
+from monitor.settings.source import SchemaRegistry as RegistrySettings
 from monitor.settings.source import Source
 
 AUTO = "auto"
@@ -137,7 +139,18 @@ def _formats(source: Source) -> tuple[Format, ...]:
 
 def _envelopes(source: Source) -> tuple[Envelope, ...]:
     """What may be around a record, in the order in which it is tried."""
-    unwrap = source.unwrap
+    unwrap, registry = source.unwrap, source.schema_registry
+    known = ENVELOPES if registry is None else envelopes_with(SchemaRegistry(_registry_options(registry)))
     if unwrap is None:
-        return ENVELOPES
-    return (unwrap_envelope(unwrap.expressions, when=unwrap.when, record=unwrap.record), *ENVELOPES)
+        return known
+    return (unwrap_envelope(unwrap.expressions, when=unwrap.when, record=unwrap.record), *known)
+
+
+def _registry_options(registry: RegistrySettings) -> RegistryOptions:
+    return RegistryOptions(
+        url=registry.url,
+        username=registry.username,
+        password=registry.password,
+        ca_file=registry.ca_file,
+        timeout_s=registry.timeout.seconds,
+    )
