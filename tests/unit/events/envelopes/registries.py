@@ -1,4 +1,4 @@
-"""A schema registry that answers as Confluent's does: errors with codes, references by subject, Protobuf serialised."""
+"""A schema registry that answers as Confluent's does: error codes, references by subject, Protobuf serialised."""
 
 from __future__ import annotations
 
