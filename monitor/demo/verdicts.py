@@ -6,11 +6,11 @@ import math
 import threading
 
 from monitor.demo.state import Evidence
-from monitor.incidents.model import Finding, Kind
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.judge import JudgeReport
-from monitor.pipeline.signals import SIGNALS
-from monitor.pipeline.state import Watch
+from monitor.findings.model import Finding, Kind
+from monitor.judging.assess import Assessor
+from monitor.judging.judge import JudgeReport
+from monitor.judging.state import PageTest
+from monitor.signals.registry import SIGNALS
 
 
 class Verdicts:
@@ -35,10 +35,15 @@ class Verdicts:
             return self._evidence
 
     @property
-    def first_page(self) -> Finding | None:
-        """The first page of all, of whichever guardrail."""
+    def pages(self) -> tuple[Finding, ...]:
+        """All pages, of whichever guardrail, as they were when first sent."""
         with self._lock:
-            return next(iter(self._pages.values()), None)
+            return tuple(self._pages.values())
+
+    @property
+    def first_page(self) -> Finding | None:
+        """The first page of all."""
+        return next(iter(self.pages), None)
 
     def take(self, report: JudgeReport, assessor: Assessor | None) -> None:
         """One step of the judge."""
@@ -56,7 +61,7 @@ class Verdicts:
         tests = []
         for test, (number, watch) in assessor.fleet.tests.items():
             unit = assessor.fleet.state.units[number].unit
-            if not isinstance(watch, Watch) or test != watch.test or unit.guardrail != self._guardrail:
+            if not isinstance(watch, PageTest) or test != watch.test or unit.guardrail != self._guardrail:
                 continue
             signal = SIGNALS[watch.signal]
             # Evidence starts from what one tick spends and alarms at 1: the distance is the budget's price.

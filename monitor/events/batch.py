@@ -148,7 +148,7 @@ class Vocabulary:
     """The open vocabularies that the codes of a batch refer to; one per process, shared by all partitions.
 
     The limits bound memory against hostile input: 1,000 guardrails is ten times the largest fleet that
-    the sizing table of monitor/README.md is measured for.
+    the sizing table of monitor/judging/README.md is measured for.
     """
 
     guardrail: Strings
