@@ -170,7 +170,7 @@ class Files(Section):
 
     paths: Paths = setting(
         ...,
-        "files to read, one event per line; .gz and .zst are expanded",
+        "files to read: JSON lines, also printed over several lines, UTF-16 or Avro; .gz and .zst are expanded",
         example=["events.jsonl"],
         min_length=1,
         max_length=10_000,

@@ -41,11 +41,6 @@ class Container:
         self._codec = "null"
         self._sync = b""
 
-    @property
-    def rest(self) -> int:
-        """Bytes held of a block that is not whole yet."""
-        return len(self._held)
-
     def feed(self, piece: bytes) -> list[Any]:
         """The objects of the blocks that end in this piece, as plain JSON.
 
@@ -64,6 +59,14 @@ class Container:
             stream = BytesIO(data)
             found += [read_avro(self._schema, stream) for _ in range(count)]
         return found
+
+    def end(self) -> None:
+        """Nothing more comes.
+
+        Raises:
+            Rejection: it ends in the middle of a block.
+        """
+        _check(not self._held, "it ends in the middle of a block")
 
     def _head(self) -> bool:
         if len(self._held) < len(MAGIC):
@@ -152,7 +155,7 @@ def _check(holds: bool, sentence: str) -> None:
 def _open(record: bytes) -> list[Inner]:
     container = Container()
     found = container.feed(record)
-    _check(container.rest == 0, "it ends in the middle of a block")
+    container.end()
     return [inside(one) for one in found]
 
 

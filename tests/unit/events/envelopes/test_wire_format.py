@@ -273,7 +273,8 @@ def test_an_avro_container_gives_its_objects(codec: str) -> None:
     assert {tuple(one.envelopes) for one in explained} == {("avro-container",)}
     pieces = Container()
     found = [one for at in range(0, len(value), 7) for one in pieces.feed(value[at : at + 7])]
-    assert (len(found), pieces.rest) == (50, 0)
+    pieces.end()
+    assert len(found) == 50
 
 
 def test_event_hubs_capture_gives_the_record_in_its_body() -> None:
