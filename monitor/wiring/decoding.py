@@ -22,6 +22,7 @@ from monitor.events.formats.threshold_filler import ThresholdFiller
 from monitor.events.formats.thresholds import Thresholds
 from monitor.ingestion.files import FileSource
 from monitor.ingestion.schema_registry import RegistryOptions, SchemaRegistry
+from monitor.ingestion.source import Source as LogSource
 from monitor.settings import load_settings
 from monitor.settings.model import Settings
 from monitor.settings.source import SchemaRegistry as RegistrySettings
@@ -91,15 +92,23 @@ def first_records(path: Path, count: int) -> list[bytes]:
     Raises:
         SourceRefused: the file cannot be read.
     """
+    return sample(FileSource([path]), count)
+
+
+def sample(source: LogSource, count: int) -> list[bytes]:
+    """The first records of a source that ends, which is closed then.
+
+    Raises:
+        SourceRefused, SourceUnavailable: it cannot be read.
+    """
     found: list[bytes] = []
-    source = FileSource([path])
     source.start(_Reading())
     try:
         while len(found) < count:
             polled = source.poll(timeout_s=1.0)
             for block in polled.blocks:
                 found += [block.value(row) or b"" for row in range(min(len(block), count - len(found)))]
-            if polled.ended:
+            if polled.ended >= source.partitions():
                 break
     finally:
         source.close()

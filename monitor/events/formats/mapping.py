@@ -85,7 +85,7 @@ def mapping_format(
             return []
         if not isinstance(found, list):
             raise Rejection(Reason.wrong_type, "mapping.events selects no array")
-        return [_event(rules, item, context) for item in found]
+        return _with_own_ids([_event(rules, item, context) for item in found])
 
     return Format(
         name=NAME,
@@ -114,6 +114,9 @@ def _event(rules: _Rules, item: Any, context: Context) -> Event:
         )
     if rules.words and event.get("verdict") is not None:
         event["verdict"] = _translated(event["verdict"], rules.words)
+    for name in ("event_id", "request_id", "session_id"):
+        if isinstance(event.get(name), int):
+            event[name] = identifier(event[name])
     if event.get("time") is not None:
         event["time"] = instant(event["time"]) or event["time"]
     for name in ("score", "threshold"):
@@ -125,6 +128,16 @@ def _event(rules: _Rules, item: Any, context: Context) -> Event:
             event.get("guardrail"), event.get("category"), high=rules.highest
         )
     return event
+
+
+def _with_own_ids(events: list[Event]) -> list[Event]:
+    """Elements that share the record's id have their place in it: the same id twice would be a repetition."""
+    ids = [event["event_id"] for event in events if event.get("event_id")]
+    if len(set(map(str, ids))) < len(ids):
+        for place, event in enumerate(events):
+            if event.get("event_id"):
+                event["event_id"] = f"{event['event_id']}#{place}"
+    return events
 
 
 def spelled(value: Any) -> str | None:
