@@ -16,11 +16,18 @@ def lines_of(proposal: Proposal) -> str:
     """The lines for the settings file, each with its evidence above it."""
     lines = ["source:", "  mapping:"]
     for guess in proposal.guesses:
-        lines.append(f"    # {guess.setting}: {guess.evidence}")
+        lines.append(f"    # {guess.setting}: {_printable(guess.evidence)}")
         if guess.value is not None:
-            written = yaml.safe_dump({guess.setting: guess.value}, default_flow_style=None, width=10_000)
-            lines += [f"    {line}" for line in written.splitlines()]
+            written = yaml.safe_dump(guess.value, default_flow_style=True, width=10_000)
+            lines.append(
+                f"    {guess.setting}: {written.splitlines()[0]}"
+            )  # a plain value is followed by a line of dots
     return "\n".join(lines) + "\n"
+
+
+def _printable(text: str) -> str:
+    """On one line: the words of a log must not become lines of a settings file or codes for a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def show(proposal: Proposal | None, *, known: int, strangers: int, err: bool = False) -> None:

@@ -119,14 +119,11 @@ def test_a_file_can_be_taken_for_one_format_and_for_a_mapping(tmp_path: Path) ->
 
 
 def _own_log(count: int) -> str:
+    """Every tenth record is unsafe, with a risk of 90 instead of 10."""
+    unsafe = [number % 10 == 0 for number in range(count)]
     lines = [
-        {
-            "at": NOW_MS + 1_000 * number,
-            "safe": number % 10 != 0,
-            "risk": 90 if number % 10 == 0 else 10,
-            "say": SECRET,
-        }
-        for number in range(count)
+        {"at": NOW_MS + 1_000 * number, "safe": not bad, "risk": 90 if bad else 10, "say": SECRET}
+        for number, bad in enumerate(unsafe)
     ]
     return "".join(json.dumps(line) + "\n" for line in lines)
 

@@ -7,7 +7,9 @@ import random
 from typing import Any
 
 import pytest
+import yaml
 
+from monitor.cli.infer_text import lines_of
 from monitor.events.formats.format import Context
 from monitor.events.inference.evidence import agreement, ranking, scale_of
 from monitor.events.inference.profile import profiles, words_of
@@ -155,6 +157,14 @@ def test_json_in_a_text_is_reached_and_numbers_in_quotes_are_converted() -> None
     assert (found.mapping["verdict"], found.mapping["score"]) == ("json(body).decision", "to_number(json(body).risk)")
     assert "verdicts" not in found.mapping
     assert found.read == 50
+
+
+def test_words_of_a_log_do_not_become_lines_of_the_settings_or_codes_of_a_terminal() -> None:
+    hostile = "x\nsource: {}\x1b[31m"
+    found = proposed([{"decision": ("block", "pass", hostile)[number % 3], "a\nb": number} for number in range(60)])
+    written = lines_of(found)
+    assert "\x1b" not in written
+    assert yaml.safe_load(written)["source"]["mapping"] == dict(found.mapping)
 
 
 def test_what_holds_neither_verdict_nor_score_is_not_mapped() -> None:
