@@ -16,7 +16,7 @@ from tests.acceptance.story import driftline, driftline_json
 from tests.chaos.process import RUN_WITHIN_SECONDS, run
 
 LOADED_SECONDS = 1_200.0
-"""A run takes 25 s alone and, with three busy processes a core, a few minutes: the classifiers load slowly as well."""
+"""A run takes 25 s alone, and a few minutes beside three busy processes a core: classifiers load slowly as well."""
 
 
 def demo(directory: Path, *, within: float = RUN_WITHIN_SECONDS) -> list[dict[str, Any]]:
