@@ -223,8 +223,8 @@ def json_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of the canonical event.
 
     The decoder is stricter in one point that JSON Schema cannot say: lengths of strings are UTF-8 bytes, not
-    characters. And an event without ``time`` is valid here; it is rejected if its record has no timestamp either. It is
-    more lenient in another: a number outside of its range by no more than :data:`ROUNDING` is read as the range's end.
+    characters. And an event without ``time`` is valid here; it is rejected if its record has no timestamp either. The
+    decoder is more lenient in another: a number outside of its range by at most :data:`ROUNDING` is the range's end.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -23,6 +23,7 @@ FormatName = Literal[
     "azure-prompt-shields",
     "litellm",
     "openai-moderation",
+    "mistral-moderation",
     "otel",
     "llm-guard",
     "lakera",

@@ -12,6 +12,7 @@ from monitor.alerting.respond import respond
 from monitor.clock import ManualClock
 from monitor.events.batch import Vocabulary
 from monitor.events.formats.decoder import BlockDecoder
+from monitor.events.reasons import NO_FAULT
 from monitor.incidents.model import Finding, Incident, Kind
 from monitor.ingestion.deadletter import CountedDeadLetters
 from monitor.ingestion.gaps import OnGap
@@ -173,7 +174,8 @@ def _add(summary: Summary, tally: Tally) -> None:
     summary.duplicates += tally.duplicates
     summary.late += tally.late
     summary.future += tally.future
-    summary.dead_lettered += sum(tally.rejected.values()) + tally.gap
+    summary.dead_lettered += tally.gap
+    summary.dead_lettered += sum(count for reason, count in tally.rejected.items() if reason not in NO_FAULT)
     for reason, count in tally.rejected.items():
         summary.rejected[reason] = summary.rejected.get(reason, 0) + count
 

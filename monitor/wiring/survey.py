@@ -25,6 +25,7 @@ from monitor.events.formats.decoder import BlockDecoder
 from monitor.events.formats.explain import UNREADABLE, explain
 from monitor.events.formats.format import Event
 from monitor.events.formats.reader import CANONICAL, Reader, Recognised
+from monitor.events.reasons import NO_FAULT
 from monitor.events.records import RecordBlock
 from monitor.pipeline.ports import Slice
 from monitor.pipeline.signals import contradictions
@@ -314,9 +315,10 @@ class _Watched:
         self._survey.explain_some(block)
         before = _noncanonical(self._survey)
         decoded = self._decoder.decode(block)
-        unread = len({why.row for why in decoded.rejected})
+        unread = len({why.row for why in decoded.rejected if why.reason not in NO_FAULT})
         if self._may_be_canonical:
-            rest = len(block) - unread - (_noncanonical(self._survey) - before)
+            silent = len({why.row for why in decoded.rejected}) - unread
+            rest = len(block) - unread - silent - (_noncanonical(self._survey) - before)
             if rest > 0:
                 self._survey.seen(CANONICAL, rest)
         if unread:

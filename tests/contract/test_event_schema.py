@@ -57,7 +57,7 @@ EVENTS = st.fixed_dictionaries(
 
 
 def rounded(event: dict[str, Any]) -> dict[str, Any]:
-    """The event with numbers that are outside of their range by a rounding error put at its end, as the decoder does."""
+    """The event with numbers that a rounding error put outside of their range at its end, as the decoder does."""
     return event | {
         one.name: min(max(value, one.minimum), one.maximum)
         for one in FIELDS

@@ -6,16 +6,21 @@ from typing import Any, Final
 
 from monitor.events.formats import bedrock
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, has, identified
+from monitor.events.formats.format import Context, Event, Format, at, identified
 from monitor.events.formats.values import choose
+from monitor.events.formats.verdicts import BLOCKED
 
 _ACTION: Final = {"none": False, "guardrail_intervened": True}
 
 
 def _fits(record: Any) -> str | None:
-    if has(record, "action", "assessments") and isinstance(record["assessments"], list):
+    action = at(record, "action")
+    if not isinstance(action, str) or action.lower() not in _ACTION:
+        return None
+    if isinstance(record.get("assessments"), list):
         return "has action and assessments[]"
-    return None
+    answered = isinstance(record.get("outputs"), list) and isinstance(record.get("usage"), dict)
+    return "has action, outputs[] and usage" if answered else None
 
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
@@ -25,20 +30,28 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
     events = [
         event
         for one in assessments
-        for event in bedrock.assessment_events(one, stage=stage, intervened=intervened and len(assessments) == 1)
+        for event in bedrock.assessment_events(
+            one,
+            stage=stage,
+            intervened=intervened and len(assessments) == 1,
+            coverage=record.get("guardrailCoverage") if len(assessments) == 1 else None,
+        )
     ]
+    if intervened and not any(event.get("action") in ("block", "redact") for event in events):
+        events[0] |= BLOCKED  # of several assessments none says that it was the one
     return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=FORMAT.name)
 
 
 FORMAT: Final = Format(
     name="bedrock-apply-guardrail",
     title="AWS Bedrock ApplyGuardrail",
-    keys=("assessments",),
+    keys=("assessments", "outputs"),
     fits=_fits,
     keep={
         "action": VALUE,
         "source": VALUE,
         "assessments": [bedrock.ASSESSMENT],
+        "guardrailCoverage": bedrock.COVERAGE,
         "ResponseMetadata": bedrock.RESPONSE,
     },
     read=_read,

@@ -25,13 +25,19 @@ def _open(record: dict[str, Any]) -> tuple[Any, Identity]:
     body = at(record, "output", "outputBodyJson")
     if isinstance(body, list):  # chunks of a stream; the trace comes with the last one that has it
         body = next((one for one in reversed(body) if _speaks(one)), None)
-    if not isinstance(body, dict):
-        raise Rejection(Reason.no_verdict, "an invocation log without a readable answer")
+    if not _speaks(body):
+        raise Rejection(Reason.not_judged, "an invocation on whose answer no guardrail reports")
     return body, identity
 
 
-def _speaks(chunk: Any) -> bool:
-    return at(chunk, "metadata", "trace") is not None or at(chunk, "amazon-bedrock-guardrailAction") is not None
+def _speaks(body: Any) -> bool:
+    """Whether an answer, or a chunk of one, is of those that tell what a guardrail did."""
+    return (
+        at(body, "metadata", "trace") is not None
+        or at(body, "trace", "guardrail") is not None
+        or at(body, "amazon-bedrock-guardrailAction") is not None
+        or at(body, "stopReason") == "guardrail_intervened"
+    )
 
 
 ENVELOPE: Final = Envelope(

@@ -36,10 +36,11 @@ def trace_events(trace: dict[str, Any] | None) -> list[Event]:
 
 
 def _blocked(events: list[Event], *, intervened: bool) -> list[Event]:
-    """Without a trace, an intervention is all that is known."""
-    if events or not intervened:
+    """An intervention is certain, also where the trace is missing or cut and names nothing that was done."""
+    if not intervened or any(event.get("action") in ("block", "redact") for event in events):
         return events
-    return [{"guardrail": "bedrock", **BOOLEAN, **BLOCKED}]
+    names = {event["guardrail"] for event in events}
+    return [{"guardrail": names.pop() if len(names) == 1 else "bedrock", **BOOLEAN, **BLOCKED}, *events]
 
 
 def _fits_converse(record: Any) -> str | None:

@@ -127,7 +127,7 @@ class FormatDecoder:
             self._on_format(partition, name, why)
 
 
-_MALFORMED: Final = frozenset({Reason.missing_field, Reason.not_an_object, Reason.invalid_json})
+_MALFORMED: Final = frozenset({Reason.missing_field, Reason.not_an_object, Reason.invalid_json, Reason.wrong_version})
 """What the canonical decoder says of records that may be of another format."""
 
 

@@ -67,9 +67,11 @@ class Context:
 
     Attributes:
         thresholds: thresholds of the settings.
+        named: whether the settings name the format, so that a record needs no mark of its own.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,9 @@ class Format:
         read: events of an allowlisted record; raises Rejection. Never part of the events: all or none.
         scores: what scores it has.
         dropped: what the allowlist leaves out and why, for people.
+        unsure: of a record that no format fits: why it is not taken for this one although it looks like it, and the
+            way out; None if it does not look like it.
+        prepare: what the allowlist is applied to, where a part of the record is JSON in a string.
     """
 
     name: str
@@ -113,6 +118,8 @@ class Format:
     read: Callable[[Any, Context], list[Event]]
     scores: tuple[Score, ...]
     dropped: str
+    unsure: Callable[[Any], str | None] | None = None
+    prepare: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,10 @@ _LEVEL: Final = re.compile(r"l([1-5])_[a-z_]{1,32}")
 
 
 def _fits(record: Any) -> str | None:
-    if has(record, "flagged") and (has(record, "breakdown") or has(record, "payload") or has(record, "dev_info")):
-        return "has flagged and breakdown, payload or dev_info"
+    if has(record, "flagged") and (
+        any(isinstance(record.get(key), list) for key in ("breakdown", "payload")) or has(record.get("dev_info"))
+    ):
+        return "has flagged and breakdown[], payload[] or dev_info"
     if has(record, "flagged", "metadata") and has(record["metadata"], "request_uuid"):
         return "has flagged and metadata.request_uuid"
     results = at(record, "results")

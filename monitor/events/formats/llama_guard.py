@@ -23,12 +23,14 @@ from monitor.events.formats.format import (
     at,
     identified,
 )
-from monitor.events.formats.values import identifier, number, seconds_ms, word
+from monitor.events.formats.values import identifier, required_number, seconds_ms, word
 from monitor.events.formats.verdicts import BOOLEAN
 from monitor.events.reasons import Reason, Rejection
 
 _GUARDRAIL: Final = "llama-guard"
 _ANSWER: Final = re.compile(r"\s*(?:(safe)|(unsafe)\s*\n\s*(S\d{1,2}(?:\s*,\s*S\d{1,2}){0,31})|(unsafe))\s*")
+_LEAST: Final = -1e5
+"""Servers write -9999 for a token without a probability worth telling."""
 _MODEL: Final = re.compile(r"(?i)llama[-_ ]?guard")
 
 
@@ -79,9 +81,12 @@ def _probability(tokens: list[dict[str, Any]]) -> float | None:
         if not isinstance(text, str) or not text.strip():
             continue
         for one in [token, *(token.get("top_logprobs") or [])]:
-            logarithm = number(one.get("logprob"))
-            if one.get("token") is not None and str(one["token"]).strip() == "unsafe" and logarithm is not None:
-                return math.exp(min(logarithm, 0.0))
+            if (
+                one.get("token") is not None
+                and str(one["token"]).strip() == "unsafe"
+                and one.get("logprob") is not None
+            ):
+                return math.exp(required_number(one["logprob"], "logprob", low=_LEAST, high=0.0))
         return None
     return None
 

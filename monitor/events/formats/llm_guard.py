@@ -27,7 +27,7 @@ from monitor.events.formats.format import (
     has,
     identified,
 )
-from monitor.events.formats.values import identifier, instant, joined, number, required_number
+from monitor.events.formats.values import identifier, instant, joined, milliseconds, optional_flag, required_number
 from monitor.events.formats.verdicts import BOOLEAN
 
 _GUARDRAIL: Final = "llm-guard"
@@ -35,7 +35,7 @@ _STAGES: Final = {"Scanned prompt": "input", "Scanned output": "output"}
 
 
 def _fits(record: Any) -> str | None:
-    if has(record, "is_valid", "scanners"):
+    if has(record, "is_valid", "scanners") and isinstance(record["scanners"], dict):
         return "has is_valid and scanners"
     if has(record, "event", "scores") and record["event"] in tuple(_STAGES):
         return "event is Scanned prompt or Scanned output"
@@ -45,12 +45,13 @@ def _fits(record: Any) -> str | None:
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
     stage = _STAGES.get(str(record.get("event")))
     risks = record.get("scanners") or record.get("scores") or {}
-    valid = record.get("is_valid")
-    events = [_scanner(name, risk, valid, context) for name, risk in risks.items()]
-    if isinstance(valid, bool):
+    valid = optional_flag(record.get("is_valid"), "is_valid")
+    risk_of = {name: required_number(risk, "scanners", low=-1.0, high=1.0) for name, risk in risks.items()}
+    explained = valid is True or any(risk > 0.0 for risk in risk_of.values())
+    events = [_scanner(name, risk, explained, context) for name, risk in risk_of.items()]
+    if valid is not None:
         events.insert(0, {"guardrail": _GUARDRAIL, **BOOLEAN, "verdict": "allow" if valid else "deny"})
-    seconds = number(record.get("elapsed_time_seconds"))
-    common = {"stage": stage, "latency_ms": None if seconds is None or seconds < 0 else seconds * 1000.0}
+    common = {"stage": stage, "latency_ms": milliseconds(record.get("elapsed_time_seconds"))}
     return identified([common | event for event in events], _identity(record), format_name=FORMAT.name)
 
 
@@ -59,11 +60,11 @@ def _identity(record: dict[str, Any]) -> Identity:
     return Identity(record=request, request=request, time=instant(record.get("timestamp")))
 
 
-def _scanner(name: str, value: Any, valid: Any, context: Context) -> Event:
-    risk = required_number(value, "scanners", low=-1.0, high=1.0)
+def _scanner(name: str, risk: float, explained: bool, context: Context) -> Event:
+    """``explained``: whether the whole verdict follows from the other scanners, so that a 0 is none of its causes."""
     event: Event = {"guardrail": joined(_GUARDRAIL, name)}
     if risk == 0.0:
-        return event | {"verdict": "allow" if valid is True else None}
+        return event | {"verdict": "allow" if explained else None}
     threshold = context.thresholds.scaled(str(event["guardrail"]), None)
     if threshold is None:
         score, threshold = (risk + 1.0) / 2.0, 0.5

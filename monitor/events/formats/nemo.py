@@ -11,8 +11,9 @@ from typing import Any, Final
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at
-from monitor.events.formats.values import flag, number, seconds_ms, word
+from monitor.events.formats.values import milliseconds, optional_flag, seconds_ms, word
 from monitor.events.formats.verdicts import ALLOWED, BLOCKED, BOOLEAN
+from monitor.events.reasons import Reason, Rejection
 
 STAGES: Final = {
     "input": "input",
@@ -21,7 +22,8 @@ STAGES: Final = {
     "tool_input": "tool",
     "tool_output": "tool",
 }
-"""Kinds of rails that judge."""
+"""Kinds of rails that judge; today's engine writes them with a capital."""
+_STEERING: Final = ("dialog", "generation", "actions")
 
 
 def _fits(record: Any) -> str | None:
@@ -32,19 +34,31 @@ def _fits(record: Any) -> str | None:
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
     rails = at(record, "log", "activated_rails") or record.get("activated_rails") or []
-    return [_event(rail) for rail in rails if isinstance(rail.get("type"), str) and rail["type"] in STAGES]
+    return [_event(rail, stage) for rail in rails if (stage := stage_of(rail.get("type"))) is not None]
 
 
-def _event(rail: dict[str, Any]) -> Event:
-    seconds = number(rail.get("duration"))
-    stop = rail.get("stop")
+def stage_of(kind: Any) -> str | None:
+    """The stage of a kind of rail; None for those that only steer a dialogue.
+
+    Raises:
+        Rejection: it is no kind of rail; a rail that nobody knows must not vanish.
+    """
+    known = kind.lower().replace(" ", "_") if isinstance(kind, str) else ""
+    if known in STAGES:
+        return STAGES[known]
+    if known not in _STEERING:
+        raise Rejection(Reason.unknown_value, f"the type of a rail is not one of {', '.join((*STAGES, *_STEERING))}")
+    return None
+
+
+def _event(rail: dict[str, Any], stage: str) -> Event:
     return {
         "guardrail": word(rail.get("name")),
-        "stage": STAGES[rail["type"]],
+        "stage": stage,
         "time": seconds_ms(rail.get("finished_at")) or seconds_ms(rail.get("started_at")),
-        "latency_ms": None if seconds is None or seconds < 0 else seconds * 1000.0,
+        "latency_ms": milliseconds(rail.get("duration")),
         **BOOLEAN,
-        **(BLOCKED if stop is not None and flag(stop, "stop") else ALLOWED),
+        **(BLOCKED if optional_flag(rail.get("stop"), "stop") else ALLOWED),
     }
 
 

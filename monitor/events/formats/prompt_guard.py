@@ -19,17 +19,38 @@ _VERDICT: Final = {
     "jailbreak": "flag",
 }
 """Version 2 has BENIGN and MALICIOUS (LABEL_0, LABEL_1); version 1 also INJECTION and JAILBREAK."""
+_OWN: Final = frozenset({"benign", "malicious", "jailbreak"})
+"""INJECTION is also a label of other people's classifiers, and LABEL_0 and LABEL_1 are of everybody's."""
 
 
 def _fits(record: Any) -> str | None:
-    if isinstance(record, list):
-        flat = record[0] if len(record) == 1 and isinstance(record[0], list) else record
-        return "an array of label and score" if flat and _is_answer(flat[0]) else None
-    return "has label and score" if _is_answer(record) and len(record) == 2 else None
+    labels = _labels(record)
+    if not labels or not labels <= _VERDICT.keys() or not labels & _OWN:
+        return None
+    return "an array of label and score" if isinstance(record, list) else "has label and score"
 
 
-def _is_answer(one: Any) -> bool:
-    return has(one, "label", "score") and isinstance(one["label"], str) and one["label"].lower() in _VERDICT
+def _unsure(record: Any) -> str | None:
+    if not _labels(record):
+        return None
+    return (
+        "label and score of a classifier that its labels do not name: set source.format to prompt-guard if it is"
+        " Meta's, or say in source.mapping what its labels mean"
+    )
+
+
+def _labels(record: Any) -> set[str]:
+    """The labels of a classifier's answer, in lower case; none if it is something else."""
+    answers = (
+        [one for item in record for one in (item if isinstance(item, list) else [item])]
+        if isinstance(record, list)
+        else [record]
+    )
+    if not all(has(one, "label", "score") and isinstance(one["label"], str) for one in answers):
+        return set()
+    if isinstance(record, dict) and len(record) != 2:
+        return set()
+    return {one["label"].lower() for one in answers}
 
 
 def _read(record: list[Any], context: Context) -> list[Event]:
@@ -74,4 +95,5 @@ FORMAT: Final = Format(
     read=_read,
     scores=(Score("the predicted label's", ScoreKind.continuous, Orientation.label, ThresholdFrom.settings),),
     dropped="everything else",
+    unsure=_unsure,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
@@ -10,6 +11,7 @@ from monitor.events.formats.allowlist import allowed
 from monitor.events.formats.format import MAX_EVENTS, Context, Envelope, Event, Format, Identity, identified
 from monitor.events.formats.parse import parse
 from monitor.events.reasons import Reason, Rejection
+from monitor.events.schema import VERSION
 
 MAX_ENVELOPES: Final = 2
 """A CloudEvent around a Bedrock invocation log is two."""
@@ -79,7 +81,8 @@ class Reader:
         self._only = formats[0] if len(formats) == 1 else None
         self._formats_of = _Index(formats)
         self._envelopes_of = _Index(envelopes)
-        self._context = context
+        self._context = dataclasses.replace(context, named=self._only is not None)
+        self._unsure = [one.unsure for one in formats if one.unsure is not None]
         self._max_depth = max_depth
 
     def recognise(self, value: bytes, *, around: Identity | None = None) -> Recognised:
@@ -115,7 +118,8 @@ class Reader:
                 return None
             events = [dict(recognised.record)]
         else:
-            kept = allowed(recognised.record, recognised.format.keep)
+            prepare = recognised.format.prepare
+            kept = allowed(prepare(recognised.record) if prepare else recognised.record, recognised.format.keep)
             if kept is None:
                 raise Rejection(Reason.not_an_object, f"{recognised.name}: not the kind of JSON that this format is")
             events = recognised.format.read(kept, self._context)
@@ -132,12 +136,18 @@ class Reader:
             if isinstance(record, bytes | str) and not opened and not self._only.fits(record):
                 return Recognised(None, "not JSON", record)  # the canonical decoder says what is wrong with it
             return Recognised(self._only, "as set", record, opened, identities)
-        if isinstance(record, dict) and (record.get("v") is not None or isinstance(record.get("guardrail"), str)):
-            return Recognised(None, "has v or guardrail", record, opened, identities)
+        named = isinstance(record, dict) and isinstance(record.get("guardrail"), str)
+        if named and record.get("v") == VERSION:
+            return Recognised(None, "has v and guardrail", record, opened, identities)
         for candidate in self._formats_of(record):
             why = candidate.fits(record)
             if why:
                 return Recognised(candidate, why, record, opened, identities)
+        if named or (isinstance(record, dict) and record.get("v") is not None):
+            return Recognised(None, "has v or guardrail", record, opened, identities)
+        for unsure in self._unsure:
+            if sentence := unsure(record):
+                raise Rejection(Reason.unknown_format, sentence)
         if not isinstance(record, dict) and not opened:
             return Recognised(None, "no object", record)  # the canonical decoder says what is wrong with it
         raise Rejection(

@@ -105,7 +105,7 @@ def test_the_confidence_of_a_label_needs_the_label() -> None:
     ("said", "score"), [(1.0000001192092896, 1.0), (1.000001, 1.0), (-1.4e-09, 0.0), (-1e-6, 0.0)]
 )
 def test_a_score_outside_of_its_range_by_a_rounding_error_is_the_range_s_end(said: float, score: float) -> None:
-    """Single precision gives 1.0000001192 for certain; the surest guardrail must not be the one that is not counted."""
+    """Single precision writes 1.0000001192 for certain; the surest score must not be the one that is not counted."""
     block = block_of([json.dumps(event(score=said, threshold=said)).encode()])
     for decoded in (new_decoder().decode(block), new_decoder().decode_general(block)):
         assert decoded.rejected == []

@@ -122,6 +122,6 @@ def test_arrays_without_end_are_refused() -> None:
     record = {"action": "NONE", "assessments": [{"contentPolicy": {"filters": many}}]}
     decoded = new_decoder().decode(block_of([json.dumps(record).encode()]))
     assert [why.reason for why in decoded.rejected] == [Reason.out_of_range]
-    keys = {"id": "m", "results": [{"category_scores": {str(i): 0.5 for i in range(2_000)}}]}
+    keys = {"model": "omni-moderation-latest", "results": [{"category_scores": {str(i): 0.5 for i in range(2_000)}}]}
     decoded = new_decoder().decode(block_of([json.dumps(keys).encode()]))
     assert [why.reason for why in decoded.rejected] == [Reason.out_of_range]
