@@ -2,8 +2,8 @@
 
 Source: open-telemetry/semantic-conventions-genai, docs/gen-ai/gen-ai-events.md. Which end is the bad one is found out
 in this order: a threshold of the settings (``<=`` says that low is); the name, where it measures quality, of which
-more is better; the label, which goes with the score's half of the scale. A score outside of 0 to 1 is on another scale,
-as is 0 or 1 where the label says the opposite of certain: the label remains.
+more is better; the label, which goes with the score's half of the scale. A score outside of 0 to 1 is on another
+scale, as is 0 or 1 where the label says the opposite of certain: the label remains.
 """
 
 from __future__ import annotations
