@@ -1,12 +1,12 @@
 """The mixture Shiryaev-Roberts engine: many sequential tests side by side.
 
     engine = Evidence()
-    test = engine.add(banks, spend=1e-4, n_ref=50)          one bank per stratum; history= sizes of the bags
+    test = engine.add(banks, spend=1e-4, n_ref=50)          one bank per stratum; history= sizes of the references
     done, alarmed = engine.advance(tick_ptr, test, stratum, bin, count)
                                                             stops after the first tick with an alarm
     engine.set_spend(test, 2e-4)    for future ticks        engine.reset(test)      M = 0, armed
     engine.disarm(test)             cells are ignored       engine.remove(test)     the id may be reused
-    engine.set_history(test, [...]) after a fresh bag
+    engine.set_history(test, [...]) after a fresh reference
     engine.log_evidence()  engine.armed()  engine.total_spend()   one entry per id, NaN / False / 0 where free
     engine.leading(test)   the (component, alternative) that carries M
     engine.snapshot() / Evidence.restore(snapshot, banks=None)
@@ -16,7 +16,7 @@ combination M of them all, and it alarms when M >= 1. With `E[e | past, n] <= 1`
 `E[false alarms] <= sum of w`, whatever the dependence between ticks and tests (README.md has the proof).
 
 Behind a recoupler the history grows by what is tested, and absorbs a drift at a known pace. Given the sizes of
-the bags, the engine counts on from there and moves money between alternatives as `Bank.fades` says; moved money
+the references, the engine counts on from there and moves money between alternatives as `Bank.fades` says; moved money
 is neither made nor lost, so the bound stays as it is.
 
     >>> from detectors.alternatives import material
@@ -96,7 +96,7 @@ class Evidence:
         spend : spend of a full tick, in alarms (see `budget.Budget`); >= 0.
         n_ref : events that make a tick full, > 0. A tick of n events over all strata spends
             `spend * min(n, n_ref) / n_ref`, an empty one nothing: time alone never raises an alarm.
-        history : events in each stratum's bag, where the counts come from a recoupler; it grows by each tick.
+        history : events in each stratum's reference, where the counts come from a recoupler; it grows by each tick.
             Default: a declared null, against which drifts do not fade.
         """
         if not banks:
@@ -181,7 +181,7 @@ class Evidence:
         self._row(test)["spend"] = spend
 
     def set_history(self, test: int, history: Sequence[float]) -> None:
-        """Events in each stratum's bag from here on: zeros after fresh bags, inf where nothing grows."""
+        """Events in each stratum's reference from here on: zeros after fresh references, inf where nothing grows."""
         row = self._row(test)
         sizes = np.asarray(history, dtype=np.float64)
         if sizes.shape != (int(row["strata"]),) or not (sizes >= 0).all():
@@ -268,13 +268,13 @@ class Evidence:
         rows = self._tests[alive]
         sizes = [_components(int(r["strata"])) * int(r["alternatives"]) for r in rows]
         blocks = [self._state.data[r["state"] : r["state"] + n] for r, n in zip(rows, sizes, strict=True)]
-        bags = [self._history.data[r["component"] : r["component"] + r["strata"]] for r in rows]
+        references = [self._history.data[r["component"] : r["component"] + r["strata"]] for r in rows]
         prints = [key for test in alive for key in self.fingerprints(int(test))]
         out: dict[str, NDArray[np.generic]] = {
             "format": np.array([FORMAT, self._slots.size], dtype=np.int64),
             "id": alive.astype(np.int64),
             "R": np.concatenate([*blocks, np.empty(0)]),
-            "history": np.concatenate([*bags, np.empty(0)]),
+            "history": np.concatenate([*references, np.empty(0)]),
             "bank": np.array(prints, dtype=np.int64),
         }
         for name in ("armed", "strata", "alternatives", "spend", "n_ref", "spent"):
@@ -322,9 +322,12 @@ class Evidence:
             if [bank.fingerprint for bank in given] != prints:
                 raise ValueError(f"test {test} was gathered under other banks than given: replay its counts")
             engine._slots._free = [test]
-            bags = snapshot["history"][at_bank : at_bank + strata].astype(np.float64)
+            references = snapshot["history"][at_bank : at_bank + strata].astype(np.float64)
             engine.add(
-                given, spend=float(snapshot["spend"][i]), n_ref=float(snapshot["n_ref"][i]), history=bags.tolist()
+                given,
+                spend=float(snapshot["spend"][i]),
+                n_ref=float(snapshot["n_ref"][i]),
+                history=references.tolist(),
             )
             row = engine._tests[test]
             length = _components(strata) * int(snapshot["alternatives"][i])

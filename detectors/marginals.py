@@ -1,7 +1,7 @@
 """Which fields tell before from after, from their counts alone: for those who do not keep events.
 
-    told_by(before (T0, B), after (T1, B)) -> Told(auc, standard_error) | None      one field
-    tells({name: (before, after)}) -> {name: Told}                                  most telling first
+    field_auc(before (T0, B), after (T1, B)) -> FieldAuc(auc, standard_error) | None   one field
+    rank_fields({name: (before, after)}) -> {name: FieldAuc}                                  most telling first
 
 A two-sample test by classification (Lopez-Paz and Oquab 2017), one field at a time: of one categorical field the best
 classifier is the ratio of the bins' shares, so counts suffice. It learns that ratio in some ticks and is asked in
@@ -10,7 +10,7 @@ held out: events of one tick share whatever made that tick special. What only se
 seen; for that there is `explain`, which needs the events themselves.
 
     >>> calm, changed = [[50, 50]] * 6, [[10, 90]] * 6
-    >>> {name: round(told.auc, 2) for name, told in tells({"app": (calm, changed), "turn": (calm, calm)}).items()}
+    >>> {name: round(one.auc, 2) for name, one in rank_fields({"app": (calm, changed), "turn": (calm, calm)}).items()}
     {'app': 0.7}
 """
 
@@ -32,14 +32,14 @@ PRIOR = 0.5  # events added to every bin, so that one that was not seen in train
 
 
 @dataclass(frozen=True)
-class Told:
+class FieldAuc:
     """`auc` .5 is a guess, 1 is certainty; `standard_error` is that of a field that tells nothing."""
 
     auc: float
     standard_error: float
 
 
-def told_by(before: ArrayLike, after: ArrayLike) -> Told | None:
+def field_auc(before: ArrayLike, after: ArrayLike) -> FieldAuc | None:
     """How well a field tells before from after; None where it does not, or too little is known.
 
     Parameters
@@ -66,13 +66,13 @@ def told_by(before: ArrayLike, after: ArrayLike) -> Told | None:
     rank = np.argsort(np.argsort(_ratio(old.sum(axis=0), new.sum(axis=0)), kind="stable"), kind="stable")
     design, _ = dispersion(old.astype(np.float64), rank / max(1, len(rank) - 1))
     error = float(np.sqrt((n0 + n1 + 1) / (12 * n0 * n1) * design)) * 4 / 3
-    return Told(auc, error) if auc >= 0.5 + SIGMAS * error else None
+    return FieldAuc(auc, error) if auc >= 0.5 + SIGMAS * error else None
 
 
-def tells(fields: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> dict[str, Told]:
+def rank_fields(fields: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> dict[str, FieldAuc]:
     """The fields that tell, most telling first."""
-    found = {name: told_by(before, after) for name, (before, after) in fields.items()}
-    known = [(name, told) for name, told in found.items() if told is not None]
+    found = {name: field_auc(before, after) for name, (before, after) in fields.items()}
+    known = [(name, one) for name, one in found.items() if one is not None]
     return dict(sorted(known, key=lambda one: (-round(one[1].auc, 9), one[0])))
 
 

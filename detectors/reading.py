@@ -100,17 +100,17 @@ class RecoupledWatch(Watch):
 
     Parameters
     ----------
-    bank : alternatives over the declared law q. q, bag, seed : see `recoupling.Recoupler.add`.
+    bank : alternatives over the declared law q. q, reference, seed : see `recoupling.Recoupler.add`.
     """
 
     def __init__(
-        self, bank: Bank, *, q: ArrayLike, bag: ArrayLike | None, seed: int, spend: float, n_ref: float
+        self, bank: Bank, *, q: ArrayLike, reference: ArrayLike | None, seed: int, spend: float, n_ref: float
     ) -> None:
-        history = 0.0 if bag is None else float(np.sum(bag))
+        history = 0.0 if reference is None else float(np.sum(reference))
         super().__init__(bank, spend=spend, n_ref=n_ref, history=[history])
         self._recoupler = Recoupler()
         self._law = probabilities(q)
-        self._recoupler.add(self._law, seed=seed, bag=bag)
+        self._recoupler.add(self._law, seed=seed, reference=reference)
         self._tick = 0
 
     def update(self, counts: ArrayLike) -> Reading:
@@ -124,7 +124,7 @@ class RecoupledWatch(Watch):
     def reset(self) -> None:
         """M = 0 and armed; the history starts again, from here."""
         super().reset()
-        self._recoupler.fresh_bag(0)
+        self._recoupler.reset_reference(0)
         self._engine.set_history(self._test, [0.0])
 
     def dismiss(self) -> None:
@@ -133,7 +133,7 @@ class RecoupledWatch(Watch):
 
     def copy(self) -> RecoupledWatch:
         """An independent test that continues exactly from here."""
-        out = RecoupledWatch(self.banks[0], q=self._law, bag=None, seed=0, spend=1.0, n_ref=1.0)
+        out = RecoupledWatch(self.banks[0], q=self._law, reference=None, seed=0, spend=1.0, n_ref=1.0)
         out._engine = Evidence.restore(self._engine.snapshot())
         out._recoupler = Recoupler.restore(self._recoupler.snapshot())
         out._tick, out._law = self._tick, self._law
@@ -143,12 +143,12 @@ class RecoupledWatch(Watch):
 class DenseWatch:
     """A single test for diffuse drifts against its own history; parameters as `RecoupledWatch`."""
 
-    def __init__(self, *, q: ArrayLike, bag: ArrayLike | None, seed: int, spend: float, n_ref: float) -> None:
+    def __init__(self, *, q: ArrayLike, reference: ArrayLike | None, seed: int, spend: float, n_ref: float) -> None:
         self._law = probabilities(q)
         self._engine = DenseEvidence(len(self._law))
         self._engine.add(self._law, spend=spend, n_ref=n_ref)
         self._recoupler = Recoupler()
-        self._recoupler.add(self._law, seed=seed, bag=bag)
+        self._recoupler.add(self._law, seed=seed, reference=reference)
         self._tick = 0
 
     def update(self, counts: ArrayLike) -> Reading:
@@ -173,11 +173,11 @@ class DenseWatch:
     def reset(self) -> None:
         """M = 0 and armed; the history starts again, from here."""
         self._engine.reset(0)
-        self._recoupler.fresh_bag(0)
+        self._recoupler.reset_reference(0)
 
     def copy(self) -> DenseWatch:
         """An independent test that continues exactly from here."""
-        out = DenseWatch(q=self._law, bag=None, seed=0, spend=1.0, n_ref=1.0)
+        out = DenseWatch(q=self._law, reference=None, seed=0, spend=1.0, n_ref=1.0)
         out._engine = DenseEvidence.restore(self._engine.snapshot())
         out._recoupler = Recoupler.restore(self._recoupler.snapshot())
         out._tick, out._law = self._tick, self._law

@@ -1,16 +1,17 @@
 """Unknown baseline, exact null: counts to surrogate counts with a declared law.
 
     r = Recoupler()
-    row = r.add(q, seed=..., bag=None)                     a row is one (stream, stratum, signal)
+    row = r.add(q, seed=..., reference=None)                     a row is one (stream, stratum, signal)
     r.surrogates(row, counts, tick) -> (B,) int64          one row, one tick
     ptr, rows, bins, counts = r.recouple(tick_ptr, ticks, row, bin, count)      many ticks and rows at once
     r.retract(tick_ptr, ticks, row, bin, count, keep=done) takes back what was recoupled past tick `done`
-    r.fresh_bag(row)   r.join(row, bag)   r.remove(row)   r.bag(row)   r.snapshot() / Recoupler.restore(snapshot)
-    declared(counts)   q from a split that is kept out of the bag; seed_of(...) a row's seed from its name
+    r.reset_reference(row)   r.merge_reference(row, reference)   r.reference(row)   r.remove(row)
+    r.snapshot() / Recoupler.restore(snapshot)
+    declared(counts)   q from a split that is kept out of the reference; seed_of(...) a row's seed from its name
     split_of(events, bins)     how many events of a history that split should have
 
 Under exchangeability of the history with the tick, the surrogates are independent Multinomial(n, q), although
-the true law is unknown. The bag (the history's counts) grows by every tick that is recoupled; it must, for a
+the true law is unknown. The reference (the history's counts) grows by every tick that is recoupled; it must, for a
 frozen history is a plug-in estimate again. README.md has the proof and the conditions.
 
 Nothing of the counts is lost on the way: where a transform falls inside its surrogate's step is carried over and
@@ -19,7 +20,7 @@ costs next to nothing, where fresh ties each tick cost a tenth of all evidence.
 
 `recouple` returns cells that `Evidence.advance` takes after mapping rows to tests and strata. Where advance
 stops early, at an alarm, hand the same cells to `retract` with `keep` = ticks consumed, give the alarmed rows a
-`fresh_bag`, and go on with the rest: nothing else changes.
+`reset_reference`, and go on with the rest: nothing else changes.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ from detectors.counts import Ints
 from detectors.discrete import binomial_inverse, hypergeometric_pit
 
 FORMAT = 2  # of snapshots
-# Of a history, for q: whatever q misses the carried ties make good, and whatever it takes the bag misses. 100 events
-# a bin are enough, and 500 in all; a fifth is the most that weak drifts, which need the bag, can spare.
+# Of a history, for q: whatever q misses the carried ties make good, and whatever it takes the reference misses. 100
+# events a bin are enough, and 500 in all; a fifth is the most that weak drifts, which need the reference, can spare.
 SPLIT_PER_BIN = 100
 SPLIT_AT_LEAST = 500
 SPLIT_AT_MOST = 0.2
-MAX_BAG = 1_000_000_000  # events; sums of counts stay exact and the tails accurate up to here
+MAX_REFERENCE = 1_000_000_000  # events; sums of counts stay exact and the tails accurate up to here
 NEVER = np.iinfo(np.int64).min
 # What is carried is cut to 2^-20 and filled up with fresh randomness: a last bit that differs between machines
 # then matters once in 1e9 ticks, where a chain of carried floats would drift apart within hundreds.
@@ -54,7 +55,7 @@ _FAULTS = {
     _NO_ROW: "a cell names a row that does not exist",
     _NO_BIN: "a cell names a bin that its row does not have (drop code -1 before counting)",
     _SEEN: "a row was given a tick that it has seen: its uniforms must not be used twice",
-    _FULL: f"a bag would exceed {MAX_BAG} events: start a fresh bag",
+    _FULL: f"a reference would exceed {MAX_REFERENCE} events: start a fresh reference",
 }
 _NO_TRAIL: tuple[Ints, Ints] = (np.empty((3, 0), dtype=np.int64), np.empty(0, dtype=np.int64))
 
@@ -65,7 +66,7 @@ _ROW = np.dtype(
 
 
 def declared(split: ArrayLike, *, prior: float = 0.5) -> NDArray[np.float64]:
-    """q from the counts of a split that stays out of the bag, smoothed by a Dirichlet prior per bin.
+    """q from the counts of a split that stays out of the reference, smoothed by a Dirichlet prior per bin.
 
     q need not be true: any declared law keeps the guarantee. It should be near the truth, for power.
 
@@ -94,35 +95,35 @@ def seed_of(*name: str | int) -> int:
 
 
 class Recoupler:
-    """Rows side by side, each with its bag, its declared q and its seed."""
+    """Rows side by side, each with its reference, its declared q and its seed."""
 
     def __init__(self) -> None:
         self._slots = Slots()
         self._rows = np.zeros(16, dtype=_ROW)
-        self._bag, self._law, self._order = Arena(np.int64), Arena(np.float64), Arena(np.int64)
+        self._reference, self._law, self._order = Arena(np.int64), Arena(np.float64), Arena(np.int64)
         self._carry = Arena(np.int64)
         self._trail = _NO_TRAIL
 
-    def add(self, q: ArrayLike, *, seed: int, bag: ArrayLike | None = None) -> int:
+    def add(self, q: ArrayLike, *, seed: int, reference: ArrayLike | None = None) -> int:
         """Starts a row.
 
         Parameters
         ----------
-        q : (B,) declared law: chosen, or estimated from a split that is not in the bag.
+        q : (B,) declared law: chosen, or estimated from a split that is not in the reference.
         seed : 64-bit, one per row (`seed_of`); strata must not share uniforms.
-        bag : (B,) counts of the history, without the split behind q; default none.
+        reference : (B,) counts of the history, without the split behind q; default none.
         """
         law = probabilities(q)
-        history = _history(bag, len(law))
+        history = _history(reference, len(law))
         row = self._slots.take()
         self._rows = grown(self._rows, row + 1)
-        at = self._bag.put(history)
+        at = self._reference.put(history)
         self._place(at, law, np.full(len(law), FRESH, dtype=np.int64))
         self._rows[row] = (True, len(law), at, seed & (2**64 - 1), NEVER, history.sum())
         return row
 
     def surrogates(self, row: int, count: ArrayLike, tick: int) -> Ints:
-        """Surrogate counts (B,) of one tick; the bag grows by the real ones."""
+        """Surrogate counts (B,) of one tick; the reference grows by the real ones."""
         number = np.asarray(count)
         bins = np.flatnonzero(number)
         if len(number) != self._row(row)["bins"]:
@@ -142,13 +143,13 @@ class Recoupler:
         ticks : (T,) the ticks' numbers; a row must see each number once, in rising order. A row's counts of one
             tick must come together: merge partitions before, not after.
 
-        Raises ValueError on a tick number that a row has seen, and on a bag beyond 1e9 events.
+        Raises ValueError on a tick number that a row has seen, and on a reference beyond 1e9 events.
         """
         ptr, number, rows, bins, events = self._cells(tick_ptr, ticks, row, bin_, count)
         fault, groups, room = _sizes(ptr, number, rows, events, self._rows[: self._slots.size])
         if fault != _FITS:
             raise ValueError(_FAULTS[fault])
-        bins_of = (self._bag.data, self._law.data, self._order.data, self._carry.data)
+        bins_of = (self._reference.data, self._law.data, self._order.data, self._carry.data)
         out_ptr, out, *trail = _recouple(ptr, number, (rows, bins, events), self._rows, bins_of, (groups, room))
         self._trail = (trail[0], trail[1])
         return out_ptr, out[0], out[1], out[2]
@@ -163,7 +164,7 @@ class Recoupler:
         *,
         keep: int,
     ) -> None:
-        """Takes the counts of ticks `keep`, `keep + 1`, ... of the last `recouple` back out of the bags.
+        """Takes the counts of ticks `keep`, `keep + 1`, ... of the last `recouple` back out of the references.
 
         Raises ValueError when the cells are not those of the last `recouple`.
         """
@@ -173,7 +174,7 @@ class Recoupler:
         if len(groups) != len(row_) or (rows[groups] != row_).any():
             raise ValueError("these are not the cells of the last recouple: only those can be retracted, once")
         start = ptr[keep]
-        np.subtract.at(self._bag.data, self._rows["at"][rows[start:]] + bins[start:], events[start:])
+        np.subtract.at(self._reference.data, self._rows["at"][rows[start:]] + bins[start:], events[start:])
         before = int(number[keep]) - 1 if keep < len(number) else NEVER
         np.subtract.at(self._rows["events"], rows[start:], events[start:])
         touched = np.unique(rows[start:])
@@ -182,35 +183,35 @@ class Recoupler:
         _put_back(row_[first:], at[first:], carried, self._rows, self._carry.data)
         self._trail = _NO_TRAIL
 
-    def fresh_bag(self, row: int, bag: ArrayLike | None = None) -> None:
-        """Forgets the history, or replaces it: after an alarm, the bag starts with what comes after it."""
+    def reset_reference(self, row: int, reference: ArrayLike | None = None) -> None:
+        """Forgets the history, or replaces it: after an alarm, the reference starts with what comes after it."""
         r = self._row(row)
-        history = _history(bag, int(r["bins"]))
-        self._bag.data[r["at"] : r["at"] + r["bins"]] = history
+        history = _history(reference, int(r["bins"]))
+        self._reference.data[r["at"] : r["at"] + r["bins"]] = history
         r["events"] = history.sum()
 
-    def join(self, row: int, bag: ArrayLike) -> bool:
+    def merge_reference(self, row: int, reference: ArrayLike) -> bool:
         """Puts an earlier history of the row back beside what it has gathered since; False where there is no room.
 
-        Allowed: what came since a `fresh_bag` was transformed by itself, and both parts are counts of the history.
-        Given their union, no transform so far says in which order it came.
+        Allowed: what came since a `reset_reference` was transformed by itself, and both parts are counts of the
+        history. Given their union, no transform so far says in which order it came.
         """
         r = self._row(row)
-        history = _history(bag, int(r["bins"]))
-        if int(r["events"]) + int(history.sum()) > MAX_BAG // 2:
+        history = _history(reference, int(r["bins"]))
+        if int(r["events"]) + int(history.sum()) > MAX_REFERENCE // 2:
             return False
-        self._bag.data[r["at"] : r["at"] + r["bins"]] += history
+        self._reference.data[r["at"] : r["at"] + r["bins"]] += history
         r["events"] += history.sum()
         return True
 
-    def bag(self, row: int) -> Ints:
+    def reference(self, row: int) -> Ints:
         """(B,) history counts of a row."""
         r = self._row(row)
-        out: Ints = self._bag.data[r["at"] : r["at"] + r["bins"]].copy()
+        out: Ints = self._reference.data[r["at"] : r["at"] + r["bins"]].copy()
         return out
 
     def larger_than(self, events: int) -> Ints:
-        """Rows whose bag holds more events than this."""
+        """Rows whose reference holds more events than this."""
         rows = self._rows[: self._slots.size]
         out: Ints = np.flatnonzero(rows["alive"] & (rows["events"] > events)).astype(np.int64)
         return out
@@ -218,7 +219,7 @@ class Recoupler:
     def remove(self, row: int) -> None:
         """Ends a row; its number may be handed out again."""
         r = self._row(row)
-        self._bag.free(int(r["at"]), int(r["bins"]))
+        self._reference.free(int(r["at"]), int(r["bins"]))
         self._law.free(int(r["at"]), int(r["bins"]))
         self._order.free(int(r["at"]), int(r["bins"]))
         self._carry.free(int(r["at"]), int(r["bins"]))
@@ -236,7 +237,7 @@ class Recoupler:
             "bins": rows["bins"].copy(),
             "seed": rows["seed"].copy(),
             "last": rows["last"].copy(),
-            "bag": np.concatenate([*(self._bag.data[w] for w in where), np.empty(0, np.int64)]),
+            "reference": np.concatenate([*(self._reference.data[w] for w in where), np.empty(0, np.int64)]),
             "q": np.concatenate([*(self._law.data[w] for w in where), np.empty(0)]),
             "carry": np.concatenate([*(self._carry.data[w] for w in where), np.empty(0, np.int64)]),
         }
@@ -255,10 +256,10 @@ class Recoupler:
         for row, size_, seed, last, end in zip(
             ids, bins, snapshot["seed"], snapshot["last"], np.cumsum(bins), strict=True
         ):
-            at = out._bag.put(snapshot["bag"][end - size_ : end])
+            at = out._reference.put(snapshot["reference"][end - size_ : end])
             law = snapshot["q"][end - size_ : end].astype(np.float64)
             out._place(at, law, snapshot["carry"][end - size_ : end].astype(np.int64))
-            out._rows[row] = (True, size_, at, seed, last, snapshot["bag"][end - size_ : end].sum())
+            out._rows[row] = (True, size_, at, seed, last, snapshot["reference"][end - size_ : end].sum())
         return out
 
     def _place(self, at: int, law: NDArray[np.float64], carry: Ints) -> None:
@@ -296,10 +297,15 @@ def _order(law: NDArray[np.float64]) -> Ints:
     return np.argsort(law, kind="stable").astype(np.int64)
 
 
-def _history(bag: ArrayLike | None, size: int) -> Ints:
-    history = np.zeros(size, dtype=np.int64) if bag is None else np.asarray(bag)
-    if history.shape != (size,) or history.dtype.kind not in "iu" or history.min() < 0 or history.sum() > MAX_BAG:
-        raise ValueError(f"a bag must hold {size} integer counts >= 0 of at most {MAX_BAG} events")
+def _history(reference: ArrayLike | None, size: int) -> Ints:
+    history = np.zeros(size, dtype=np.int64) if reference is None else np.asarray(reference)
+    if (
+        history.shape != (size,)
+        or history.dtype.kind not in "iu"
+        or history.min() < 0
+        or history.sum() > MAX_REFERENCE
+    ):
+        raise ValueError(f"a reference must hold {size} integer counts >= 0 of at most {MAX_REFERENCE} events")
     return history.astype(np.int64)
 
 
@@ -330,7 +336,7 @@ def _sizes(ptr: Ints, number: Ints, row: Ints, count: Ints, rows: NDArray[Any]) 
                     return _SEEN, 0, 0
                 groups += 1
                 room += r.bins
-            if count[i] > MAX_BAG - r.events - added[row[i]]:  # this way round nothing overflows
+            if count[i] > MAX_REFERENCE - r.events - added[row[i]]:  # this way round nothing overflows
                 return _FULL, 0, 0
             added[row[i]] += count[i]
     return _FITS, groups, room
@@ -380,7 +386,7 @@ def _recouple(
     `cells` are sorted by (row, bin) inside each tick; `sizes` are the number of groups and of their bins.
     """
     row, bin_, count = cells
-    bags, laws, orders, carries = bins_of
+    references, laws, orders, carries = bins_of
     groups, room = sizes
     out = np.empty((3, room), dtype=np.int64)
     out_ptr = np.zeros(len(ptr), dtype=np.int64)
@@ -411,9 +417,9 @@ def _recouple(
                 continue
             r.last = number[t]
             r.events += left
-            bag = bags[r.at : r.at + b]
+            reference = references[r.at : r.at + b]
             _surrogates(
-                real, left, r.events, bag, laws[r.at : r.at + b], orders[r.at : r.at + b], carry,
+                real, left, r.events, reference, laws[r.at : r.at + b], orders[r.at : r.at + b], carry,
                 _key(r.seed, number[t]), drawn,
             )  # fmt: skip
             for j in range(b):  # in the order of bins, so that nobody has to sort them
@@ -421,7 +427,7 @@ def _recouple(
                     out[0, made], out[1, made], out[2, made] = which, j, drawn[j]
                     made += 1
             for j in range(start, i):
-                bag[bin_[j]] += count[j]
+                reference[bin_[j]] += count[j]
                 real[bin_[j]] = 0
         out_ptr[t + 1] = made
     return out_ptr, out[:, :made], trail, carried
@@ -432,7 +438,7 @@ def _surrogates(
     real: Ints,
     left: int,
     population: int,
-    bag: Ints,
+    reference: Ints,
     law: NDArray[np.float64],
     order: Ints,
     carry: Ints,
@@ -447,7 +453,7 @@ def _surrogates(
         j = order[place]
         surrogate = fake
         if place < last and fake > 0:
-            success = bag[j] + real[j]
+            success = reference[j] + real[j]
             v = _uniform(key, j)
             if carry[j] >= 0:
                 v = (carry[j] + v) / CARRIED

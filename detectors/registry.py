@@ -58,14 +58,14 @@ class Setting:
     Parameters
     ----------
     q : (B,) declared law. values : (B,) x of each bin. level : m of the material test.
-    bag : (B,) counts of the history behind the recoupler, without the split that q comes from.
+    reference : (B,) counts of the history behind the recoupler, without the split that q comes from.
     spend, n_ref : see `evidence.Evidence.add`. seed : of all randomisation.
     """
 
     q: NDArray[np.float64]
     values: NDArray[np.float64]
     level: float
-    bag: NDArray[np.int64]
+    reference: NDArray[np.int64]
     spend: float
     n_ref: float
     seed: int
@@ -86,38 +86,38 @@ def _material(s: Setting) -> Detector:
 
 def _boundary(s: Setting) -> Detector:
     bank = boundary(s.q, s.values)
-    return RecoupledWatch(bank, q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+    return RecoupledWatch(bank, q=s.q, reference=s.reference, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
 def _crowding(s: Setting) -> Detector:
     bank = crowding(s.q, s.values)
-    return RecoupledWatch(bank, q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+    return RecoupledWatch(bank, q=s.q, reference=s.reference, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
 def _sparse(s: Setting) -> Detector:
-    return RecoupledWatch(sparse(s.q), q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+    return RecoupledWatch(sparse(s.q), q=s.q, reference=s.reference, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
 def _bumps(s: Setting) -> Detector:
     bank = sparse(s.q, bump=BUMP, contaminations=BUMPS)
-    return RecoupledWatch(bank, q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+    return RecoupledWatch(bank, q=s.q, reference=s.reference, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
 def _growth(s: Setting) -> Detector:
-    return RecoupledWatch(growth(s.q), q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+    return RecoupledWatch(growth(s.q), q=s.q, reference=s.reference, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
 def _swings(s: Setting) -> Detector:
-    return RecoupledWatch(swings(s.q), q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+    return RecoupledWatch(swings(s.q), q=s.q, reference=s.reference, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
 def _mixture(s: Setting) -> Detector:
     bank = mixture([(1.0, boundary(s.q, s.values)), (1.0, growth(s.q))])
-    return RecoupledWatch(bank, q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+    return RecoupledWatch(bank, q=s.q, reference=s.reference, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
 def _dense(s: Setting) -> Detector:
-    return DenseWatch(q=s.q, bag=s.bag, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
+    return DenseWatch(q=s.q, reference=s.reference, seed=s.seed, spend=s.spend, n_ref=s.n_ref)
 
 
 def _river(make: Callable[[], Any], *, binary: bool = False) -> Callable[[Setting], Detector]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
+
+DAY_MS: Final = 86_400_000
+NEVER: Final = 2**62
+"""A tick that never comes."""
 
 
 class Clock(Protocol):

@@ -24,11 +24,12 @@ from typing import Final
 
 from monitor.alerting.body import body
 from monitor.alerting.policy import AlertPolicy
-from monitor.alerting.ports import AlertStore, Deed, Notification
+from monitor.alerting.ports import AlertStore, EventAction, Notification
+from monitor.findings.model import Finding
 from monitor.incidents import timeline
 from monitor.incidents.controls import stated
 from monitor.incidents.lifecycle import DRIFTLINE, Change
-from monitor.incidents.model import Entry, Finding, Incident
+from monitor.incidents.model import Entry, Incident
 from monitor.incidents.timeline import What
 from monitor.incidents.words import Phrases
 
@@ -43,7 +44,10 @@ MORE_TROUBLE: Final = frozenset(
     {What.finding_added, What.finding_upgraded, What.finding_continued, What.still_going_on}
 )
 OF_INTEREST: Final = frozenset({What.finding_ended, What.all_ended, What.typed})
-OF_PEOPLE: Final[Mapping[str, Deed]] = {What.acknowledged: Deed.acknowledge, What.resolved: Deed.resolve}
+OF_PEOPLE: Final[Mapping[str, EventAction]] = {
+    What.acknowledged: EventAction.acknowledge,
+    What.resolved: EventAction.resolve,
+}
 
 
 def knowing(entries: Sequence[Entry]) -> frozenset[str]:
@@ -83,7 +87,7 @@ def record(
 
 
 def announce(store: AlertStore, change: Change) -> tuple[str, ...]:
-    """Tell the channels that know the incident what somebody did to it; returns their names.
+    """Discriminator the channels that know the incident what somebody did to it; returns their names.
 
     Call it in the transaction of the change, with what a function of :mod:`monitor.incidents.lifecycle` returned.
     """
@@ -98,14 +102,14 @@ def announce(store: AlertStore, change: Change) -> tuple[str, ...]:
     return tuple(deeds)
 
 
-def _deeds(what: What, knowing_it: frozenset[str], policy: AlertPolicy) -> dict[str, Deed]:
+def _deeds(what: What, knowing_it: frozenset[str], policy: AlertPolicy) -> dict[str, EventAction]:
     if what in TRIGGERS:
-        return dict.fromkeys(policy.channels(), Deed.trigger)
+        return dict.fromkeys(policy.channels(), EventAction.trigger)
     if what in MORE_TROUBLE:
-        return {name: Deed.update if name in knowing_it else Deed.trigger for name in policy.channels()}
+        return {name: EventAction.update if name in knowing_it else EventAction.trigger for name in policy.channels()}
     if what in OF_INTEREST or what is What.notice_added:
         hearing = policy.channels(notices=what is What.notice_added)
-        return {name: Deed.update for name in hearing if name in knowing_it}
+        return {name: EventAction.update for name in hearing if name in knowing_it}
     return {}
 
 
@@ -113,7 +117,7 @@ def _enqueue(
     store: AlertStore,
     incident: Incident,
     entry: Entry,
-    deeds: Mapping[str, Deed],
+    deeds: Mapping[str, EventAction],
     *,
     finding: Finding | None,
     address: str | None,

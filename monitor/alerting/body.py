@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from monitor.alerting.ports import Deed
-from monitor.incidents.model import Entry, Finding, Incident
+from monitor.alerting.ports import EventAction
+from monitor.findings.model import Finding
+from monitor.incidents.model import Entry, Incident
 from monitor.incidents.timeline import What
 from monitor.incidents.words import Phrases, incident_name, plain, rfc3339, sentence
 
@@ -24,7 +25,7 @@ _SUGGESTIONS: Final[Mapping[str, str]] = {
 
 def body(
     *,
-    deed: Deed,
+    deed: EventAction,
     incident: Incident,
     entry: Entry,
     finding: Finding | None,

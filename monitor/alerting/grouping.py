@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from monitor.alerting.policy import AlertPolicy
-from monitor.incidents.model import Finding, Incident, Kind, Status
+from monitor.findings.model import Finding, Kind
+from monitor.incidents.model import Incident, Status
 
 
 class Relation(StrEnum):

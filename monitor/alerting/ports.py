@@ -12,7 +12,7 @@ import msgspec
 from monitor.incidents.ports import ResponseStore
 
 
-class Deed(StrEnum):
+class EventAction(StrEnum):
     """What a notification asks of its receiver (PagerDuty's event actions plus ``update``)."""
 
     trigger = "trigger"
@@ -28,7 +28,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     """The timeline entry that caused it: what orders the messages of one incident."""
     channel: str
-    deed: Deed
+    deed: EventAction
     dedup_key: str
     """The incident's key: the same for all its messages, on every try."""
     body: dict[str, object]

@@ -23,11 +23,12 @@ from monitor.alerting import announce
 from monitor.alerting.grouping import SAME, Relation, relation
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.ports import AlertStore
-from monitor.alerting.retype import retype_company, typed
+from monitor.alerting.retype import classified, reclassify_related
+from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle
 from monitor.incidents.classify import leading
 from monitor.incidents.facts import facts
-from monitor.incidents.model import Finding, Incident, Kind, Status
+from monitor.incidents.model import Incident, Status
 from monitor.incidents.severity import higher, severity_of
 from monitor.incidents.timeline import What
 from monitor.incidents.words import moment, title
@@ -61,11 +62,11 @@ def respond(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPo
     else:
         finding = msgspec.structs.replace(finding, incident_id=None)
     response = _Response(store, now_ms=now_ms, policy=policy)
-    return response.take(known, typed(store, finding))
+    return response.take(known, classified(store, finding))
 
 
 def still_going_on(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPolicy) -> None:
-    """Tell of an open page that only history knows: the judge was away when it began, and it is not over.
+    """Discriminator of an open page that only history knows: the judge was away when it began, and it is not over.
 
     Called for every open page when judging has caught up with the present. Idempotent: an incident that some channel
     knows of, or that people have resolved, is left alone.
@@ -98,7 +99,7 @@ class _Response:
         """Event time of what is being recorded; by it, history is told from the present."""
 
     def take(self, known: Finding | None, finding: Finding) -> Finding:
-        changed = retype_company(self._store, finding)
+        changed = reclassify_related(self._store, finding)
         finding = self._respond(known, finding)
         for incident_id in sorted({each.incident_id for each in (*changed, finding) if each.incident_id is not None}):
             self._retype(lifecycle.locked(self._store, incident_id), finding)

@@ -11,9 +11,9 @@ from typing import Final
 
 import msgspec
 
+from monitor.findings.model import Finding
 from monitor.incidents.classify import Typed, classify
 from monitor.incidents.coincide import WIDEST_GAP_MS, concerns, stretch
-from monitor.incidents.model import Finding
 from monitor.incidents.ports import ResponseStore
 
 UPGRADES_WITHIN_MS: Final = 86_400_000
@@ -22,12 +22,12 @@ MOST: Final = 1000
 """Newest findings around an onset that are looked at."""
 
 
-def typed(store: ResponseStore, finding: Finding) -> Finding:
+def classified(store: ResponseStore, finding: Finding) -> Finding:
     """The finding with the type that its company gives it; nothing is stored."""
     return _as(finding, classify([finding, *_company(store, finding)]))
 
 
-def retype_company(store: ResponseStore, finding: Finding) -> list[Finding]:
+def reclassify_related(store: ResponseStore, finding: Finding) -> list[Finding]:
     """Work out anew what a finding, stored or about to be, has a say in; those whose type changed, as stored now."""
     around = _around(store, [finding])
     swayed = [other for other in around if other.id != finding.id and concerns(finding, other)]

@@ -18,13 +18,13 @@ from monitor.cli.options import config_option, errors_to_exit_codes, json_option
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from monitor.incidents.model import Finding
+    from monitor.backtest.comparison import Row
+    from monitor.backtest.replay import Replay
+    from monitor.backtest.truth import Stretch
+    from monitor.counting.ports import Tally
+    from monitor.findings.model import Finding
     from monitor.ingestion.files import FileSource
-    from monitor.pipeline.ports import Tally
     from monitor.settings import Settings
-    from monitor.wiring.comparison import Row
-    from monitor.wiring.replay import Replay
-    from monitor.wiring.truth import Stretch
 
 PIPE_COLUMNS: Final = 200
 """Width of the table in a pipe or a file, where nobody has said how wide a screen is: names must not be cut off."""
@@ -59,12 +59,12 @@ def backtest(
     something was wrong, from --truth or from events with "labels": {"segment": "probing"}, findings are told true
     from false.
     """
+    from monitor.backtest.comparison import compared
+    from monitor.backtest.replay import replayed
+    from monitor.backtest.truth import Labels, read_truth
     from monitor.ingestion.files import FileSource
-    from monitor.wiring.comparison import compared
     from monitor.wiring.decoding import block_decoder
     from monitor.wiring.logs import set_up_logs
-    from monitor.wiring.replay import replayed
-    from monitor.wiring.truth import Labels, read_truth
 
     set_up_logs(level="warning", form="console", stream=sys.stderr)
     settings = _settings(config, [str(log) for log in logs], pages)

@@ -21,8 +21,8 @@ from monitor.cli.options import (
 from monitor.errors import SettingsError
 
 if TYPE_CHECKING:
-    from monitor.pipeline.rule import JudgeRule
-    from monitor.wiring.baselines import BaselineView
+    from monitor.judging.baselines import BaselineView
+    from monitor.judging.judge_settings import JudgeSettings
 
 
 @click.group(epilog="Example: driftline baseline show")
@@ -39,8 +39,8 @@ def baseline() -> None:
 @errors_to_exit_codes
 def show(guardrail: str | None, every: bool, config: Path | None, database: str | None, as_json: bool) -> None:
     """Show baselines: window, levels that pages are held to, the smallest change that a day would show."""
-    from monitor.pipeline.ports import BaselineState
-    from monitor.wiring.baselines import views
+    from monitor.judging.baselines import views
+    from monitor.judging.ports import BaselineState
 
     with open_store(config=config, database=database) as stores:
         chosen = [
@@ -83,7 +83,7 @@ def propose(
 ) -> None:
     """Propose the counts of a window as normal, and show the levels that would follow."""
     from monitor.clock import SystemClock
-    from monitor.wiring import baselines
+    from monitor.judging import baselines
 
     rule = _rule(config)
     stretches = [_ticks(*_pair(stretch), rule=rule, option="--without") for stretch in without]
@@ -116,7 +116,7 @@ def approve(
     baseline_id: int, actor: str, reason: str, config: Path | None, database: str | None, as_json: bool
 ) -> None:
     """Approve a proposed baseline: a new epoch begins with the judge's next tick."""
-    from monitor.wiring import baselines
+    from monitor.judging import baselines
 
     rule = _rule(config)
     with open_store(config=config, database=database) as stores:
@@ -124,18 +124,18 @@ def approve(
         _print(list(baselines.views(stores.judge, rule, [approved])), rule, as_json=as_json)
 
 
-def _rule(config: Path | None) -> JudgeRule:
+def _rule(config: Path | None) -> JudgeSettings:
     """The settings' rule; the defaults where there is no settings file."""
-    from monitor.pipeline.rule import JudgeRule
+    from monitor.judging.judge_settings import JudgeSettings
     from monitor.settings import DEFAULT_FILE
     from monitor.wiring.translate import judge_rule
 
     if config is None and not Path(DEFAULT_FILE).exists():
-        return JudgeRule()
+        return JudgeSettings()
     return judge_rule(settings_from(config))
 
 
-def _ticks(start: str, end: str, *, rule: JudgeRule, option: str) -> tuple[int, int]:
+def _ticks(start: str, end: str, *, rule: JudgeSettings, option: str) -> tuple[int, int]:
     first, last = moment_ms(start, option) // rule.tick_ms, -(-moment_ms(end, option) // rule.tick_ms)
     if last <= first:
         raise SettingsError(f"{option}: {end} is not after {start}")
@@ -149,7 +149,7 @@ def _pair(stretch: str) -> tuple[str, str]:
     return start, end
 
 
-def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None:
+def _print(views: list[BaselineView], rule: JudgeSettings, *, as_json: bool) -> None:
     if as_json:
         print_json([_plain(view, rule) for view in views])
         return
@@ -157,7 +157,7 @@ def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None
         click.echo(
             "no baselines yet: the first are learned from traffic, or proposed by `driftline baseline propose`"
         )
-    from monitor.wiring.baselines import moment_of
+    from monitor.judging.baselines import moment_of
 
     for view in views:
         one, unit = view.baseline, view.baseline.unit
@@ -183,7 +183,7 @@ def _print(views: list[BaselineView], rule: JudgeRule, *, as_json: bool) -> None
                 click.echo("      warning: too small a baseline for this rate; its level is a guess on the safe side")
 
 
-def _plain(view: BaselineView, rule: JudgeRule) -> dict[str, Any]:
+def _plain(view: BaselineView, rule: JudgeSettings) -> dict[str, Any]:
     import dataclasses
 
     one = view.baseline

@@ -33,7 +33,7 @@ def controls(*, strict: bool, config: Path | None, database: str | None, as_json
     Statements come from the section `controls` of the settings, guardrails also from what was counted. One that
     was counted and has no statement is an undefined control.
     """
-    from monitor.wiring.controls import control_register
+    from monitor.judging.control_register import control_register
 
     declared = _declared(config)
     with open_store(config=config, database=database) as stores:

@@ -13,10 +13,10 @@ import msgspec
 
 from monitor.cli.options import database_options, errors_to_exit_codes, json_option, print_json
 from monitor.clock import SystemClock
-from monitor.incidents.model import Finding, Kind
+from monitor.findings.model import Finding, Kind
 
 if TYPE_CHECKING:
-    from monitor.pipeline.ports import Dismissal
+    from monitor.judging.ports import Dismissal
 
 _finding = click.argument("finding", metavar="ID")
 
@@ -46,7 +46,7 @@ def list_(
 ) -> None:
     """Findings, newest first; without those that somebody has dismissed."""
     from monitor.cli.incidents import existing_store
-    from monitor.wiring.dismissals import dismissals
+    from monitor.judging.dismissals import dismissals
 
     with existing_store(config, database) as stores:
         said = dismissals(stores)
@@ -70,7 +70,7 @@ def show(config: Path | None, database: str | None, *, finding: str, as_json: bo
     """One finding with its evidence; ID may be the beginning of it."""
     from monitor.cli.incidents import all_phrases, existing_store
     from monitor.cli.incidents_view import finding_text
-    from monitor.wiring.dismissals import dismissals, find
+    from monitor.judging.dismissals import dismissals, find
 
     with existing_store(config, database) as stores:
         found, said = find(stores, finding), dismissals(stores)
@@ -97,7 +97,7 @@ def dismiss(
     has learned again. Takes effect with the next tick that is judged.
     """
     from monitor.cli.incidents import existing_store
-    from monitor.wiring import dismissals
+    from monitor.judging import dismissals
 
     with existing_store(config, database) as stores:
         found, written = dismissals.dismiss(stores, finding, by=actor, reason=reason, now_ms=SystemClock().now_ms())

@@ -15,8 +15,9 @@ from monitor.cli.incidents_arguments import head_of_timeline, incident_number
 from monitor.cli.options import database_from, database_options, errors_to_exit_codes, json_option, print_json
 from monitor.clock import SystemClock
 from monitor.errors import NotFound, Refused, StoreUnavailable
+from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle, timeline
-from monitor.incidents.model import Entry, Finding, Incident, Kind, Status
+from monitor.incidents.model import Entry, Incident, Status
 from monitor.incidents.words import incident_name
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def ack(config: Path | None, database: str | None, *, incident: int, text: str, 
 @database_options
 @errors_to_exit_codes
 def resolve(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:
-    """Say that it is over. Trouble that began before re-opens it."""
+    """Say that it is over. IncidentType that began before re-opens it."""
     going_on = _change(lifecycle.resolve, config, database, incident=incident, actor=actor, text=reason)
     if going_on:
         what = "finding of it has" if going_on == 1 else "findings of it have"
@@ -266,7 +267,7 @@ def _user() -> str:
 
 
 def all_phrases() -> Phrases:
-    from monitor.pipeline.signals import SIGNALS
+    from monitor.signals.registry import SIGNALS
 
     return {(signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions}
 

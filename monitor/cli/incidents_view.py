@@ -8,7 +8,8 @@ from typing import Final
 
 import click
 
-from monitor.incidents.model import EVERY_GUARDRAIL, Entry, Finding, Incident, Kind, Severity, Status, Trouble
+from monitor.findings.model import EVERY_GUARDRAIL, Finding, IncidentType, Kind
+from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.incidents.next_steps import next_steps
 from monitor.incidents.timeline import What
 from monitor.incidents.words import Phrases, incident_name, moment, number, plain, rfc3339, sentence, subject
@@ -67,7 +68,7 @@ def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[En
     return "\n".join(lines)
 
 
-def _with_type(trouble: Trouble | None, text: str) -> str:
+def _with_type(trouble: IncidentType | None, text: str) -> str:
     return text if trouble is None else f"[{trouble.words}] {text}"
 
 

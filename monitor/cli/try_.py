@@ -13,9 +13,9 @@ from monitor.cli.options import errors_to_exit_codes, json_option, print_json
 from monitor.errors import SettingsError
 
 if TYPE_CHECKING:
+    from monitor.backtest.trial import Trial
     from monitor.cli.try_source import Readable
     from monitor.settings import Settings
-    from monitor.wiring.trial import Trial
 
 MAX_EVENTS: Final = 1_000_000
 """Of a topic; at 100,000 events/s some ten seconds of reading."""
@@ -71,9 +71,9 @@ def try_(
     FILE is JSON lines, also .gz or .zst, or - for standard input. TOPIC is read from --servers up to its present end,
     without a consumer group and without committing offsets. Nothing is stored but what --write and --report name.
     """
+    from monitor.backtest.trial import try_log
     from monitor.cli.try_source import readable
     from monitor.wiring.logs import set_up_logs
-    from monitor.wiring.trial import try_log
 
     for path in (write, report):
         if path is not None and path.exists() and not force:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from monitor.backtest.learn_thresholds import LearnedLine
+from monitor.backtest.survey import BINS
+from monitor.backtest.trial import BudgetTrial, FindingWithCurve, StreamTrial, Trial
 from monitor.cli.backtest import finding_json
-from monitor.wiring.baselines import BaselineView
-from monitor.wiring.learn_thresholds import LearnedLine
-from monitor.wiring.survey import BINS
-from monitor.wiring.trial import BudgetTrial, Shown, StreamTrial, Trial
+from monitor.judging.baselines import BaselineView
 
 
 def plain(trial: Trial, name: str) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _learned(one: LearnedLine) -> dict[str, Any]:
     }
 
 
-def _finding(one: Shown) -> dict[str, Any]:
+def _finding(one: FindingWithCurve) -> dict[str, Any]:
     return finding_json(one.finding) | {"picture": None if one.picture is None else dataclasses.asdict(one.picture)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.demo.chart import block_rows
 from monitor.incidents.words import moment, number
-from monitor.wiring.pictures import Picture
+from monitor.judging.curves import Picture
 
 ROWS = 5
 LABEL = 8

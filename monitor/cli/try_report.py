@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from monitor.backtest.survey import BINS
+from monitor.backtest.trial import FindingWithCurve, StreamTrial, Trial
 from monitor.cli import try_words as words
 from monitor.events.formats.explain import UNREADABLE
 from monitor.incidents.words import moment, number, plain
-from monitor.wiring.pictures import Picture
-from monitor.wiring.survey import BINS
-from monitor.wiring.trial import Shown, StreamTrial, Trial
+from monitor.judging.curves import Picture
 
 WIDTH: Final = 680
 HEIGHT: Final = 190
@@ -129,7 +129,7 @@ def _bars(counts: Sequence[int]) -> list[tuple[float, float, float, str]]:
     return bars
 
 
-def _finding(one: Shown) -> dict[str, Any]:
+def _finding(one: FindingWithCurve) -> dict[str, Any]:
     finding = one.finding
     return {
         "title": words.finding_title(finding),

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from monitor.backtest.trial import FindingWithCurve, StreamTrial, Trial
 from monitor.cli import try_words as words
 from monitor.cli.backtest import PIPE_COLUMNS
 from monitor.cli.try_picture import lines
 from monitor.demo.chart import block_rows, log_heights
 from monitor.events.formats.explain import UNREADABLE
 from monitor.incidents.words import plain
-from monitor.wiring.trial import Shown, StreamTrial, Trial
 
 MOST_STREAMS: Final = 40
 MOST_PICTURES: Final = 20
@@ -154,7 +154,7 @@ def _pages(console: Console, trial: Trial) -> None:
             _say(console, f"  and {len(notices) - MOST_NOTICES:,} more")
 
 
-def _picture(console: Console, one: Shown) -> None:
+def _picture(console: Console, one: FindingWithCurve) -> None:
     if one.picture is not None:
         for line in lines(one.picture):
             console.print(Text(line), no_wrap=True, crop=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from monitor.incidents.model import Finding
+from monitor.backtest.learn_thresholds import LearnedLine
+from monitor.backtest.trial import BudgetTrial, Missing, StreamTrial, Trial
+from monitor.findings.model import Finding
 from monitor.incidents.words import moment, number, plain, sentence, subject
-from monitor.pipeline.signals import SIGNALS
-from monitor.wiring.learn_thresholds import LearnedLine
-from monitor.wiring.trial import BudgetTrial, Missing, StreamTrial, Trial
+from monitor.signals.registry import SIGNALS
 
 PHRASES = {(signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions}
 NOT_ALLOWED = ("flag", "deny", "modify")

@@ -30,14 +30,14 @@ from monitor.demo.verdicts import Verdicts
 from monitor.demo.wire import Record
 from monitor.demo.witness import Witness
 from monitor.errors import DriftlineError
-from monitor.incidents.model import Finding
+from monitor.findings.model import Finding
 from monitor.incidents.words import incident_name, title
 from monitor.ingestion.worker import WorkerReport
-from monitor.pipeline.judge import JudgeReport
+from monitor.judging.judge import JudgeReport
 from monitor.settings.model import Settings
 from monitor.storage.stores import open_stores
 from monitor.wiring import translate
-from monitor.wiring.judging import Judging
+from monitor.wiring.judge_role import Judging
 from monitor.wiring.service import Hooks, Roles, Service
 
 TOPIC: Final = "guardrail-events"

@@ -6,11 +6,11 @@ import math
 import threading
 
 from monitor.demo.state import Evidence
-from monitor.incidents.model import Finding, Kind
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.judge import JudgeReport
-from monitor.pipeline.signals import SIGNALS
-from monitor.pipeline.state import Watch
+from monitor.findings.model import Finding, Kind
+from monitor.judging.assess import Assessor
+from monitor.judging.judge import JudgeReport
+from monitor.judging.state import PageTest
+from monitor.signals.registry import SIGNALS
 
 
 class Verdicts:
@@ -56,7 +56,7 @@ class Verdicts:
         tests = []
         for test, (number, watch) in assessor.fleet.tests.items():
             unit = assessor.fleet.state.units[number].unit
-            if not isinstance(watch, Watch) or test != watch.test or unit.guardrail != self._guardrail:
+            if not isinstance(watch, PageTest) or test != watch.test or unit.guardrail != self._guardrail:
                 continue
             signal = SIGNALS[watch.signal]
             # Evidence starts from what one tick spends and alarms at 1: the distance is the budget's price.

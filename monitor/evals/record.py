@@ -20,7 +20,7 @@ from monitor.errors import NotFound, Refused
 from monitor.evals.compare import Comparison, Verdict, compare
 from monitor.evals.model import Run, RunState, Worse
 from monitor.evals.ports import EvalStore
-from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
 
 SIGNAL: Final = "evals"
 OPEN_PAGES: Final = 1000

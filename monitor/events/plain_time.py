@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-DAY_MS = 86_400_000
+from monitor.clock import DAY_MS
 
 
 @njit(cache=True, nogil=True, forceinline=True)

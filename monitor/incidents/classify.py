@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
-from monitor.incidents.model import Finding, Kind, Share, Trouble
+from monitor.findings.model import Finding, IncidentType, Kind, Share
 from monitor.incidents.words import plain
 
 MOSTLY: Final = 0.5
@@ -86,7 +86,7 @@ class Rule:
     """
 
     name: str
-    trouble: Trouble
+    trouble: IncidentType
     sentence: str
     any_of: Names
     also_any_of: Names = ()
@@ -125,64 +125,64 @@ class Rule:
 RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="contradictory_log",
-        trouble=Trouble.data_fault,
+        trouble=IncidentType.data_fault,
         sentence="scores, thresholds and verdicts contradict each other: first find out which of them is wrong",
         any_of=("contradictions/*",),
     ),
     Rule(
         name="silent_log",
-        trouble=Trouble.data_fault,
+        trouble=IncidentType.data_fault,
         sentence="no guardrail says anything: the log, or what writes it, has stopped",
         any_of=("coverage/source_silent",),
     ),
     Rule(
         name="not_judged",
-        trouble=Trouble.fail_open,
+        trouble=IncidentType.fail_open,
         sentence="requests are not judged (errors, timeouts, skipped, silent); nothing says that they are held back",
         any_of=("coverage/not_run_rise", "coverage/silence"),
     ),
     Rule(
         name="not_enforced",
-        trouble=Trouble.fail_open,
+        trouble=IncidentType.fail_open,
         sentence="requests judged unsafe are let through all the same",
         any_of=("verdict_mix/denied_but_allowed",),
     ),
     Rule(
         name="refusal_in_name_only",
-        trouble=Trouble.spec_gaming,
+        trouble=IncidentType.spec_gaming,
         sentence="more answers look like refusals and are judged harmful all the same",
         any_of=("spec_gaming/*_rise",),
     ),
     Rule(
         name="wrong_by_people",
-        trouble=Trouble.guardrail_regression,
+        trouble=IncidentType.guardrail_regression,
         sentence="people who looked at the requests find more of the guardrail's verdicts wrong",
         any_of=("labels_*/*_rise",),
     ),
     Rule(
         name="model_release",
-        trouble=Trouble.model_regression,
+        trouble=IncidentType.model_regression,
         sentence="a new version of the model does worse than the approved one",
         any_of=("release_delta/model_version", "evals/*"),
         paged=True,
     ),
     Rule(
         name="guardrail_release",
-        trouble=Trouble.guardrail_regression,
+        trouble=IncidentType.guardrail_regression,
         sentence="a new version of the guardrail does worse than the approved one on the same kinds of requests",
         any_of=("release_delta/guardrail_version",),
         paged=True,
     ),
     Rule(
         name="release_changes_answers",
-        trouble=Trouble.model_regression,
+        trouble=IncidentType.model_regression,
         sentence="the version of the model has changed, and with it what it answers",
         any_of=("release_delta/model_version",),
         also_any_of=ANSWERS,
     ),
     Rule(
         name="variants_at_the_edge",
-        trouble=Trouble.probing,
+        trouble=IncidentType.probing,
         sentence="near-duplicates come back and scores crowd the threshold: variants are tried out at the edge",
         any_of=CROWDING,
         also_any_of=REPEATED,
@@ -191,7 +191,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="variants_nearer_the_edge",
-        trouble=Trouble.probing,
+        trouble=IncidentType.probing,
         sentence="many near-duplicates come back, and scores lie nearer the threshold than they used to",
         any_of=("boundary_proximity/any_change",),
         also_any_of=VARIANTS,
@@ -201,7 +201,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="crowding_outgrows_denials",
-        trouble=Trouble.probing,
+        trouble=IncidentType.probing,
         sentence="scores crowd the threshold more than denials have grown: somebody feels for the edge",
         any_of=CROWDING,
         none_of=("input_rules/*",),
@@ -210,14 +210,14 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="weaker_on_the_same_traffic",
-        trouble=Trouble.guardrail_regression,
+        trouble=IncidentType.guardrail_regression,
         sentence="fewer requests are judged unsafe, and nothing says that other requests come in",
         any_of=FEWER_UNSAFE,
         none_of=TRAFFIC,
     ),
     Rule(
         name="attack_passes_a_layer",
-        trouble=Trouble.attack_wave,
+        trouble=IncidentType.attack_wave,
         sentence="requests with marks of attacks come in; the next layer catches more of what the first lets pass",
         any_of=BYPASS,
         also_any_of=(*MARKS, *VARIANTS, *MORE_UNSAFE),
@@ -226,7 +226,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="first_layer_weaker",
-        trouble=Trouble.guardrail_regression,
+        trouble=IncidentType.guardrail_regression,
         sentence="the first layer judges otherwise than before, and the next catches more of what it lets pass",
         any_of=BYPASS,
         also_any_of=(*FEWER_UNSAFE, "score_shift/*", "verdict_mix/any_change"),
@@ -234,7 +234,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="more_unsafe_and_another_kind",
-        trouble=Trouble.attack_wave,
+        trouble=IncidentType.attack_wave,
         sentence="more requests are judged unsafe, and they are of another kind than before or alike each other",
         any_of=MORE_UNSAFE,
         also_any_of=(*TRAFFIC, *REPEATED, *VOLUME, *CROWDING),
@@ -242,14 +242,14 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="more_unsafe",
-        trouble=Trouble.attack_wave,
+        trouble=IncidentType.attack_wave,
         sentence="more of what comes in is judged unsafe by the same version of the guardrail",
         any_of=MORE_UNSAFE,
         stages=ENTRY_STAGES,
     ),
     Rule(
         name="attack_marks",
-        trouble=Trouble.attack_wave,
+        trouble=IncidentType.attack_wave,
         sentence="known attack patterns are met otherwise than before, and scores move or requests repeat themselves",
         any_of=("input_rules/*",),
         also_any_of=("score_shift/*", *CROWDING, *REPEATED),
@@ -257,7 +257,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="refused_and_another_kind",
-        trouble=Trouble.attack_wave,
+        trouble=IncidentType.attack_wave,
         sentence="the model refuses more, and what comes in bears marks of attacks or is scored otherwise",
         any_of=REFUSED,
         also_any_of=(*MARKS, *VARIANTS, "score_shift/*"),
@@ -265,26 +265,26 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="variants",
-        trouble=Trouble.probing,
+        trouble=IncidentType.probing,
         sentence="the same request comes back in variants: somebody, or something automated, tries them out",
         any_of=("repetition/*_rise", "campaign/*_rise"),
     ),
     Rule(
         name="worse_answers",
-        trouble=Trouble.output_shift,
+        trouble=IncidentType.output_shift,
         sentence="more answers of the model are judged unsafe, and nothing is known of other requests",
         any_of=(*MORE_UNSAFE, *BYPASS),
         stages=frozenset({"output"}),
     ),
     Rule(
         name="other_answers",
-        trouble=Trouble.output_shift,
+        trouble=IncidentType.output_shift,
         sentence="the model's answers have changed in length, refusals, ending, language or format",
         any_of=(*ANSWERS, "spec_gaming/any_change"),
     ),
     Rule(
         name="scores_of_answers",
-        trouble=Trouble.output_shift,
+        trouble=IncidentType.output_shift,
         sentence="the scores or verdicts of the model's answers have changed",
         any_of=("score_shift/*", "category_mix/*", "verdict_mix/any_change"),
         none_of=("traffic_mix/*",),
@@ -292,13 +292,13 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="lost_joins",
-        trouble=Trouble.data_fault,
+        trouble=IncidentType.data_fault,
         sentence="requests can no longer be joined over guardrails: their ids are missing, or spread over partitions",
         any_of=("*/join_misses", "request_join/*"),
     ),
     Rule(
         name="other_requests",
-        trouble=Trouble.benign_shift,
+        trouble=IncidentType.benign_shift,
         sentence="other requests come in, and nothing says that each kind of them is judged otherwise than before",
         any_of=TRAFFIC,
         no_page_but=("traffic_mix/*",),
@@ -306,7 +306,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="more_or_less_traffic",
-        trouble=Trouble.benign_shift,
+        trouble=IncidentType.benign_shift,
         sentence="only the amount of traffic has changed",
         any_of=VOLUME,
         no_page_but=(),
@@ -314,7 +314,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         name="other_statuses",
-        trouble=Trouble.fail_open,
+        trouble=IncidentType.fail_open,
         sentence="which requests the guardrail judges at all has changed",
         any_of=("coverage/any_change",),
     ),
@@ -325,7 +325,7 @@ RULES: Final[tuple[Rule, ...]] = (
 class Typed:
     """The kind of trouble, and why."""
 
-    trouble: Trouble
+    trouble: IncidentType
     rule: str
     """As a person reads it: the rule's name and its sentence."""
 
@@ -338,17 +338,17 @@ def classify(findings: Iterable[Finding]) -> Typed:
             return Typed(rule.trouble, f"{rule.name}: {rule.sentence}")
     names = list(dict.fromkeys(plain(each.name) for each in fired))
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return Typed(Trouble.unclassified, f"no rule combines what fired: {', '.join(names[:MOST_NAMED])}{more}")
+    return Typed(IncidentType.unclassified, f"no rule combines what fired: {', '.join(names[:MOST_NAMED])}{more}")
 
 
 def leading(pages: Sequence[Finding]) -> Typed | None:
     """The type of an incident: the most specific one of its pages; None where none is typed."""
-    order = list(Trouble)
+    order = list(IncidentType)
     typed = [(order.index(page.trouble), page.detected_at_ms, page.id, page) for page in pages if page.trouble]
     if not typed:
         return None
     page = min(typed, key=lambda each: each[:3])[3]
-    return Typed(page.trouble or Trouble.unclassified, page.trouble_rule)
+    return Typed(page.trouble or IncidentType.unclassified, page.trouble_rule)
 
 
 def _fired(finding: Finding) -> Fired:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitor.incidents.model import EVERY_GUARDRAIL, Finding, Kind
+from monitor.findings.model import EVERY_GUARDRAIL, Finding, Kind
 
 WIDEST_GAP_MS: Final = 30 * 60_000
 """As for incidents: troubles further apart than half an hour are two."""

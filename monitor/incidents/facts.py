@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from monitor.incidents.model import Finding
+from monitor.findings.model import Finding
 from monitor.incidents.words import Phrases, plain, sentence, subject
 
 MOST_PARTITIONS: Final = 64

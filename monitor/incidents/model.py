@@ -1,158 +1,16 @@
-"""Findings, incidents and their timeline: the nouns of the response record.
+"""Incidents and their timeline: the nouns of the response record.
 
-All times are epoch milliseconds (UTC); ``*_at_ms`` of findings is event time, of incidents and timeline entries
-the service's clock.
+All times are epoch milliseconds (UTC): ``*_at_ms`` by the service's clock, ``onset_low_ms`` and ``last_found_ms``
+in event time.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
-EVERY_GUARDRAIL: Final = "(all guardrails)"
-"""Stands for the guardrail in findings about the traffic itself, which is no guardrail's."""
-
-
-class Kind(StrEnum):
-    """How loud a finding is."""
-
-    notice = "notice"
-    page = "page"
-
-
-class Direction(StrEnum):
-    """Which way the signal moved."""
-
-    rise = "rise"
-    fall = "fall"
-    change = "change"
-
-
-class Promise(StrEnum):
-    """What backs the false-alarm promise of a finding's test."""
-
-    proved = "proved"
-    calibrated = "calibrated"
-    rule = "rule"
-    uncalibrated = "uncalibrated"
-    """None: a detector of somebody else's, whose rate of false alarms is whatever it is."""
-
-
-class Trouble(StrEnum):
-    """What kind of trouble the findings that fire together speak of; the more specific one first."""
-
-    data_fault = "data_fault"
-    """The log contradicts itself or has stopped: what it says about anything else cannot be trusted."""
-    fail_open = "fail_open"
-    """Requests pass without the guardrail's judgement, or against it."""
-    spec_gaming = "specification_gaming"
-    """Answers look like refusals and deliver the harm all the same."""
-    guardrail_regression = "guardrail_regression"
-    """The guardrail judges the same traffic worse than it did."""
-    model_regression = "model_regression"
-    """Another version of the model, and its answers are worse."""
-    probing = "probing"
-    """Somebody feels for the edge of the guardrail's decision."""
-    attack_wave = "attack_wave"
-    """Many more attacks come in."""
-    output_shift = "output_shift"
-    """What the model answers has changed."""
-    benign_shift = "benign_traffic_shift"
-    """Other requests come in; the guardrail judges each kind of them as before."""
-    unclassified = "unclassified"
-    """No rule fits what fired; said as it is."""
-
-    @property
-    def words(self) -> str:
-        """As a person says it: ``attack wave``."""
-        return self.value.replace("_", " ")
-
-
-class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """How large the change is, in the signal's own unit (a mean of values in [0, 1]; a rate in events/s)."""
-
-    baseline: float
-    current: float
-    ratio: float | None
-    """current / baseline; None where the baseline is 0."""
-    low: float | None = None
-    high: float | None = None
-    """Where the present mean lies with 95 % confidence, whichever onset was chosen; None where nobody says."""
-
-
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """The running statistic at the moment of the alarm, and what it was held against."""
-
-    log_evidence: float
-    """Natural logarithm of M; the alarm is at 0."""
-    events: int
-    """Events of the stream from the onset estimate to the alarm."""
-    level: float | None
-    """Approved level times margin plus floor that the mean had to exceed (pages); None for notices."""
-    detail: str
-    """The test in one sentence: null, alternative that leads, budget share."""
-
-
-class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """One contributor to the change and its share of it (shares of one kind sum to 1)."""
-
-    what: str
-    """``mix``, ``behaviour``, ``stratum`` or ``bin``."""
-    name: str
-    share: float
-
-
-class Tell(msgspec.Struct, frozen=True, kw_only=True):
-    """A field that tells the events since the onset from those before it."""
-
-    field: str
-    """A signal, or a part of the stratum: ``language``, ``app``, ..."""
-    auc: float
-    """Chance that an event since scores higher than one before, in ticks held out; .5 is a guess."""
-    standard_error: float
-    """Of a field that tells nothing."""
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """Evidence over its threshold: a change of one signal of one stream.
-
-    ``id`` is derived from what was found (stream, epoch, signal, question, tick), so a replay finds the same id.
-    """
-
-    id: str
-    guardrail: str
-    guardrail_version: str
-    category: str
-    signal: str
-    question: str
-    """Which question of the signal, e.g. ``near_threshold``, ``deny_rise``, ``any_change``."""
-    stratum: str
-    """Slice whose own test leads; empty when the pooled test does."""
-    kind: Kind
-    direction: Direction
-    promise: Promise
-    onset_low_ms: int
-    onset_high_ms: int
-    detected_at_ms: int
-    """End of the tick in which it was first seen, as a notice or as a page."""
-    paged_at_ms: int | None = None
-    ended_at_ms: int | None = None
-    effect: Effect
-    evidence: Evidence
-    attribution: tuple[Share, ...] = ()
-    tells: tuple[Tell, ...] = ()
-    """Most telling first; empty where no field does, and for notices."""
-    offsets: dict[str, tuple[int, int]] = {}
-    """Per partition, the half-open range of log offsets from the onset estimate to the alarm."""
-    incident_id: int | None = None
-    stage: str = ""
-    """Where the guardrail sits; empty where the log does not say."""
-    trouble: Trouble | None = None
-    """Its type, by everything that fired together with it; None in records of versions that did not type."""
-    trouble_rule: str = ""
-    """The rule that typed it, as a sentence."""
+from monitor.findings.model import IncidentType
 
 
 class Status(StrEnum):
@@ -192,7 +50,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_at_ms: int | None = None
     resolved_at_ms: int | None = None
     closed_at_ms: int | None = None
-    trouble: Trouble | None = None
+    trouble: IncidentType | None = None
     """The most specific type among its pages."""
     trouble_rule: str = ""
     """The rule that typed that page."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.incidents.model import Finding, Incident, Kind, Status
+from monitor.findings.model import Finding, Kind
+from monitor.incidents.model import Incident, Status
 
 MOSTLY = 0.5
 """A share of the change above one half leads."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from monitor.incidents.model import Entry, Finding, Incident, Severity, Status, Trouble
+from monitor.findings.model import Finding, IncidentType
+from monitor.incidents.model import Entry, Incident, Severity, Status
 
 
 class ResponseStore(Protocol):
@@ -37,7 +38,7 @@ class ResponseStore(Protocol):
         opened_at_ms: int,
         onset_low_ms: int,
         last_found_ms: int,
-        trouble: Trouble | None = None,
+        trouble: IncidentType | None = None,
         trouble_rule: str = "",
     ) -> Incident:
         """Store a new open incident and give it the next id."""

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitor.incidents.model import Finding, Kind, Severity
+from monitor.findings.model import Finding, Kind
+from monitor.incidents.model import Severity
 
 CRITICAL_SIGNALS: Final = frozenset({"coverage", "silence"})
 CRITICAL_QUESTIONS: Final = frozenset({"silence", "denied_but_allowed"})

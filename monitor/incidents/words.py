@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from monitor.incidents.model import Direction, Effect, Finding
+from monitor.findings.model import ANY_CHANGE, Direction, Effect, Finding
 
 Phrases = Mapping[tuple[str, str], str]
 """(signal, question) -> how a person says it, continued by "is 14 x its baseline"."""
@@ -28,7 +28,6 @@ RULES: Final[Phrases] = MappingProxyType(
     }
 )
 """The judge's plain rules, which are no questions of a signal."""
-ANY_CHANGE: Final = "any_change"
 LONGEST_NAME: Final = 80
 LONGEST_TITLE: Final = 250
 _UNPRINTABLE: Final = re.compile(

@@ -106,7 +106,7 @@ class KafkaSource:
             )
 
     def committed(self, positions: Mapping[str, int]) -> None:
-        """Tell the group's offsets to Kafka, without waiting: only lag tools read them."""
+        """Discriminator the group's offsets to Kafka, without waiting: only lag tools read them."""
         offsets = {
             tp: OffsetAndMetadata(positions[partition_name(tp)], "", -1)
             for tp in self._membership.owned

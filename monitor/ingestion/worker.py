@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from monitor.counting.counter import CountRule, PartitionCounter, sum_tally
+from monitor.counting.ports import CountStore, Tally
+from monitor.counting.slice_table import SliceTable
 from monitor.errors import Fenced
 from monitor.events.formats.decoder import BlockDecoder
 from monitor.events.reasons import NO_FAULT
@@ -18,9 +21,6 @@ from monitor.events.records import RecordBlock
 from monitor.ingestion.deadletter import DeadLetters
 from monitor.ingestion.gaps import Gap, OnGap
 from monitor.ingestion.source import Source
-from monitor.pipeline.count import CountRule, PartitionCounter, sum_tally
-from monitor.pipeline.ports import CountStore, Tally
-from monitor.pipeline.slices import SliceTable
 
 COMMIT_EVENTS: Final = 200_000
 """A commit is due at the latest after so many records: what a crash makes us read again stays within a second."""

@@ -4,7 +4,7 @@ settings = load_settings("driftline.yaml")
 settings.budget.pages, settings.ticks.length.ms, settings.limits.record_bytes
 """
 
-from monitor.settings.load import DEFAULT_FILE, Loaded, load_settings, read_settings
+from monitor.settings.load import DEFAULT_FILE, SettingsWithOrigin, load_settings, read_settings
 from monitor.settings.model import Settings
 
-__all__ = ["DEFAULT_FILE", "Loaded", "Settings", "load_settings", "read_settings"]
+__all__ = ["DEFAULT_FILE", "Settings", "SettingsWithOrigin", "load_settings", "read_settings"]

@@ -10,7 +10,7 @@ import yaml
 from pydantic import Secret
 
 from monitor.settings.catalogue import NAME, Location, Row, rows
-from monitor.settings.load import Loaded
+from monitor.settings.load import SettingsWithOrigin
 from monitor.settings.model import Settings
 from monitor.settings.section import Section
 from monitor.settings.values import Duration, size_text
@@ -108,20 +108,20 @@ def _in_words(node: Any) -> Any:
     return kept | {"description": f"{node['description']}; from {low} to {high}"}
 
 
-def in_force(loaded: Loaded) -> dict[str, Any]:
+def in_force(loaded: SettingsWithOrigin) -> dict[str, Any]:
     """The settings as nested plain data, secrets masked."""
     nested = _plain(loaded.settings, ())
     assert isinstance(nested, dict)  # noqa: S101 - for the type checker: a section is a dict
     return nested
 
 
-def origins(loaded: Loaded) -> dict[str, tuple[Any, str]]:
+def origins(loaded: SettingsWithOrigin) -> dict[str, tuple[Any, str]]:
     """Path -> (value, where it comes from): ``default``, the file's name, or the variable's name."""
     file = "" if loaded.file is None else str(loaded.file)
     return {_shown(path): (value, source) for path, value, source in _leaves(loaded.settings, (), loaded, file)}
 
 
-def _leaves(node: Any, path: Steps, loaded: Loaded, source: str) -> Iterator[tuple[Steps, Any, str]]:
+def _leaves(node: Any, path: Steps, loaded: SettingsWithOrigin, source: str) -> Iterator[tuple[Steps, Any, str]]:
     source = loaded.variables.get(path, source)
     if isinstance(node, Section):
         for name in type(node).model_fields:

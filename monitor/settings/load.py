@@ -20,7 +20,7 @@ DEFAULT_FILE: Final = "driftline.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class SettingsWithOrigin:
     """Settings and where they came from.
 
     Attributes:
@@ -52,7 +52,7 @@ def load_settings(
 
 def read_settings(
     path: Path | str | None = None, *, env: Mapping[str, str] = os.environ, database: str | None = None
-) -> Loaded:
+) -> SettingsWithOrigin:
     """As :func:`load_settings`, with where the values came from."""
     file: Path | None = Path(DEFAULT_FILE if path is None else path)
     overridden = any(name.upper().startswith(PREFIX) for name in env)
@@ -73,4 +73,4 @@ def read_settings(
     except ValidationError as error:
         name = "environment" if file is None else str(file)
         raise SettingsError("\n".join(sentences(error, file=name, origin=variables))) from None
-    return Loaded(settings=settings, file=file, variables=variables)
+    return SettingsWithOrigin(settings=settings, file=file, variables=variables)

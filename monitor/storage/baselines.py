@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Row
 
-from monitor.pipeline.ports import Baseline, BaselineState, Slice
+from monitor.counts.model import Slice
+from monitor.judging.ports import Baseline, BaselineState
 from monitor.storage import cells, slices
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, insert, update
 
+from monitor.counting.ports import Commit, CountStore, Mark, Position
+from monitor.counts.model import Slice
 from monitor.errors import Fenced, StoreRefused
-from monitor.pipeline.ports import Commit, CountStore, Mark, Position, Slice
 from monitor.storage import cells, slices
 from monitor.storage.session import Database, insert_into
 from monitor.storage.tables import SafeText, clusters, partitions, tick_counts, tick_ledger

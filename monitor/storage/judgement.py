@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import delete, func, insert, select, update
 
 from monitor.errors import NotFound
-from monitor.pipeline.ports import Baseline, BaselineState, Dismissal, JudgementStore, Snapshot
+from monitor.judging.ports import Baseline, BaselineState, Dismissal, JudgementStore, Snapshot
 from monitor.storage import baselines as baseline_rows
 from monitor.storage.response import ResponseTransaction
 from monitor.storage.session import insert_into

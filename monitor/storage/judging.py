@@ -9,17 +9,15 @@ from typing import Final
 import numpy as np
 from sqlalchemy import ColumnElement, func, select
 
-from monitor.pipeline.clusters import few
-from monitor.pipeline.ports import (
+from monitor.counting.clusters import few
+from monitor.counts.model import Cluster, LoadedCounts, Slice
+from monitor.judging.ports import (
     Baseline,
     BaselineState,
     BaselineStore,
-    Cluster,
     Dismissal,
     JudgementStore,
     JudgeStore,
-    LoadedCounts,
-    Slice,
     Snapshot,
 )
 from monitor.storage import baselines as baseline_rows

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Row, func, select, update
 
-from monitor.alerting.ports import Deed, Notification, Outbox, Pending
+from monitor.alerting.ports import EventAction, Notification, Outbox, Pending
 from monitor.storage.session import Database
 from monitor.storage.tables import outbox
 
@@ -91,7 +91,7 @@ def _pending(row: Row[Any]) -> Pending:
         incident_id=row.incident_id,
         seq=row.seq,
         channel=row.channel,
-        deed=Deed(row.deed),
+        deed=EventAction(row.deed),
         dedup_key=row.dedup_key,
         body=msgspec.json.decode(row.body),
     )

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from monitor.alerting.ports import Alerts, AlertStore, Notification
 from monitor.errors import StoreRefused
-from monitor.incidents.model import Entry, Finding, Incident, Severity, Status, Trouble
+from monitor.findings.model import Finding, IncidentType
+from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.storage.session import Database, insert_into
 from monitor.storage.tables import findings, incidents, outbox, timeline
 
@@ -92,7 +93,7 @@ class ResponseTransaction(AlertStore):
         opened_at_ms: int,
         onset_low_ms: int,
         last_found_ms: int,
-        trouble: Trouble | None = None,
+        trouble: IncidentType | None = None,
         trouble_rule: str = "",
     ) -> Incident:
         """Store a new open incident with the next id.
@@ -200,7 +201,7 @@ def _incident(row: Row[Any]) -> Incident:
     named = {
         "status": Status(values["status"]),
         "severity": Severity(values["severity"]),
-        "trouble": None if values["trouble"] is None else Trouble(values["trouble"]),
+        "trouble": None if values["trouble"] is None else IncidentType(values["trouble"]),
     }
     return Incident(**(values | named))
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Row, select, text
 
-from monitor.pipeline.ports import Slice
+from monitor.counts.model import Slice
 from monitor.storage.session import insert_into
 from monitor.storage.tables import slices, storable
 

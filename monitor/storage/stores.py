@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from monitor.alerting.ports import Alerts, Outbox
+from monitor.counting.ports import CountStore
 from monitor.evals.ports import Evals
-from monitor.pipeline.ports import CountStore, JudgeStore
+from monitor.judging.ports import JudgeStore
 from monitor.storage.counts import SqlCountStore
 from monitor.storage.evals import SqlEvals
 from monitor.storage.judging import SqlJudgeStore

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Container
 
 from monitor.alerting.deliver import Delivered
-from monitor.clock import Clock
-from monitor.incidents.model import Kind, Status
+from monitor.clock import DAY_MS, Clock
+from monitor.counting.slice_table import SliceTable
+from monitor.findings.model import Kind
+from monitor.incidents.model import Status
 from monitor.ingestion.worker import WorkerReport
+from monitor.judging.assess import Assessor
+from monitor.judging.judge import JudgeReport, Step
+from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.state import AnyChangeTest
 from monitor.metrics import Metrics
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.judge import JudgeReport, Step
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import SIGNALS
-from monitor.pipeline.slices import SliceTable
-from monitor.pipeline.state import NoticeWatch
+from monitor.signals.registry import SIGNALS
 from monitor.storage.stores import Stores
-
-DAY_MS = 86_400_000
 
 
 class Observer:
     """Turns reports into metrics; each method is called from one thread only."""
 
-    def __init__(self, metrics: Metrics, rule: JudgeRule, clock: Clock, *, controls: Container[str] = ()) -> None:
+    def __init__(self, metrics: Metrics, rule: JudgeSettings, clock: Clock, *, controls: Container[str] = ()) -> None:
         """``controls`` are the guardrails that have a control statement."""
         self._metrics = metrics
         self._controls = controls
@@ -96,7 +95,7 @@ class Observer:
         sums = {Kind.page.value: 0.0, Kind.notice.value: 0.0}
         for test, (number, watch) in assessor.fleet.tests.items():
             signal = SIGNALS[watch.signal]
-            if isinstance(watch, NoticeWatch):
+            if isinstance(watch, AnyChangeTest):
                 question, kind = "any_change", Kind.notice.value
             elif test == watch.test:
                 question, kind = signal.questions[watch.question].name, Kind.page.value

@@ -19,17 +19,17 @@ from prometheus_client import CollectorRegistry
 from monitor.clock import Clock
 from monitor.errors import TryAgain
 from monitor.ingestion.worker import WorkerReport
+from monitor.judging.baselines import approved_slices
+from monitor.judging.judge import JudgeReport
 from monitor.metrics import Metrics
-from monitor.pipeline.judge import JudgeReport
-from monitor.pipeline.signals import LAYOUT
 from monitor.settings.model import Settings
+from monitor.signals.registry import LAYOUT
 from monitor.storage.stores import Stores, open_stores
+from monitor.web.health import Check, serve
 from monitor.wiring import translate
-from monitor.wiring.baselines import approved_slices
 from monitor.wiring.channels import channels
-from monitor.wiring.counting import Counting, worker_name
-from monitor.wiring.health import Check, serve
-from monitor.wiring.judging import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
+from monitor.wiring.count_role import Counting, worker_name
+from monitor.wiring.judge_role import DELIVER_EVERY_S, JUDGE_EVERY_S, Judging
 from monitor.wiring.observe import Observer
 
 GAUGES_EVERY_S: Final = 1.0

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from monitor.alerting.policy import AlertPolicy, Route
+from monitor.counting.counter import CountRule
+from monitor.counting.memory import MemoryRule
+from monitor.counting.tick import TickRule
 from monitor.errors import SettingsError
 from monitor.incidents.controls import Control
 from monitor.ingestion.kafka_options import KafkaConnection, KafkaSourceOptions, Sasl, Tls
-from monitor.pipeline.count import CountRule
-from monitor.pipeline.memory import MemoryRule
-from monitor.pipeline.rule import OURS, JudgeRule, SignalRule
-from monitor.pipeline.signals import SIGNALS, request_join
-from monitor.pipeline.tick import TickRule
+from monitor.judging.judge_settings import OURS, JudgeSettings, SignalRule
 from monitor.settings.model import Settings
 from monitor.settings.signals import SignalSettings
 from monitor.settings.source import Kafka
+from monitor.signals import request_join
+from monitor.signals.registry import SIGNALS
 
 
 def count_rule(settings: Settings) -> CountRule:
@@ -42,10 +43,10 @@ def _left_out(settings: Settings) -> Iterator[str]:
             yield name
 
 
-def judge_rule(settings: Settings) -> JudgeRule:
+def judge_rule(settings: Settings) -> JudgeSettings:
     """How counts are judged."""
     budget = settings.budget
-    return JudgeRule(
+    return JudgeSettings(
         tick_ms=settings.ticks.length.ms,
         pages=budget.pages,
         page_period_ms=int(budget.page_period_s * 1000),

@@ -19,14 +19,14 @@ from confluent_kafka import TopicPartition as Place
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
+from monitor.backtest.warm_up import warm_up
 from monitor.clock import SystemClock
 from monitor.ingestion.worker import WorkerReport
-from monitor.pipeline.judge import JudgeReport
+from monitor.judging.judge import JudgeReport
 from monitor.settings import load_settings
-from monitor.wiring.judging import Judging
+from monitor.wiring.judge_role import Judging
 from monitor.wiring.logs import set_up_logs
 from monitor.wiring.service import Hooks, Roles, Service
-from monitor.wiring.warm_up import warm_up
 
 CONTENDERS = ("poll", "consume", "service")
 SAMPLE_SECONDS = 0.02

@@ -17,13 +17,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from monitor.counting.counter import CountRule, PartitionCounter
+from monitor.counting.memory import MemoryRule, PartitionMemory
+from monitor.counting.ports import Position
+from monitor.counting.slice_table import SliceTable
 from monitor.events.batch import EventBatch, Vocabulary
 from monitor.events.decode import Decoder
-from monitor.pipeline.count import CountRule, PartitionCounter
-from monitor.pipeline.memory import MemoryRule, PartitionMemory
-from monitor.pipeline.ports import Position
-from monitor.pipeline.signals import SIGNALS, columns_of
-from monitor.pipeline.slices import SliceTable
+from monitor.signals.registry import SIGNALS, columns_of
 from tests.benchmarks.decoding import make_events
 from tests.unit.events.blocks import KEY, block_of
 

@@ -28,7 +28,7 @@ from detectors.evidence import Evidence
 from detectors.recoupling import Recoupler, declared, seed_of, split_of
 from tests.benchmarks.detection_streams import SPACING, TICK, Method, Outcome, Streams, draw
 
-START = 500  # events of a history that a bag begins with, beside those that declare q. The rest is replayed
+START = 500  # events of a history that a reference begins with, beside those that declare q. The rest is replayed
 
 
 def bank_for(family: Any, q: NDArray[np.float64]) -> tuple[Bank, float]:
@@ -64,8 +64,8 @@ def factor(family: Any, *, alarms: int, spacing: float = SPACING) -> float:
 def any_change(*, factor: float = 1.0, fresh: bool = False, spacing: float = SPACING) -> Method:
     """Our notice: recoupled against the stream's own history.
 
-    `factor`: of `factor`; 1 keeps the bound. `fresh` starts a fresh bag after each false alarm, as after a true one;
-    otherwise it is dismissed and the history stays.
+    `factor`: of `factor`; 1 keeps the bound. `fresh` starts a fresh reference after each false alarm, as after a true
+    one; otherwise it is dismissed and the history stays.
     """
 
     def run(streams: Streams) -> Outcome:
@@ -82,7 +82,9 @@ def any_change(*, factor: float = 1.0, fresh: bool = False, spacing: float = SPA
             engine.add([bank], spend=spend * (1 - share), n_ref=TICK, history=[int(history.sum())])
             if share:
                 dense.add(q, spend=spend * share, n_ref=TICK)
-            recoupler.add(q, seed=seed_of("benchmark", streams.family.name, streams.change, number), bag=history)
+            recoupler.add(
+                q, seed=seed_of("benchmark", streams.family.name, streams.change, number), reference=history
+            )
 
         def feed(tick: int, row: Any, bin_: Any, count: Any) -> set[int]:
             ptr, row, bin_, count = recoupler.recouple([0, len(row)], [tick], row, bin_, count)
@@ -94,7 +96,7 @@ def any_change(*, factor: float = 1.0, fresh: bool = False, spacing: float = SPA
             if share:
                 dense.reset(i)
             if fresh:
-                recoupler.fresh_bag(i)
+                recoupler.reset_reference(i)
                 engine.set_history(i, [0])
 
         return _ticked(streams, feed, reset, replay=codes[:, split + START :])

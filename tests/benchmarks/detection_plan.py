@@ -150,7 +150,7 @@ def _ours(family: Any) -> list[Row]:
     out = [
         one("any change, calibrated", OURS, lambda f: detection_ours.any_change(factor=f), _factor(SPACING)),
         one(
-            "any change, calibrated, fresh bag after false alarms",
+            "any change, calibrated, fresh reference after false alarms",
             BESIDE,
             lambda f: detection_ours.any_change(factor=f, fresh=True),
             _factor(SPACING),

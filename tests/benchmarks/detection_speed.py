@@ -45,20 +45,20 @@ def clock(what: str, events: int, work: Callable[[], object], *, repeat: int = 3
 class Deployment:
     """Notices and pages on every signal of every stream."""
 
-    def __init__(self, law: NDArray[np.float64], bag: NDArray[np.int64]) -> None:
+    def __init__(self, law: NDArray[np.float64], reference: NDArray[np.int64]) -> None:
         self.pages, self.notices, self.recoupler = Evidence(), Evidence(), Recoupler()
         page = material(RULE.values, level=float(law @ RULE.values) * 1.25 + 0.005)
         notice = mixture([(1, boundary(law, RULE.values)), (CROWDING_WEIGHT, crowding(law, RULE.values))])
         for row in range(STREAMS * SIGNALS):
             self.pages.add([page], spend=1e-12, n_ref=EVENTS)
-            self.notices.add([notice], spend=1e-12, n_ref=EVENTS, history=[int(bag.sum())])
-            self.recoupler.add(law, seed=seed_of("speed", row), bag=bag)
+            self.notices.add([notice], spend=1e-12, n_ref=EVENTS, history=[int(reference.sum())])
+            self.recoupler.add(law, seed=seed_of("speed", row), reference=reference)
         self.tick = 0
 
     def count(self, scores: NDArray[np.float64], stream: NDArray[np.int64]) -> Cells:
         """(signals, events) scores and the events' streams, in the order they come, to cells.
 
-        Block by block, by the rule and the loop that the service counts with (`monitor.pipeline.count`).
+        Block by block, by the rule and the loop that the service counts with (`monitor.counting.counter`).
         """
         bins = len(RULE.values)
         first = (np.arange(SIGNALS, dtype=np.int32) * bins)[:, None]
@@ -161,7 +161,7 @@ def main() -> None:
 
     recoupler = Recoupler()
     for i in range(rows):
-        recoupler.add(LAW, seed=seed_of("speed", i), bag=rng.multinomial(8000, LAW))
+        recoupler.add(LAW, seed=seed_of("speed", i), reference=rng.multinomial(8000, LAW))
 
     def recouple() -> None:
         at = next(sequence)

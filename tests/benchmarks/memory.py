@@ -17,12 +17,12 @@ import numpy as np
 
 from detectors.near import RecentPrints
 from detectors.repetition import NearDuplicates
+from monitor.counting.counter import CountRule, PartitionCounter
+from monitor.counting.memory import MemoryRule
+from monitor.counting.ports import Position
+from monitor.counting.slice_table import SliceTable
 from monitor.events.batch import EventBatch, Vocabulary
-from monitor.pipeline.count import CountRule, PartitionCounter
-from monitor.pipeline.memory import MemoryRule
-from monitor.pipeline.ports import Position
-from monitor.pipeline.slices import SliceTable
-from tests.unit.pipeline.batches import batch, part
+from tests.unit.batches import batch, part
 
 BATCH = 5_000
 RULES = {

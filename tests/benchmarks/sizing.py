@@ -19,14 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.pipeline import snapshot
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.fleet import Fleet
-from monitor.pipeline.loaded import between, joined
-from monitor.pipeline.ports import LoadedCounts, Slice
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
-from monitor.pipeline.state import JudgeState
+from monitor.counts.cuts import between, joined
+from monitor.counts.model import LoadedCounts, Slice
+from monitor.judging import snapshot
+from monitor.judging.assess import Assessor
+from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.state import JudgeState
+from monitor.judging.watching.fleet import Fleet
+from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
 
 SIZES = ((1, 1), (100, 1), (100, 4), (1_000, 1), (1_000, 4), (10_000, 1))
 EVENTS = 100
@@ -102,7 +102,7 @@ def measure(size: tuple[int, int]) -> Row:
         return joined([between(counts, from_tick, to_tick) for counts in past])
 
     events = EVENTS // strata
-    rule = JudgeRule()
+    rule = JudgeSettings()
     slices = slices_of(streams, strata)
     assessor = Assessor(rule, history, state=JudgeState(judged_before=0, units=[], guardrails={}))
     assessor.learn_slices(slices)
@@ -130,7 +130,7 @@ def measure(size: tuple[int, int]) -> Row:
     restored.split_budgets()
     done = time.process_time()
     panel = assessor.fleet.panel
-    evidence, recoupler, diffuse = (part.snapshot() for part in (panel.evidence, panel.recoupler, panel.diffuse))
+    evidence, recoupler, diffuse = (part.snapshot() for part in (panel.evidence, panel.recoupler, panel.dense))
     return Row(
         streams=streams,
         strata=strata,

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
+from monitor.counts.model import Slice
+from monitor.findings.model import Finding
 from monitor.incidents import timeline
-from monitor.incidents.model import Finding
-from monitor.pipeline.ports import Slice
-from monitor.pipeline.signals import COLUMNS, LAYOUT
+from monitor.signals.registry import COLUMNS, LAYOUT
 from monitor.storage.reads import Totals
 from monitor.storage.stores import Stores, open_stores
 

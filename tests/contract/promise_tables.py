@@ -1,4 +1,4 @@
-"""The table of promises in monitor/pipeline/README.md, rendered from what the judge states.
+"""The table of promises in monitor/judging/README.md, rendered from what the judge states.
 
 Run ``python -m tests.contract.promise_tables`` after a change of a signal or a rule; test_signals_docs.py fails until
 that is done.
@@ -9,11 +9,11 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-import monitor.pipeline
-from monitor.pipeline.promises import Stated, stated
+import monitor.judging
+from monitor.judging.findings.promises import Stated, stated
 from tests.contract.readme_tables import between
 
-README = Path(monitor.pipeline.__file__).parent / "README.md"
+README = Path(monitor.judging.__file__).parent / "README.md"
 
 
 def promises_table() -> str:

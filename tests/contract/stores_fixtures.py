@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from sqlalchemy import make_url
 
-from monitor.pipeline.ports import Commit, Mark, Slice, Tally, TickCounts
+from monitor.counting.ports import Commit, Mark, Tally
+from monitor.counts.model import Slice, TickCounts
 from monitor.storage import migrate
 from monitor.storage.session import Limits, open_database
 from monitor.storage.stores import Stores, stores_on

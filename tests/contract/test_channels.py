@@ -21,7 +21,7 @@ from monitor.alerting.channels.base import Channel, ChannelError
 from monitor.alerting.channels.log import LogChannel
 from monitor.alerting.channels.outbound import Outbound, Rules
 from monitor.alerting.channels.webhook import WebhookChannel
-from monitor.alerting.ports import Deed, Notification
+from monitor.alerting.ports import EventAction, Notification
 from monitor.clock import ManualClock
 from tests.unit.alerting.receiver import HttpReceiver, answer, http_receiver
 
@@ -31,7 +31,7 @@ NOTIFICATION = Notification(
     incident_id=1,
     seq=3,
     channel="hook",
-    deed=Deed.trigger,
+    deed=EventAction.trigger,
     dedup_key="driftline-abc",
     body={"version": 1, "title": "Überlauf"},
 )

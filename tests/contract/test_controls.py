@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitor.cli.controls import controls
-from monitor.pipeline.ports import Slice
+from monitor.counts.model import Slice
 from monitor.storage.stores import open_stores
 
 DECLARED = """

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitor.cli import main
-from monitor.pipeline.signals import LAYOUT
+from monitor.signals.registry import LAYOUT
 from monitor.storage.stores import open_stores
 from tests.unit.alerting.record import notice, page
 

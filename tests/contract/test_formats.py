@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
+from monitor.backtest.replay import replay
 from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.events.formats.reader import CANONICAL
 from monitor.events.formats.registry import BY_NAME, ENVELOPES, FORMATS
@@ -17,7 +18,6 @@ from monitor.ingestion.memory import MemoryRecord, MemorySource
 from monitor.settings import Settings
 from monitor.settings.formats import FormatName
 from monitor.wiring.decoding import AUTO
-from monitor.wiring.replay import replay
 from tests.contract.format_tables import TABLES, written
 from tests.unit.events.blocks import NOW_MS
 from tests.unit.events.formats.samples import SAMPLES, sample

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-import monitor.pipeline
-from monitor.incidents.model import Promise
-from monitor.incidents.words import ANY_CHANGE
-from monitor.pipeline.promises import promise_of, stated
-from monitor.pipeline.signals import SIGNALS
+import monitor.signals
+from monitor.findings.model import ANY_CHANGE, Promise
+from monitor.judging.findings.promises import promise_of, stated
+from monitor.signals.registry import SIGNALS
 from tests.contract import promise_tables
 
-README = (Path(monitor.pipeline.__file__).parent / "README.md").read_text(encoding="utf-8")
-SECTION = README.split("\n## Signals\n")[1].split("\n## ")[0]
+README = (Path(monitor.signals.__file__).parent / "README.md").read_text(encoding="utf-8")
+SECTION = README.split("\n## ")[0]
 
 
 def test_the_readme_s_table_has_every_signal_with_what_may_page() -> None:

@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+from monitor.counting.ports import Mark, Position, Tally
+from monitor.counts.model import TickCounts
 from monitor.errors import Fenced, StoreRefused
-from monitor.pipeline.ports import Mark, Position, Tally, TickCounts
 from monitor.storage.stores import Stores
 from tests.contract.stores_fixtures import (
     Rig,

@@ -12,10 +12,12 @@ from functools import partial
 import numpy as np
 import pytest
 
+from monitor.counting.clusters import NAMES, few
+from monitor.counting.ports import Mark
+from monitor.counts.model import Cluster, Slice, TickCounts
 from monitor.errors import Fenced, NotFound, StoreUnavailable
 from monitor.incidents.model import Severity
-from monitor.pipeline.clusters import NAMES, few
-from monitor.pipeline.ports import Baseline, BaselineState, Cluster, Mark, Slice, Snapshot, TickCounts
+from monitor.judging.ports import Baseline, BaselineState, Snapshot
 from monitor.storage.judgement import SNAPSHOTS_KEPT
 from monitor.storage.stores import Stores, stores_on
 from tests.contract.stores_fixtures import (

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from monitor.alerting.ports import Deed, Notification, Pending
+from monitor.alerting.ports import EventAction, Notification, Pending
 from monitor.incidents.model import Severity
 from monitor.storage.outbox import MOST_ERROR_CHARACTERS, SqlOutbox
 from monitor.storage.stores import Stores
@@ -33,7 +33,9 @@ def stores(rig: Rig) -> Stores:
     return rig.stores
 
 
-def a_notification(incident_id: int, seq: int, channel: str = "pager", deed: Deed = Deed.trigger) -> Notification:
+def a_notification(
+    incident_id: int, seq: int, channel: str = "pager", deed: EventAction = EventAction.trigger
+) -> Notification:
     body: dict[str, object] = {"summary": f"{incident_id}/{seq} \x00 ✓", "nested": [1, {"a": None}]}
     return Notification(
         incident_id=incident_id, seq=seq, channel=channel, deed=deed, dedup_key=f"k{incident_id}", body=body
@@ -62,16 +64,16 @@ def test_a_notification_comes_out_as_it_went_in(stores: Stores) -> None:
 
 
 def test_a_resolve_never_overtakes_its_trigger(stores: Stores) -> None:
-    enqueue(stores, a_notification(1, 5, deed=Deed.resolve), a_notification(1, 2))
+    enqueue(stores, a_notification(1, 5, deed=EventAction.resolve), a_notification(1, 2))
     [trigger] = claim(stores, 0)
-    assert trigger.notification.deed is Deed.trigger
+    assert trigger.notification.deed is EventAction.trigger
     assert claim(stores, 1) == []  # in flight
     stores.outbox.failed(trigger, error="503", retry_at_ms=50)
     assert claim(stores, 49) == []  # waiting to be tried again
     [trigger] = claim(stores, 50)
     stores.outbox.delivered(trigger, now_ms=51)
     [resolve] = claim(stores, 51)
-    assert resolve.notification.deed is Deed.resolve
+    assert resolve.notification.deed is EventAction.resolve
 
 
 def test_incidents_and_channels_do_not_wait_for_each_other(stores: Stores) -> None:
@@ -95,9 +97,9 @@ def test_a_claim_is_limited(stores: Stores) -> None:
 
 def test_the_same_message_is_enqueued_once(stores: Stores) -> None:
     enqueue(stores, a_notification(1, 1), a_notification(1, 1))
-    enqueue(stores, a_notification(1, 1, deed=Deed.update))
+    enqueue(stores, a_notification(1, 1, deed=EventAction.update))
     [pending] = claim(stores)
-    assert pending.notification.deed is Deed.trigger
+    assert pending.notification.deed is EventAction.trigger
     assert stores.outbox.backlog() == 1
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import make_url, text
 
+from monitor.counting.ports import Tally
 from monitor.errors import StoreRefused, StoreUnavailable
-from monitor.pipeline.ports import Tally
 from monitor.storage import migrate
 from monitor.storage.session import Limits, open_database
 from monitor.storage.stores import Stores, open_stores, stores_on

@@ -9,20 +9,8 @@ import msgspec
 import pytest
 
 from monitor.errors import StoreRefused, StoreUnavailable
-from monitor.incidents.model import (
-    Direction,
-    Effect,
-    Entry,
-    Evidence,
-    Finding,
-    Incident,
-    Kind,
-    Promise,
-    Severity,
-    Share,
-    Status,
-    Trouble,
-)
+from monitor.findings.model import Direction, Effect, Evidence, Finding, IncidentType, Kind, Promise, Share
+from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.incidents.ports import ResponseStore
 from monitor.storage.stores import Stores
 from tests.contract.stores_fixtures import MishapError, Rig, at_once, migrated_template, rig_fixture
@@ -143,7 +131,7 @@ def test_findings_of_a_guardrail_around_an_onset_come_back_newest_first(stores: 
 
 
 def test_the_type_of_findings_and_incidents_is_kept(stores: Stores) -> None:
-    typed = {"trouble": Trouble.attack_wave, "trouble_rule": "more_unsafe: because"}
+    typed = {"trouble": IncidentType.attack_wave, "trouble_rule": "more_unsafe: because"}
     with stores.alerts.transaction() as store:
         store.save_finding(a_finding("typed", stage="input", **typed))
         store.save_finding(a_finding("untyped"))
@@ -153,8 +141,8 @@ def test_the_type_of_findings_and_incidents_is_kept(stores: Stores) -> None:
         assert store.finding("typed") == a_finding("typed", stage="input", **typed)
         assert store.finding("untyped") == a_finding("untyped")
         assert store.incident(incident.id) == incident
-        assert (incident.trouble, untyped.trouble) == (Trouble.attack_wave, None)
-        changed = msgspec.structs.replace(incident, trouble=Trouble.probing, trouble_rule="other")
+        assert (incident.trouble, untyped.trouble) == (IncidentType.attack_wave, None)
+        changed = msgspec.structs.replace(incident, trouble=IncidentType.probing, trouble_rule="other")
         assert store.update_incident(changed, expected=Status.open)
         assert store.incident(incident.id) == changed
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from scipy.stats import poisson
 
-from monitor.incidents.model import Promise
+from monitor.findings.model import Promise
 from tests.real_stream.replayed import BUDGET, Told, answers_power
 from tests.real_stream.schedule import DAY_MS
 from tests.real_stream.sightings import Sighting, is_eventful

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alternatives import material
-from monitor.incidents.model import Direction
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.signals import SIGNALS
-from monitor.pipeline.state import Watch
+from monitor.findings.model import Direction
+from monitor.judging.assess import Assessor
+from monitor.judging.state import PageTest
+from monitor.signals.registry import SIGNALS
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class Power:
 def power(assessor: Assessor, *, guardrail: str, question: str, events: int, happened: float) -> Power | None:
     """The power of a question that asks for a rise of a share; None where it is not tested."""
     for _, watch in assessor.fleet.tests.values():
-        if not isinstance(watch, Watch):
+        if not isinstance(watch, PageTest):
             continue
         signal = SIGNALS[watch.signal]
         asked = signal.questions[watch.question]
-        unit = next(u for u in assessor.fleet.state.units if u.epoch and watch in u.epoch.watches).unit
+        unit = next(u for u in assessor.fleet.state.units if u.epoch and watch in u.epoch.page_tests).unit
         if (unit.guardrail, f"{signal.name}/{asked.name}") != (guardrail, question):
             continue
         if asked.direction is not Direction.rise:

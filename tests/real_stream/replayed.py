@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from monitor.backtest.replay import Replay, replay
 from monitor.ingestion.memory import MemorySource
 from monitor.settings import Settings
-from monitor.wiring.replay import Replay, replay
 from tests.real_stream.power import Power, power
 from tests.real_stream.sightings import Sighting, sightings
 from tests.real_stream.stream import ANSWERS, Span, Stream

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from monitor.clock import DAY_MS
 from tests.real_stream.answers import FINE_TUNED, MODEL, SLIGHTLY_SWEARING, SWEARING, Model
 from tests.real_stream.users import SHARES, Audience
 
@@ -15,7 +16,6 @@ NULL = "null"
 LEARNING = "learning"
 START_MS = 1_767_582_000_000
 """2026-01-05T03:00:00Z, a Monday."""
-DAY_MS = 86_400_000
 REQUESTS_PER_MINUTE = 12.0
 """Mean over a day: a small product. Three events a request."""
 DAILY_SWING, MIX_SWING = 0.5, 0.15

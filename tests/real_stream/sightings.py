@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitor.incidents.model import Finding, Kind
+from monitor.findings.model import Finding, Kind
 from tests.real_stream.schedule import LEARNING, NULL
 from tests.real_stream.stream import Span, Stream
 

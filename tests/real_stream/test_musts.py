@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.incidents.model import Kind
+from monitor.findings.model import Kind
 from tests.real_stream.musts import verdicts
 from tests.real_stream.replayed import Told, told
 from tests.real_stream.stream import real_stream

@@ -10,20 +10,21 @@ from dataclasses import dataclass, field
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.respond import respond
 from monitor.clock import ManualClock
+from monitor.counting.counter import CountRule
+from monitor.counting.memory import MemoryRule
+from monitor.counting.slice_table import SliceTable
 from monitor.errors import StoreUnavailable
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
-from monitor.incidents.model import Finding, Incident, Kind
+from monitor.findings.model import Finding, Kind
+from monitor.incidents.model import Incident
 from monitor.ingestion.deadletter import CountedDeadLetters
 from monitor.ingestion.memory import MemoryRecord, MemorySource
 from monitor.ingestion.worker import Worker
-from monitor.pipeline.count import CountRule
-from monitor.pipeline.judge import Judge, Step
-from monitor.pipeline.memory import MemoryRule
-from monitor.pipeline.ports import Baseline
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import LAYOUT
-from monitor.pipeline.slices import SliceTable
+from monitor.judging.judge import Judge, Step
+from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.ports import Baseline
+from monitor.signals.registry import LAYOUT
 from monitor.storage.stores import Stores, open_stores
 
 NO_SNAPSHOTS = 2**62
@@ -70,7 +71,7 @@ class Service:
 
     stores: Stores
     new_worker: Callable[[], Worker]
-    rule: JudgeRule
+    rule: JudgeSettings
     judging: Judging
     clock: ManualClock
     deaths: int = 0
@@ -147,7 +148,7 @@ class Service:
 def service(
     partitions: Sequence[Sequence[MemoryRecord]],
     *,
-    rule: JudgeRule | None = None,
+    rule: JudgeSettings | None = None,
     judging: Judging | None = None,
     block_records: int = 1_000,
     memory: MemoryRule | None = None,
@@ -172,7 +173,7 @@ def service(
                 timer=lambda: 0.0,
             )
 
-        yield Service(stores, new_worker, rule or JudgeRule(), judging or Judging(), clock)
+        yield Service(stores, new_worker, rule or JudgeSettings(), judging or Judging(), clock)
 
 
 def judged(partitions: Sequence[Sequence[MemoryRecord]], **options) -> Outcome:

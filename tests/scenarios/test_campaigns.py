@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import cache
 
-from monitor.pipeline.rule import JudgeRule
+from monitor.judging.judge_settings import JudgeSettings
 from tests.scenarios.requests import Stretch, by_conversation, log_of
 from tests.scenarios.service import Outcome, judged, told
 from tests.scenarios.story import MINUTE_MS, START_MS
@@ -57,13 +57,13 @@ def test_a_campaign_ends_when_it_has_been_quiet_for_an_hour():
 
 def test_favourites_that_were_there_while_learning_are_not_told():
     # twenty prompts make up a third of the traffic, before and after
-    outcome = told(log_of([Stretch(minutes=60, repeats=0.35)]), rule=JudgeRule(baseline_events=3_000))
+    outcome = told(log_of([Stretch(minutes=60, repeats=0.35)]), rule=JudgeSettings(baseline_events=3_000))
     assert campaigns(outcome) == []
     assert "repetition" not in {page.signal for page in outcome.pages()}
 
 
 def test_a_team_may_be_paged_for_campaigns_or_not_be_told():
-    rule = JudgeRule()
+    rule = JudgeSettings()
     paged = told(log(0.02, 10), rule=dataclasses.replace(rule, campaign="page"))
     assert [f.kind for f in campaigns(paged)] == ["page"]
     assert campaigns(told(log(0.02, 10), rule=dataclasses.replace(rule, campaign="off"))) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.pipeline.signals import ALL
+from monitor.signals.signal import ALL
 from tests.scenarios.service import judged, told
 from tests.scenarios.story import at, log_of, split
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from monitor.backtest import comparison
+from monitor.backtest.comparison import Row, compared
+from monitor.backtest.replay import replayed
+from monitor.backtest.truth import Labels, Stretch
 from monitor.ingestion.files import FileSource
 from monitor.settings import Settings
-from monitor.wiring import comparison
-from monitor.wiring.comparison import Row, compared
 from monitor.wiring.decoding import block_decoder
-from monitor.wiring.replay import replayed
-from monitor.wiring.truth import Labels, Stretch
 from tests.chaos.traffic import INPUT, Change, Story, records
 
 START_MS, LENGTH_MS = 1_790_000_000_000, 3 * 3_600_000

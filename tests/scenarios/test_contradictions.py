@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from monitor.incidents.model import Kind, Trouble
+from monitor.findings.model import IncidentType, Kind
 from monitor.ingestion.memory import MemoryRecord
 from tests.scenarios.service import told
 from tests.scenarios.story import at, log_of
@@ -34,7 +34,7 @@ def test_verdicts_that_contradict_their_scores_are_a_notice_and_typed_as_a_data_
     found = [finding for finding in outcome.findings if finding.signal == "contradictions"]
     assert [finding.kind for finding in found] == [Kind.notice]
     assert found[0].guardrail == "injection"
-    assert found[0].trouble is Trouble.data_fault
+    assert found[0].trouble is IncidentType.data_fault
     assert found[0].trouble_rule.startswith("contradictory_log: ")
     assert at("01:00") < found[0].detected_at_ms < at("01:08")
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from monitor.backtest.replay import replay
+from monitor.counting.memory import MemoryRule
 from monitor.ingestion.files import FileSource
-from monitor.pipeline.memory import MemoryRule
 from monitor.settings.model import Settings
-from monitor.wiring.replay import replay
 from tests.scenarios.requests import Stretch, by_conversation
 from tests.scenarios.requests import log_of as log_of_requests
 from tests.scenarios.service import NO_SNAPSHOTS, Judging, Outcome, judged

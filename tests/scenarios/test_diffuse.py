@@ -8,18 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.incidents.model import Finding, Kind
-from monitor.pipeline import snapshot
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.fleet import Fleet
-from monitor.pipeline.loaded import between, joined
-from monitor.pipeline.ports import LoadedCounts, Slice
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS, Bet
-from monitor.pipeline.state import JudgeState
+from monitor.counts.cuts import between, joined
+from monitor.counts.model import LoadedCounts, Slice
+from monitor.findings.model import Finding, Kind
+from monitor.judging import snapshot
+from monitor.judging.assess import Assessor
+from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.state import JudgeState
+from monitor.judging.watching.fleet import Fleet
+from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
+from monitor.signals.signal import Bet
 
 VERDICTS = next(signal for signal in SIGNALS if signal.name == "verdict_mix")
-RULE = JudgeRule(tick_ms=10_000, silence="off", volume="off")
+RULE = JudgeSettings(tick_ms=10_000, silence="off", volume="off")
 TICKS, CHANGE = 900, 500
 NORMAL = np.arange(1, len(VERDICTS.bins) + 1) % 5 + 3.0
 TILT = np.where(np.arange(len(VERDICTS.bins)) % 2, 1.28, 0.78)
@@ -92,8 +93,8 @@ def test_a_diffuse_change_is_a_notice_raised_by_the_dense_bet(counts):
 def test_without_the_dense_bet_it_is_found_much_later_or_not_at_all(counts, monkeypatch):
     with_dense = judged(counts, step=TICKS)[0]
     blind = tuple(replace(s, bets=(Bet.boundary, Bet.sparse)) for s in SIGNALS)
-    for module in ("fleet", "epoch", "describe"):
-        monkeypatch.setattr(f"monitor.pipeline.{module}.SIGNALS", blind)
+    for module in ("watching.fleet", "watching.from_baseline", "findings.describe"):
+        monkeypatch.setattr(f"monitor.judging.{module}.SIGNALS", blind)
     without = judged(counts, step=TICKS)
     delay = [f.detected_at_ms - CHANGE * RULE.tick_ms for f in (with_dense, *without[:1])]
     assert len(delay) == 1 or delay[1] > 1.5 * delay[0]
@@ -115,6 +116,6 @@ def test_a_fleet_knows_its_dense_bets_after_a_restore(counts):
     assessor.advance(between(counts, 0, 100), 100)
     state, panel = snapshot.load(snapshot.dump(assessor.fleet), RULE)
     fleet = Fleet(RULE, lambda a, b: between(counts, a, b), state, panel)
-    noted = [n for unit in fleet.state.units if unit.epoch for n in unit.epoch.notices if n.dense]
+    noted = [n for unit in fleet.state.units if unit.epoch for n in unit.epoch.any_change_tests if n.dense]
     assert len(noted) == 2
-    assert all(fleet.panel.diffuse.armed(bet) for notice in noted for bet in notice.dense)
+    assert all(fleet.panel.dense.armed(bet) for notice in noted for bet in notice.dense)

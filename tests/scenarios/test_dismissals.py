@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from monitor.errors import NotFound, Refused
-from monitor.incidents.model import Kind
-from monitor.wiring.dismissals import dismiss, dismissals
+from monitor.findings.model import Kind
+from monitor.judging.dismissals import dismiss, dismissals
 from tests.scenarios.service import Judging, Service, service
 from tests.scenarios.story import at, log_of
 
@@ -36,10 +36,12 @@ def dismissing(at_clock: str, *, done: list[str]):
     return before_step
 
 
-def bags(judge) -> list[list[int]]:
+def references(judge) -> list[list[int]]:
     fleet = judge.assessor.fleet
     (unit,) = fleet.state.units
-    return [fleet.panel.recoupler.bag(row).tolist() for notice in unit.epoch.notices for row in notice.rows]
+    return [
+        fleet.panel.recoupler.reference(row).tolist() for notice in unit.epoch.any_change_tests for row in notice.rows
+    ]
 
 
 def run(*, dismissed: bool, judging: Judging | None = None):
@@ -52,7 +54,7 @@ def run(*, dismissed: bool, judging: Judging | None = None):
         built.judge = built._new_judge("one that begins from nothing")
         built.clock.advance(60_000)
         built.step_judge()
-        return outcome, said, bags(outcome.judge), bags(built.judge)
+        return outcome, said, references(outcome.judge), references(built.judge)
 
 
 def test_a_dismissed_notice_keeps_history_so_that_the_next_change_is_found_and_without_it_history_is_short():

@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 from sqlalchemy import delete
 
-from monitor.pipeline.loaded import of_slices
-from monitor.pipeline.ports import Baseline, BaselineState
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import LAYOUT
-from monitor.pipeline.units import unit_of
+from monitor.counts.cuts import of_slices
+from monitor.counts.units import unit_of
+from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.ports import Baseline, BaselineState
+from monitor.signals.registry import LAYOUT
 from monitor.storage.tables import tick_counts
 from tests.scenarios.service import Judging, Service, service, told
 from tests.scenarios.story import at, log_of
@@ -130,12 +130,12 @@ def test_what_was_excluded_from_a_window_is_not_in_its_level():
 
 def test_with_manual_approval_nobody_is_watched_before_it():
     story = PAIR + "01:30 injection: near=20%\n 02:00 end"
-    assert told(log_of(story), rule=JudgeRule(automatic=False)).findings == []
+    assert told(log_of(story), rule=JudgeSettings(automatic=False)).findings == []
 
 
 def test_a_baseline_by_hand_watches_from_its_tick_on():
     story = PAIR + "01:30 injection: near=20%\n 02:00 end"
-    rule = JudgeRule(automatic=False)
+    rule = JudgeSettings(automatic=False)
     outcome = run_with(story, approving("01:00", "injection", ("00:00", "01:00")), rule=rule)
     (page,) = outcome.pages()
     assert at("01:30") < page.paged_at_ms < at("01:32")

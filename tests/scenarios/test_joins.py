@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from monitor.pipeline.signals import ALL
+from monitor.signals.signal import ALL
 from tests.scenarios.requests import Stretch, by_conversation, by_turns, log_of
 from tests.scenarios.service import Outcome, judged, told
 

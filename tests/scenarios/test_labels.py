@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from monitor.incidents.model import Trouble
+from monitor.findings.model import IncidentType
 from monitor.ingestion.memory import MemoryRecord
 from tests.scenarios.service import told
 from tests.scenarios.story import START_MS, at, log_of
@@ -44,5 +44,5 @@ def test_a_guardrail_that_misses_more_of_what_people_find_harmful_pages_as_a_reg
     (page,) = outcome.pages()
     assert (page.guardrail, page.signal, page.question) == ("injection", "labels_harmful", "miss_rate_rise")
     assert at("01:00") < page.paged_at_ms < at("01:15")
-    assert page.trouble is Trouble.guardrail_regression
+    assert page.trouble is IncidentType.guardrail_regression
     assert page.trouble_rule.startswith("wrong_by_people: ")

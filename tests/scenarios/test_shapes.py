@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.pipeline.signals import SIGNALS
+from monitor.signals.registry import SIGNALS
 from tests.scenarios.service import Outcome, told
 from tests.scenarios.story import at, log_of
 
@@ -46,7 +46,9 @@ def test_quiet_traffic_of_every_shape_stays_quiet():
     outcome = told(log_of(PROMPTS + ANSWERS.replace("toxicity", "answers") + "03:00 end"))
     assert outcome.pages() == []
     assert outcome.notices() == []
-    tested = {watch.signal for unit in outcome.judge.assessor.fleet.state.units for watch in unit.epoch.notices}
+    tested = {
+        watch.signal for unit in outcome.judge.assessor.fleet.state.units for watch in unit.epoch.any_change_tests
+    }
     assert len(tested) >= 11  # so the quiet is not for want of a test
 
 

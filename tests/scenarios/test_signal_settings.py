@@ -6,10 +6,10 @@ from functools import cache
 
 import pytest
 
-from monitor.incidents.model import Kind, Promise
-from monitor.pipeline.rule import JudgeRule, SignalRule
-from monitor.pipeline.signals import SIGNALS
+from monitor.findings.model import Kind, Promise
+from monitor.judging.judge_settings import JudgeSettings, SignalRule
 from monitor.settings.model import Settings
+from monitor.signals.registry import SIGNALS
 from monitor.wiring.translate import count_rule, judge_rule
 from tests.scenarios.service import NO_SNAPSHOTS, Judging, Outcome, judged, told
 from tests.scenarios.story import at, log_of
@@ -28,7 +28,7 @@ def log():
     return log_of(STORY, seed=4)
 
 
-def rule_of(**signals) -> JudgeRule:
+def rule_of(**signals) -> JudgeSettings:
     source = {"kafka": {"servers": "a:1", "topics": ["x"]}}
     return judge_rule(Settings(source=source, budget={"pages": 1}, signals=signals))
 
@@ -93,13 +93,14 @@ def test_a_judge_that_dies_and_is_rebuilt_says_the_same_with_a_river_detector(sn
 def test_a_heavier_signal_gets_more_of_both_budgets_and_the_whole_stays_the_same():
     spends = {}
     for weight in (1.0, 3.0):
-        rule = JudgeRule(signals=(("coverage", SignalRule(weight=weight)),))
+        rule = JudgeSettings(signals=(("coverage", SignalRule(weight=weight)),))
         outcome = told(log()[:4000], rule=rule)
         fleet = outcome.judge._assessor.fleet
         epoch = fleet.state.units[0].epoch
         spends[weight] = {
-            watch.signal: fleet.panel.evidence.spend_of(watch.test) for watch in (*epoch.watches, *epoch.notices)
+            watch.signal: fleet.panel.evidence.spend_of(watch.test)
+            for watch in (*epoch.page_tests, *epoch.any_change_tests)
         }
-    shares = len(epoch.notices)  # then 3 of shares + 2 instead of 1 of shares
+    shares = len(epoch.any_change_tests)  # then 3 of shares + 2 instead of 1 of shares
     assert spends[3.0][2] == pytest.approx(spends[1.0][2] * 3 * shares / (shares + 2))
     assert spends[3.0][0] == pytest.approx(spends[1.0][0] * shares / (shares + 2))

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from monitor.cli.baseline import _print
-from monitor.pipeline.rule import JudgeRule, SignalRule
-from monitor.wiring.baselines import LevelView, views
+from monitor.judging.baselines import LevelView, views
+from monitor.judging.judge_settings import JudgeSettings, SignalRule
 from tests.scenarios.service import service
 from tests.scenarios.story import log_of
 
-RULE = JudgeRule()
+RULE = JudgeSettings()
 
 
-def shown(stores, rule: JudgeRule = RULE, *, streams: int | None = None) -> dict[str, LevelView]:
+def shown(stores, rule: JudgeSettings = RULE, *, streams: int | None = None) -> dict[str, LevelView]:
     (one,) = views(stores.judge, rule, stores.judge.baselines(), streams=streams)
     return {f"{level.signal}/{level.question}": level for level in one.levels}
 

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monitor.backtest.replay import replay
+from monitor.backtest.trial import Trial, try_log
 from monitor.cli.try_report import page
 from monitor.cli.try_text import show
-from monitor.incidents.model import Kind
+from monitor.findings.model import Kind
 from monitor.ingestion.files import FileSource
 from monitor.settings import Settings
 from monitor.settings.yaml_file import read_yaml_file
-from monitor.wiring.replay import replay
-from monitor.wiring.trial import Trial, try_log
 from tests.chaos.traffic import INPUT, Change, Story, event, records
 from tests.unit.events.formats.samples import SAMPLES, Sample
 

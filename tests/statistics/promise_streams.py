@@ -14,13 +14,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.incidents.model import Finding, Kind
-from monitor.pipeline.assess import Assessor
-from monitor.pipeline.loaded import between
-from monitor.pipeline.ports import LoadedCounts, Slice
-from monitor.pipeline.rule import JudgeRule
-from monitor.pipeline.signals import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
-from monitor.pipeline.state import JudgeState
+from monitor.counts.cuts import between
+from monitor.counts.model import LoadedCounts, Slice
+from monitor.findings.model import Finding, Kind
+from monitor.judging.assess import Assessor
+from monitor.judging.judge_settings import JudgeSettings
+from monitor.judging.state import JudgeState
+from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
 
 BOUNDARY, VERDICT, COVERAGE = (s for s in SIGNALS if s.name in ("boundary_proximity", "verdict_mix", "coverage"))
 MONTH_MS = 30 * 86_400_000
@@ -140,7 +140,7 @@ def _put(table: NDArray[np.int64], base: int, start: int, ticks: list, cells: li
     counts.append(table[row, column])
 
 
-def judge(streams: list[Stream], rule: JudgeRule, *, seed: int, ticks: int) -> Judged:
+def judge(streams: list[Stream], rule: JudgeSettings, *, seed: int, ticks: int) -> Judged:
     """Learn by the automatic policy, then watch, to the end of the ticks."""
     rng = np.random.default_rng(seed)
     past: list[LoadedCounts] = []
@@ -177,13 +177,13 @@ def judge(streams: list[Stream], rule: JudgeRule, *, seed: int, ticks: int) -> J
         if unit.epoch is None:
             raise AssertionError(f"{unit.unit.guardrail} never learned its baseline")
         watched += (ticks - unit.epoch.effective_tick) * rule.tick_ms / MONTH_MS
-        page_spend += sum(spent[watch.test] for watch in unit.epoch.watches)
-        diffuse = assessor.fleet.panel.diffuse
-        dense = [bet for notice in unit.epoch.notices for bet in notice.dense]
-        notice_spend += sum(spent[notice.test] for notice in unit.epoch.notices)
+        page_spend += sum(spent[watch.test] for watch in unit.epoch.page_tests)
+        diffuse = assessor.fleet.panel.dense
+        dense = [bet for notice in unit.epoch.any_change_tests for bet in notice.dense]
+        notice_spend += sum(spent[notice.test] for notice in unit.epoch.any_change_tests)
         notice_spend += sum(diffuse.spent(bet) for bet in dense)
-        page_spends += sum(spend[watch.test] for watch in unit.epoch.watches)
-        notice_spends += sum(spend[notice.test] for notice in unit.epoch.notices)
+        page_spends += sum(spend[watch.test] for watch in unit.epoch.page_tests)
+        notice_spends += sum(spend[notice.test] for notice in unit.epoch.any_change_tests)
         notice_spends += sum(diffuse.spend_of(bet) for bet in dense)
     return Judged(
         findings=list(first.values()),

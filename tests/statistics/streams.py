@@ -32,11 +32,11 @@ def alarms_of(engine: Evidence, cells) -> list[tuple[int, int]]:
 
 
 def recoupled_alarms(
-    engine: Evidence, recoupler: Recoupler, cells, *, stratum_of=None, test_of=None, first=0, keep_bag=False
+    engine: Evidence, recoupler: Recoupler, cells, *, stratum_of=None, test_of=None, first=0, keep_reference=False
 ):
     """The same behind a recoupler; rows are tests unless mapped. Ticks are numbered from `first`.
 
-    Each alarm starts a fresh bag, as a true one would; `keep_bag` dismisses it instead.
+    Each alarm starts a fresh reference, as a true one would; `keep_reference` dismisses it instead.
     """
     out, at, ticks = [], 0, len(cells[0]) - 1
     rows = recoupler.snapshot()["id"]
@@ -53,6 +53,6 @@ def recoupled_alarms(
         for test in alarmed:
             out.append((at - 1, int(test)))
             engine.reset(int(test))
-            for row_ in np.flatnonzero(test_of == test) if not keep_bag else ():
-                recoupler.fresh_bag(int(row_))
+            for row_ in np.flatnonzero(test_of == test) if not keep_reference else ():
+                recoupler.reset_reference(int(row_))
     return out

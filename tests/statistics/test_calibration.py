@@ -24,10 +24,12 @@ def spent(law, bank_of, *, streams, ticks, n, seed, spacing):
         if i == 0:
             factor = calibrate(Plan(bank, q, np.array([n]), n), spend=1 / spacing, alarms=600).factor
         engine.add([bank], spend=factor / spacing, n_ref=n)
-        recoupler.add(q, seed=seed_of("calibration", seed, i), bag=rng.multinomial(4000, law))
+        recoupler.add(q, seed=seed_of("calibration", seed, i), reference=rng.multinomial(4000, law))
     cells = cells_of(rng.multinomial(n, law, size=(spacing + ticks, streams)))
-    recoupled_alarms(engine, recoupler, part(cells, 0, spacing), keep_bag=True)
-    alarms = recoupled_alarms(engine, recoupler, part(cells, spacing, spacing + ticks), first=spacing, keep_bag=True)
+    recoupled_alarms(engine, recoupler, part(cells, 0, spacing), keep_reference=True)
+    alarms = recoupled_alarms(
+        engine, recoupler, part(cells, spacing, spacing + ticks), first=spacing, keep_reference=True
+    )
     assert factor > 1.1
     return len(alarms), streams * ticks / spacing
 

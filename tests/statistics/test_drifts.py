@@ -19,18 +19,21 @@ SHARES = np.array([0.5, 0.28, 0.2, 0.02])
 def watched(rng, rates, *, name, spend, baseline=10_000):
     """An engine and a recoupler with one stream of these strata and a baseline of its own."""
     engine, recoupler = Evidence(), Recoupler()
-    laws, bags = [], []
+    laws, references = [], []
     for share, rate in zip(SHARES[-len(rates) :] / SHARES[-len(rates) :].sum(), rates, strict=True):
         split = split_of(int(baseline * share), 2)
         rest = int(baseline * share) - split
         near = rng.binomial(split, rate)
         laws.append(declared([split - near, near]))
         near = rng.binomial(rest, rate)
-        bags.append([rest - near, near])
-    for stratum, (law, bag) in enumerate(zip(laws, bags, strict=True)):
-        recoupler.add(law, seed=seed_of("drifts", name, stratum), bag=bag)
+        references.append([rest - near, near])
+    for stratum, (law, reference) in enumerate(zip(laws, references, strict=True)):
+        recoupler.add(law, seed=seed_of("drifts", name, stratum), reference=reference)
     engine.add(
-        [boundary(law, [0, 1]) for law in laws], spend=spend, n_ref=TICK, history=[int(np.sum(bag)) for bag in bags]
+        [boundary(law, [0, 1]) for law in laws],
+        spend=spend,
+        n_ref=TICK,
+        history=[int(np.sum(reference)) for reference in references],
     )
     return engine, recoupler
 
@@ -102,7 +105,7 @@ def test_a_rate_that_climbs_over_twenty_thousand_events_is_found_no_later_than_b
 
 @pytest.mark.parametrize("second", [0.10, 0.025])
 def test_a_second_drift_is_found_though_nobody_answered_the_first(second):
-    # after the first alarm: M = 0 and a fresh bag, so that the drifted level is the history of the next question
+    # after the first alarm: M = 0 and a fresh reference: the drifted level is the history of the next question
     found = []
     for run in range(10):
         rng = np.random.default_rng(3000 + run)
@@ -112,7 +115,7 @@ def test_a_second_drift_is_found_though_nobody_answered_the_first(second):
         for tick, rate in enumerate(laws):
             if feed(engine, recoupler, drawn(rng, [rate]), tick):
                 alarms.append(tick)
-                recoupler.fresh_bag(0)
+                recoupler.reset_reference(0)
                 engine.reset(0)
                 engine.set_history(0, [0])
         found.append(any(100 <= a < 500 for a in alarms) and any(a >= 500 for a in alarms))

@@ -58,7 +58,7 @@ def test_notices_keep_their_budget_with_an_unknown_baseline(history):
     for i in range(streams):
         law = declared(rng.multinomial(history // 2, LAW))
         engine.add([notices(law)], spend=promise / streams / ticks, n_ref=50)
-        recoupler.add(law, seed=seed_of("null", history, i), bag=rng.multinomial(history, LAW))
+        recoupler.add(law, seed=seed_of("null", history, i), reference=rng.multinomial(history, LAW))
     alarms = recoupled_alarms(engine, recoupler, cells_of(rng.multinomial(50, LAW, size=(ticks, streams))))
     assert poisson_upper_limit(len(alarms)) <= promise
     per_stream = np.bincount([test for _, test in alarms], minlength=streams)
@@ -75,7 +75,7 @@ def test_notices_keep_their_budget_when_the_mix_of_strata_jumps():
         laws = [declared(rng.multinomial(1000, truth)) for truth in (LAW, other)]
         engine.add([notices(law) for law in laws], spend=promise / streams / ticks, n_ref=50)
         for s, (law, truth) in enumerate(zip(laws, (LAW, other), strict=True)):
-            recoupler.add(law, seed=seed_of("mix", i, s), bag=rng.multinomial(2000, truth))
+            recoupler.add(law, seed=seed_of("mix", i, s), reference=rng.multinomial(2000, truth))
     share = np.where(np.arange(ticks) < ticks // 2, 0.3, 0.6)
     second = rng.binomial(50, share[:, None], (ticks, streams))
     counts = np.stack((rng.multinomial(50 - second, LAW), rng.multinomial(second, other)), axis=2)
@@ -106,10 +106,10 @@ def test_notices_lose_their_budget_where_conversations_are_judged_alike_as_the_r
 
     engine, recoupler = Evidence(), Recoupler()
     for i in range(streams):
-        law, bag = declared(draw(20).sum(axis=0)), draw(60).sum(axis=0)
+        law, reference = declared(draw(20).sum(axis=0)), draw(60).sum(axis=0)
         bank = mixture([(0.5, boundary(law, [0, 1])), (0.5, growth(law))])
-        engine.add([bank], spend=promise / streams / ticks, n_ref=50, history=[float(bag.sum())])
-        recoupler.add(law, seed=seed_of("alike", turns, i), bag=bag)
+        engine.add([bank], spend=promise / streams / ticks, n_ref=50, history=[float(reference.sum())])
+        recoupler.add(law, seed=seed_of("alike", turns, i), reference=reference)
     alarms = recoupled_alarms(engine, recoupler, cells_of(draw(ticks, streams)))
     print(len(alarms))
     assert (poisson_upper_limit(len(alarms)) <= promise) == kept

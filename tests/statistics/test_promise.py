@@ -14,10 +14,10 @@ import pytest
 
 from detectors.budget import poisson_upper_limit
 from detectors.recoupling import split_of
-from monitor.incidents.model import Kind
-from monitor.pipeline.epoch import Window, notice_test
-from monitor.pipeline.rule import UNITS_SHARE, JudgeRule
-from monitor.pipeline.signals import OFFSETS, SIGNALS, USED_COLUMNS
+from monitor.findings.model import Kind
+from monitor.judging.judge_settings import UNITS_SHARE, JudgeSettings
+from monitor.judging.watching.from_baseline import Window, notice_test
+from monitor.signals.registry import OFFSETS, SIGNALS, USED_COLUMNS
 from tests.statistics.promise_streams import MONTH_MS, Judged, Normal, Stream, judge
 
 RATES = (0.004, 0.011, 0.05, 0.3)
@@ -65,9 +65,11 @@ def mix_jump(adverse, near):
 KINDS = (steady, thin, seasonal, mix_jump)
 
 
-def rule_for(streams: int, **more) -> JudgeRule:
+def rule_for(streams: int, **more) -> JudgeSettings:
     minutes = 30 * 48 // DAY_TICKS
-    rule = JudgeRule(tick_ms=minutes * 60_000, pages=streams, notices=streams, notice_period_ms=MONTH_MS, reopen_ms=0)
+    rule = JudgeSettings(
+        tick_ms=minutes * 60_000, pages=streams, notices=streams, notice_period_ms=MONTH_MS, reopen_ms=0
+    )
     return replace(rule, **more)
 
 
@@ -178,7 +180,7 @@ def test_the_spend_of_all_armed_tests_is_the_budget_of_a_tick_whatever_was_found
     assert outcome.notice_spends == pytest.approx(per_tick)
 
 
-def test_the_declared_law_of_notices_comes_from_a_split_that_is_not_in_the_bag():
+def test_the_declared_law_of_notices_comes_from_a_split_that_is_not_in_the_reference():
     rng = np.random.default_rng(6)
     table = rng.poisson(3, (40, 2, USED_COLUMNS))
     window = Window(np.arange(40), ("a", "(rest)"), table)
@@ -193,8 +195,8 @@ def test_the_declared_law_of_notices_comes_from_a_split_that_is_not_in_the_bag()
         one, two = notice_test(window, signal), notice_test(Window(window.ticks, window.strata, later), signal)
         for s in range(2):
             split = window.signal(SIGNALS[signal])[:cut, s].sum(axis=0)
-            assert (one.bags[s] + split == window.signal(SIGNALS[signal])[:, s].sum(axis=0)).all()
-        assert cut < 20  # the later ticks are in the bag alone: they cannot move q
+            assert (one.references[s] + split == window.signal(SIGNALS[signal])[:, s].sum(axis=0)).all()
+        assert cut < 20  # the later ticks are in the reference alone: they cannot move q
         assert all((a == b).all() for a, b in zip(one.laws, two.laws, strict=True))
 
 

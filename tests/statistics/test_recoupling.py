@@ -1,4 +1,4 @@
-"""Recoupling makes the null exact: the surrogates' joint law is the declared one, whatever bag and truth."""
+"""Recoupling makes the null exact: the surrogates' joint law is the declared one, whatever reference and truth."""
 
 from itertools import product
 from math import factorial
@@ -22,12 +22,12 @@ def multinomial(c, q):
 
 @pytest.mark.parametrize("history", [0, 3, 40])
 def test_surrogates_of_successive_ticks_are_independent_draws_from_q(history):
-    # small bags and a q far from the truth: any dependence on the history would show
+    # small references and a q far from the truth: any dependence on the history would show
     rng = np.random.default_rng(history)
     q, truth, rows = np.array([0.2, 0.5, 0.3]), np.array([0.7, 0.1, 0.2]), 40_000
     r = Recoupler()
     for i in range(rows):
-        r.add(q, seed=seed_of("joint", history, i), bag=rng.multinomial(history, truth))
+        r.add(q, seed=seed_of("joint", history, i), reference=rng.multinomial(history, truth))
     counts = np.stack([rng.multinomial(n, truth, size=rows) for n in (2, 3, 2)])
     ptr, *columns = cells_of(counts)
     ptr, row, bins, count = r.recouple(ptr, np.arange(3), *columns)
@@ -52,7 +52,7 @@ def test_surrogates_of_strata_are_uncorrelated():
     q = np.array([0.9, 0.1])
     r = Recoupler()
     for s in range(2):
-        r.add(q, seed=seed_of("stream", s), bag=rng.multinomial(300, q))
+        r.add(q, seed=seed_of("stream", s), reference=rng.multinomial(300, q))
     made = np.array([[r.surrogates(s, rng.multinomial(30, q), tick)[1] for s in range(2)] for tick in range(6000)])
     assert abs(np.corrcoef(made.T)[0, 1]) < 4 / np.sqrt(6000)
 
@@ -62,7 +62,7 @@ def e_values(law, truth, *, history, rows, n, seed, bank):
     rng = np.random.default_rng(seed)
     r = Recoupler()
     for i in range(rows):
-        r.add(law, seed=seed_of("e", seed, i), bag=rng.multinomial(history, truth))
+        r.add(law, seed=seed_of("e", seed, i), reference=rng.multinomial(history, truth))
     counts = rng.multinomial(n, truth, size=(3, rows))
     ptr, *columns = cells_of(counts)
     ptr, row, bins, count = r.recouple(ptr, np.arange(3), *columns)
@@ -73,7 +73,7 @@ def e_values(law, truth, *, history, rows, n, seed, bank):
 
 @pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
 def test_e_values_have_mean_one_given_q_in_both_directions(quantile):
-    # the trap: q estimated from 200 events of the bag itself gave a mean of 2.3 at ratio 2 in q's lowest tenth
+    # the trap: q estimated from 200 events of the reference itself gave a mean of 2.3 at ratio 2 in q's lowest tenth
     truth = np.array([0.94, 0.06])
     rng = np.random.default_rng(1)
     splits = rng.binomial(200, truth[1], 2000)

@@ -10,7 +10,8 @@ import msgspec
 from monitor.alerting.policy import AlertPolicy, Route
 from monitor.alerting.ports import Pending
 from monitor.alerting.respond import respond
-from monitor.incidents.model import Direction, Effect, Entry, Evidence, Finding, Incident, Kind, Promise, Share
+from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.incidents.model import Entry, Incident
 from monitor.storage.migrate import upgrade_database
 from monitor.storage.session import open_database
 from monitor.storage.stores import Stores, stores_on

@@ -14,7 +14,7 @@ from monitor.alerting.announce import announce
 from monitor.alerting.channels.base import Channel, ChannelError
 from monitor.alerting.channels.log import LogChannel
 from monitor.alerting.deliver import AT_ONCE, Backoff, Outcome, deliver_step
-from monitor.alerting.ports import Deed, Notification, Pending
+from monitor.alerting.ports import EventAction, Notification, Pending
 from monitor.incidents import lifecycle
 from tests.unit.alerting.record import HOUR, MINUTE, T0, Judge, page, sqlite_stores
 
@@ -58,7 +58,7 @@ def test_what_is_due_is_sent_once(judge: Judge) -> None:
     channels = {"pager": Receiver(), "chat": Receiver()}
     assert outcomes(judge, channels) == {("pager", "sent"), ("chat", "sent")}
     assert outcomes(judge, channels) == set()
-    assert [each.deed for each in channels["pager"].got] == [Deed.trigger]
+    assert [each.deed for each in channels["pager"].got] == [EventAction.trigger]
     assert judge.stores.outbox.backlog() == 0
 
 
@@ -117,7 +117,7 @@ def test_a_permanent_failure_is_given_up_and_the_next_one_goes(judge: Judge) -> 
     channels = {"pager": pager, "chat": Receiver()}
     assert outcomes(judge, channels) == {("pager", "given_up"), ("chat", "sent")}
     assert outcomes(judge, channels) == {("pager", "sent"), ("chat", "sent")}
-    assert [each.deed for each in pager.got] == [Deed.resolve]
+    assert [each.deed for each in pager.got] == [EventAction.resolve]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,9 @@ def test_the_log_channel_writes_one_line_with_the_body(judge: Judge) -> None:
 
 def test_waiting_is_deterministic_bounded_and_spread() -> None:
     def pending(number: int, attempts: int) -> Pending:
-        notification = Notification(incident_id=1, seq=1, channel="c", deed=Deed.update, dedup_key="k", body={})
+        notification = Notification(
+            incident_id=1, seq=1, channel="c", deed=EventAction.update, dedup_key="k", body={}
+        )
         return Pending(id=number, attempts=attempts, notification=notification)
 
     backoff = Backoff()

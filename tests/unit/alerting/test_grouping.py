@@ -5,7 +5,8 @@ import pytest
 
 from monitor.alerting.grouping import SAME, Relation, relation
 from monitor.alerting.policy import AlertPolicy
-from monitor.incidents.model import Finding, Incident, Severity, Status
+from monitor.findings.model import Finding
+from monitor.incidents.model import Incident, Severity, Status
 from tests.unit.alerting.record import HOUR, MINUTE, T0, notice, page
 
 

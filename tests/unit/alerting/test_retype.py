@@ -7,8 +7,8 @@ from itertools import permutations
 import msgspec
 import pytest
 
+from monitor.findings.model import EVERY_GUARDRAIL, Finding, IncidentType
 from monitor.incidents import lifecycle
-from monitor.incidents.model import EVERY_GUARDRAIL, Finding, Trouble
 from tests.unit.alerting.record import HOUR, MINUTE, T0, Judge, ended, notice, page, sqlite_stores
 
 CROWDING = page("f1")
@@ -24,7 +24,7 @@ def stored(judge: Judge) -> dict[str, str]:
 
 def test_a_notice_that_belongs_to_no_incident_is_typed_too(judge: Judge) -> None:
     told = judge.finds(notice("n", signal="traffic_mix", question="any_change"))
-    assert told.trouble is Trouble.benign_shift
+    assert told.trouble is IncidentType.benign_shift
     assert told.trouble_rule.startswith("other_requests: ")
     assert stored(judge) == {"n": "benign_traffic_shift"}
     assert judge.incidents() == []
@@ -32,11 +32,11 @@ def test_a_notice_that_belongs_to_no_incident_is_typed_too(judge: Judge) -> None
 
 def test_a_page_that_joins_changes_the_type_of_the_findings_before_it_and_of_the_incident(judge: Judge) -> None:
     judge.finds(DENIALS)
-    assert [incident.trouble for incident in judge.incidents()] == [Trouble.attack_wave]
+    assert [incident.trouble for incident in judge.incidents()] == [IncidentType.attack_wave]
     judge.finds(TIMEOUTS)
     assert stored(judge) == {"f2": "fail_open", "f4": "fail_open"}
     (incident,) = judge.incidents()
-    assert incident.trouble is Trouble.fail_open
+    assert incident.trouble is IncidentType.fail_open
     assert incident.trouble_rule.startswith("not_judged: ")
     assert judge.kinds() == ["opened", "finding_added", "typed"]
     change = judge.timeline()[-1].data
@@ -65,7 +65,7 @@ def test_a_notice_that_changes_nothing_is_told_to_nobody(judge: Judge) -> None:
         first = store.finding("f2")
     assert first is not None
     assert first.trouble_rule.startswith("more_unsafe_and_another_kind: ")  # another rule for the same type
-    assert incident.trouble is Trouble.attack_wave
+    assert incident.trouble is IncidentType.attack_wave
 
 
 def test_the_message_says_type_and_rule_of_incident_and_finding(judge: Judge) -> None:
@@ -85,7 +85,7 @@ def test_in_whatever_order_findings_are_said_their_types_end_up_the_same(order: 
         for finding in order:
             judge.finds(finding, at=T0 + 10 * MINUTE)
         assert stored(judge) == dict.fromkeys(("f1", "f2", "f4"), "fail_open")
-        assert [incident.trouble for incident in judge.incidents()] == [Trouble.fail_open]
+        assert [incident.trouble for incident in judge.incidents()] == [IncidentType.fail_open]
 
 
 def test_what_fired_at_another_time_or_at_another_guardrail_has_no_say(judge: Judge) -> None:
@@ -137,7 +137,7 @@ def test_the_type_of_a_closed_incident_stays_as_people_left_it(judge: Judge) -> 
         lifecycle.close(store, 1, actor="ana", now_ms=T0 + 6 * MINUTE, text="learned")
     before = judge.kinds()
     judge.finds(notice("n", signal="contradictions", question="contradiction_share"))
-    assert judge.incidents()[0].trouble is Trouble.attack_wave
+    assert judge.incidents()[0].trouble is IncidentType.attack_wave
     assert judge.kinds() == before
     assert stored(judge)["f2"] == "data_fault"
 

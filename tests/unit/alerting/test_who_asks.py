@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from monitor.incidents.model import EVERY_GUARDRAIL, Finding
+from monitor.findings.model import EVERY_GUARDRAIL, Finding
 from tests.unit.alerting.record import Judge, notice, sqlite_stores
 
 MIX = notice("mix", guardrail=EVERY_GUARDRAIL, signal="traffic_mix", question="mix_change")

@@ -25,7 +25,7 @@ def build(entry_, seed=1, spend=1e-4, order=(0, 1, 2)):
             q=LAW[places],
             values=VALUES[places],
             level=0.25,
-            bag=rng.multinomial(5000, LAW)[places],
+            reference=rng.multinomial(5000, LAW)[places],
             spend=spend,
             n_ref=50,
             seed=seed,

@@ -61,13 +61,13 @@ def test_what_is_no_table_of_counts_is_refused(ptr, columns, message):
         (0, -1, 1, "a bin"),
         (0, 2, 1, "a bin"),
         (1, 2**62, 1, "a bin"),
-        (1, 1, 2**63 - 1, "fresh bag"),
+        (1, 1, 2**63 - 1, "fresh reference"),
     ],
 )
 def test_one_bad_cell_anywhere_is_refused_and_changes_nothing(place, row, bin_, count, message):
     recoupler = Recoupler()
     for seed in range(3):
-        recoupler.add([0.5, 0.5], seed=seed, bag=[3, 4])
+        recoupler.add([0.5, 0.5], seed=seed, reference=[3, 4])
     recoupler.remove(2)
     good = [(0, 0, 5), (1, 1, 5)]
     good.insert(place, (row, bin_, count))
@@ -81,7 +81,7 @@ def test_one_bad_cell_anywhere_is_refused_and_changes_nothing(place, row, bin_, 
 def test_surrogate_cells_come_in_the_order_of_rows_and_bins_although_the_rarest_bin_is_drawn_first():
     recoupler = Recoupler()
     for seed in range(20):
-        recoupler.add([0.7, 0.2, 0.1], seed=seed, bag=[70, 20, 10])
+        recoupler.add([0.7, 0.2, 0.1], seed=seed, reference=[70, 20, 10])
     row, bin_ = np.divmod(np.arange(60), 3)
     ptr, out_row, out_bin, _ = recoupler.recouple([0, 60], [0], row, bin_, np.full(60, 10))
     assert ptr.tolist() == [0, len(out_row)]

@@ -22,7 +22,7 @@ def cells_of(counts):
 def recoupler(rng, rows=4, history=500):
     out = Recoupler()
     for i in range(rows):
-        out.add(LAW, seed=seed_of("stream", i), bag=rng.multinomial(history, LAW))
+        out.add(LAW, seed=seed_of("stream", i), reference=rng.multinomial(history, LAW))
     return out
 
 
@@ -41,10 +41,10 @@ def dense(out, ticks, rows):
 def test_surrogates_keep_each_ticks_number_of_events_and_the_bag_grows_by_the_real_ones():
     rng = np.random.default_rng(0)
     r, counts = recoupler(rng), table(rng)
-    before = np.array([r.bag(i) for i in range(4)])
+    before = np.array([r.reference(i) for i in range(4)])
     made = dense(recouple(r, cells_of(counts)), 30, 4)
     assert (made.sum(axis=2) == 20).all()
-    assert (np.array([r.bag(i) for i in range(4)]) == before + counts.sum(axis=0)).all()
+    assert (np.array([r.reference(i) for i in range(4)]) == before + counts.sum(axis=0)).all()
 
 
 @settings(max_examples=20, deadline=None)
@@ -74,7 +74,7 @@ def test_a_retracted_batch_leaves_no_trace():
     twice.retract(ptr, np.arange(30), *columns, keep=11)
     again = dense(recouple(twice, part(cells, 11, 30), 11), 19, 4)
     assert (again == expected[11:]).all()
-    assert all((once.bag(i) == twice.bag(i)).all() for i in range(4))
+    assert all((once.reference(i) == twice.reference(i)).all() for i in range(4))
 
 
 def test_only_the_last_batch_can_be_retracted_and_only_once():
@@ -94,7 +94,7 @@ def test_a_declared_law_that_is_off_loses_next_to_nothing_of_the_counts():
     # the surrogates in step with the real counts, but for the tenth that the two laws differ by
     rng = np.random.default_rng(9)
     r = Recoupler()
-    r.add([0.955, 0.045], seed=1, bag=[950_000, 50_000])
+    r.add([0.955, 0.045], seed=1, reference=[950_000, 50_000])
     real = rng.binomial(50, 0.05, 4000)
     made = np.array([r.surrogates(0, [50 - x, x], tick)[1] for tick, x in enumerate(real)])
     blocks = real.reshape(-1, 40).sum(axis=1), made.reshape(-1, 40).sum(axis=1)
@@ -130,7 +130,7 @@ def test_a_refused_batch_changes_nothing():
     before = r.snapshot()
     with pytest.raises(ValueError, match="has seen"):
         r.recouple([0, 2], [7], [0, 1], [0, 0], [3, 3])
-    with pytest.raises(ValueError, match="fresh bag"):
+    with pytest.raises(ValueError, match="fresh reference"):
         r.recouple([0, 1], [8], [0], [0], [10**9])
     after = r.snapshot()
     assert all((before[key] == after[key]).all() for key in before)
@@ -138,10 +138,10 @@ def test_a_refused_batch_changes_nothing():
 
 def test_a_fresh_bag_forgets_the_history_and_loses_all_power_at_first():
     r = recoupler(np.random.default_rng(7))
-    r.fresh_bag(0)
-    assert r.bag(0).sum() == 0
+    r.reset_reference(0)
+    assert r.reference(0).sum() == 0
     assert r.surrogates(0, [0, 0, 0, 20], 1).sum() == 20  # drawn from q: the first tick is all there is to compare
-    assert r.bag(0).tolist() == [0, 0, 0, 20]
+    assert r.reference(0).tolist() == [0, 0, 0, 20]
 
 
 def test_seeds_differ_by_every_part_of_the_name():
@@ -181,7 +181,7 @@ def test_a_split_of_no_history_or_of_a_single_bin_is_refused(events, bins):
         split_of(events, bins)
 
 
-@pytest.mark.parametrize("bag", [[1, 2], [1, -1, 0, 0], [0.5, 0, 0, 0], [10**9, 1, 0, 0]])
-def test_bags_that_make_no_sense_are_refused(bag):
-    with pytest.raises(ValueError, match="bag"):
-        Recoupler().add(LAW, seed=1, bag=bag)
+@pytest.mark.parametrize("reference", [[1, 2], [1, -1, 0, 0], [0.5, 0, 0, 0], [10**9, 1, 0, 0]])
+def test_bags_that_make_no_sense_are_refused(reference):
+    with pytest.raises(ValueError, match="reference"):
+        Recoupler().add(LAW, seed=1, reference=reference)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from monitor.counting.dedupe import DuplicateFilter
 from monitor.events.reasons import Reason
-from monitor.pipeline.dedupe import DuplicateFilter
 from tests.unit.events.blocks import block_of, new_decoder
 
 EVENT = {"v": 1, "event_id": "e1", "time": 1_767_225_600_000, "guardrail": "shield", "verdict": "allow"}

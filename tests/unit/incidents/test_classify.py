@@ -7,10 +7,10 @@ from itertools import permutations
 import msgspec
 import pytest
 
+from monitor.findings.model import Direction, Effect, Evidence, Finding, IncidentType, Kind, Promise, Share
 from monitor.incidents.classify import RULES, classify, leading
 from monitor.incidents.coincide import coincide
-from monitor.incidents.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share, Trouble
-from monitor.pipeline.signals import SIGNALS
+from monitor.signals.registry import SIGNALS
 
 T0 = 1_795_403_520_000
 MINUTE = 60_000
@@ -178,7 +178,7 @@ def test_the_order_in_which_findings_come_does_not_matter() -> None:
 
 def test_what_no_rule_knows_is_said_as_it_is_and_made_safe() -> None:
     found = classify(fired("~score_shift ~boundary_proximity"))
-    assert found.trouble is Trouble.unclassified
+    assert found.trouble is IncidentType.unclassified
     assert found.rule == "no rule combines what fired: boundary_proximity/any_change, score_shift/any_change"
     many = classify(fired(" ".join(f"new{i}\x1b/rise" for i in range(20))))
     assert many.rule.endswith("and 12 more")
@@ -192,7 +192,7 @@ def test_every_question_that_can_page_is_typed_when_it_fires_alone() -> None:
         for signal in SIGNALS
         for question in signal.questions
         if all(
-            classify(fired(f"{signal.name}/{question.name}:@{stage}")).trouble is Trouble.unclassified
+            classify(fired(f"{signal.name}/{question.name}:@{stage}")).trouble is IncidentType.unclassified
             for stage in ("input", "output")
         )
     }
@@ -236,6 +236,6 @@ def test_an_incident_has_the_most_specific_type_of_its_pages() -> None:
     for order in permutations(typed):
         found = leading(order)
         assert found is not None
-        assert found.trouble is Trouble.probing
+        assert found.trouble is IncidentType.probing
     assert leading([]) is None
     assert leading(pages) is None  # found before there were types

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from monitor.counts.model import Slice
 from monitor.incidents.controls import Control, Entry, Seen, register, stated
-from monitor.pipeline.ports import Slice
-from monitor.wiring.controls import newest
+from monitor.judging.control_register import newest
 
 
 def seen(guardrail: str, *, threshold: float | None = 0.5, version: str = "1", category: str = "") -> Seen:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.incidents.model import Direction, Effect, Severity
+from monitor.findings.model import Direction, Effect
+from monitor.incidents.model import Severity
 from monitor.incidents.severity import higher, severity_of
 from monitor.incidents.words import change, moment, number, plain, rfc3339, sentence, title
 from tests.unit.alerting.record import PHRASES, T0, notice, page

@@ -1,0 +1,352 @@
+"""What a log holds, found out while it is decoded: formats, streams, scores, contradictions, what is dropped.
+
+    survey = Survey(settings)
+    with replayed(source, settings, decoder_of=survey.decoder): ...
+    survey.streams()
+
+It looks over the decoder's shoulder, so nothing is read twice, and keeps sums only: no text, no event.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.counting.slice_table import SliceTable
+from monitor.counts.model import Slice
+from monitor.counts.units import family_of, unit_of
+from monitor.events.batch import Action, EventBatch, ScoreKind, Status, Verdict, Vocabulary
+from monitor.events.decode import Decoded
+from monitor.events.formats.decoder import BlockDecoder
+from monitor.events.formats.explain import UNREADABLE, explain
+from monitor.events.formats.format import Event
+from monitor.events.formats.reader import CANONICAL, Reader, Recognised
+from monitor.events.reasons import NO_FAULT
+from monitor.events.records import RecordBlock
+from monitor.settings.model import Settings
+from monitor.signals import contradictions
+from monitor.wiring.decoding import AUTO, block_decoder, reader_of
+
+BINS: Final = 20
+"""Of the score histograms that are shown."""
+FINE: Final = 4_000
+"""Bins that thresholds are learned from: .00025 wide, so that every thousandth is an edge."""
+ROUNDING: Final = 1e-9
+"""A score such as .29 * 4,000 must not fall below its edge by the last bit."""
+MAX_FINE: Final = 256
+"""Streams without threshold that are looked at so closely: 64 KB each."""
+EXPLAINED: Final = 200
+"""Records that are explained field by field, to see what is dropped."""
+EXPLAINED_PER_BLOCK: Final = 50
+MAX_NAMES: Final = 1_000
+
+
+@dataclass(slots=True)
+class FormatSeen:
+    """One wire format among the records."""
+
+    records: int = 0
+    why: str = ""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Path -> in how many of the explained records; never a value."""
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What was seen of one unit: a guardrail's category in one version, with one threshold."""
+
+    unit: Slice
+    format: str
+    events: int
+    verdicts: dict[str, int]
+    actions: dict[str, int]
+    statuses: dict[str, int]
+    scores: list[int]
+    """Histogram of P(unsafe) over [0, 1]."""
+    allowed_above: int
+    """Allowed although the score is above the threshold."""
+    stopped_below: int
+    """Not allowed although the score is below the threshold."""
+    strata: dict[str, dict[str, int]]
+    """Field (language, app, model, ...) -> value -> events; the largest few."""
+
+    @property
+    def scored(self) -> int:
+        """Events with a score."""
+        return sum(self.scores)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unjudged:
+    """Scores and verdicts of a family of streams without a threshold, in narrow bins."""
+
+    family: Slice
+    format: str
+    level: bool
+    """Few ordered levels, not a continuum."""
+    scores: NDArray[np.float64]
+    allowed: NDArray[np.int64]
+    adverse: NDArray[np.int64]
+    without_verdict: int
+
+
+_VERDICTS: Final = (*(v.name for v in Verdict), "none")
+_ACTIONS: Final = (*(a.name for a in Action), "none")
+_STATUSES: Final = tuple(s.name for s in Status)
+_STRATA: Final = ("language", "app", "model", "model_version", "format")
+_SHOWN: Final = 5
+
+
+class Survey:
+    """Sums over everything that is decoded."""
+
+    def __init__(self, settings: Settings) -> None:
+        limits = settings.limits
+        self._sums: dict[str, NDArray[np.int64]] = {
+            name: np.zeros((64, width), np.int64)
+            for name, width in (
+                ("verdict", len(_VERDICTS)),
+                ("action", len(_ACTIONS)),
+                ("status", len(_STATUSES)),
+                ("score", BINS),
+                ("contradiction", 2),
+            )
+        }
+        self._new_slices: Callable[[Vocabulary], SliceTable] = lambda vocabulary: SliceTable(
+            vocabulary, units=limits.units, strata_per_unit=limits.strata_per_unit, slices=limits.slices
+        )
+        self._slices: SliceTable | None = None
+        self._vocabulary: Vocabulary | None = None
+        self._fine: dict[tuple[int, int], NDArray[np.int64]] = {}
+        self._fine_scores: dict[tuple[int, int], set[float]] = {}
+        self._family: dict[tuple[int, int], Slice] = {}
+        self.formats: dict[str, FormatSeen] = {}
+        self.format_of: dict[str, str] = {}
+        """Guardrail -> the format that its records are of; those of no entry are canonical."""
+        self._explained = 0
+        self._reader: Reader | None = None
+
+    def decoder(self, settings: Settings, vocabulary: Vocabulary, key: bytes) -> BlockDecoder:
+        """The decoder of the settings, looked over the shoulder."""
+        kind = functools.partial(_NotingReader, self._note)
+        self._reader = reader_of(settings.source, max_depth=settings.limits.depth)
+        noting = reader_of(settings.source, max_depth=settings.limits.depth, kind=kind)
+        self._vocabulary, self._slices = vocabulary, self._new_slices(vocabulary)
+        return _SurveyingDecoder(
+            block_decoder(settings, vocabulary, key, reader=noting), self, auto=settings.source.format
+        )
+
+    @property
+    def pooled(self) -> bool:
+        """Whether there were more names, streams or slices than the limits have room for."""
+        slices, words = self._slices, self._vocabulary
+        if slices is None or words is None:
+            return False
+        return bool(slices.pooled or any(getattr(words, one.name).overflowed for one in dataclasses.fields(words)))
+
+    def streams(self) -> list[Stream]:
+        """All streams, by name."""
+        slices = self._slices
+        if slices is None:
+            return []
+        of: dict[Slice, list[int]] = {}
+        for code in range(len(slices)):
+            of.setdefault(unit_of(slices.slice_of(code)), []).append(code)
+        return [self._stream(unit, codes, slices) for unit, codes in sorted(of.items())]
+
+    def unjudged(self) -> Iterator[Unjudged]:
+        """What thresholds can be learned from, by name."""
+        for key, family in sorted(self._family.items(), key=lambda item: item[1]):
+            table = self._fine[key]
+            exact = self._fine_scores[key]
+            level = len(exact) <= MAX_LEVELS
+            edges = np.arange(FINE + 1) / FINE
+            if level:  # few distinct scores: the scores themselves, not the edges of their bins
+                for score in exact:
+                    edges[_fine_bin(np.array([score]))[0]] = score
+            seen = np.flatnonzero(table[:2].sum(axis=0))
+            yield Unjudged(
+                family=family,
+                format=self.format_of.get(family.guardrail, CANONICAL),
+                level=level,
+                scores=edges[seen],
+                allowed=table[0, seen],
+                adverse=table[1, seen],
+                without_verdict=int(table[2].sum()),
+            )
+
+    def add(self, batch: EventBatch) -> None:
+        """Count one decoded batch."""
+        if not len(batch) or self._slices is None:
+            return
+        codes = self._slices.codes(batch).astype(np.int64)
+        size = len(self._slices)
+        none = np.int64(-1)
+        self._count("verdict", codes, np.where(batch.verdict < 0, len(Verdict), batch.verdict), size)
+        self._count("action", codes, np.where(batch.action < 0, len(Action), batch.action), size)
+        self._count("status", codes, batch.status, size)
+        scored = ~np.isnan(batch.score) & (batch.score_kind != ScoreKind.boolean)
+        self._count("score", codes, np.where(scored, _bin(batch.score), none), size)
+        self._count("contradiction", codes, contradictions.code(batch) - 1, size)
+        allowed = batch.verdict == Verdict.allow
+        self._look_closely(batch, scored & np.isnan(batch.threshold), allowed)
+
+    def explain_some(self, block: RecordBlock) -> None:
+        """What is dropped of the first records of the first blocks."""
+        for row in range(min(len(block), EXPLAINED_PER_BLOCK)):
+            value = block.value(row)
+            if self._explained >= EXPLAINED or self._reader is None:
+                return
+            if value is None:
+                continue
+            self._explained += 1
+            found = explain(self._reader, value)
+            seen = self.formats.setdefault(found.format, FormatSeen())
+            seen.why = seen.why or found.why
+            seen.because = seen.because or found.because
+            seen.dropped.update(found.dropped)
+
+    def seen(self, name: str, records: int, why: str = "") -> None:
+        """So many more records of a format."""
+        seen = self.formats.setdefault(name, FormatSeen())
+        seen.records += records
+        seen.why = seen.why or why
+
+    def _note(self, found: Recognised, events: list[Event]) -> None:
+        if found.format is None:
+            return  # canonical in an envelope: what is of no other format is counted as canonical anyway
+        self.seen(found.name, 1, found.why)
+        for event in events:
+            guardrail = event.get("guardrail")
+            if isinstance(guardrail, str) and len(self.format_of) < MAX_NAMES:
+                self.format_of[guardrail] = found.name
+
+    def _count(self, name: str, codes: NDArray[np.int64], column: NDArray[Any], size: int) -> None:
+        sums = self._sums[name]
+        if size > len(sums):
+            grown = np.zeros((max(size, 2 * len(sums)), sums.shape[1]), np.int64)
+            grown[: len(sums)] = sums
+            self._sums[name] = sums = grown
+        width = sums.shape[1]
+        use = column >= 0
+        counted = np.bincount(codes[use] * width + column[use].astype(np.int64), minlength=size * width)
+        sums[:size] += counted.reshape(size, width)
+
+    def _look_closely(self, batch: EventBatch, open_: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> None:
+        rows = np.flatnonzero(open_ & (batch.status == Status.ok))
+        if not len(rows) or self._slices is None:
+            return
+        pairs = np.stack([batch.guardrail[rows], batch.category[rows]], axis=1)
+        for guardrail, category in np.unique(pairs, axis=0).tolist():
+            key = (guardrail, category)
+            if key not in self._fine and len(self._fine) >= MAX_FINE:
+                continue
+            mine = rows[(pairs[:, 0] == guardrail) & (pairs[:, 1] == category)]
+            if key not in self._fine:
+                self._fine[key] = np.zeros((3, FINE + 1), np.int64)
+                self._fine_scores[key] = set()
+                self._family[key] = _family(batch.vocabulary, guardrail, category)
+            group = np.where(batch.verdict[mine] < 0, 2, np.where(allowed[mine], 0, 1))
+            np.add.at(self._fine[key], (group, _fine_bin(batch.score[mine])), 1)
+            exact = self._fine_scores[key]
+            if len(exact) <= MAX_LEVELS:
+                exact.update(np.unique(batch.score[mine])[: MAX_LEVELS + 1].tolist())
+
+    def _stream(self, unit: Slice, codes: list[int], slices: SliceTable) -> Stream:
+        verdict, action, status, score, contradiction = (
+            self._sums[name][codes].sum(axis=0).tolist()
+            for name in ("verdict", "action", "status", "score", "contradiction")
+        )
+        strata: dict[str, Counter[str]] = {name: Counter() for name in _STRATA}
+        for code in codes:
+            events = int(self._sums["status"][code].sum())
+            for name in _STRATA:
+                if value := getattr(slices.slice_of(code), name):
+                    strata[name][value] += events
+        return Stream(
+            unit=unit,
+            format=self.format_of.get(unit.guardrail, CANONICAL),
+            events=sum(status),
+            verdicts=_named(_VERDICTS, verdict),
+            actions=_named(_ACTIONS, action),
+            statuses=_named(_STATUSES, status),
+            scores=score,
+            allowed_above=contradiction[0],
+            stopped_below=contradiction[1],
+            strata={name: dict(found.most_common(_SHOWN)) for name, found in strata.items() if found},
+        )
+
+
+MAX_LEVELS: Final = 16
+"""Distinct scores up to which they are levels (Azure has 8, Lakera 5) and not a continuum."""
+
+
+class _NotingReader(Reader):
+    """A reader that tells of what it has read."""
+
+    def __init__(self, note: Callable[[Recognised, list[Event]], None], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._note = note
+
+    def events(self, recognised: Recognised) -> list[Event] | None:
+        """As the reader."""
+        events = super().events(recognised)
+        if events is not None:
+            self._note(recognised, events)
+        return events
+
+
+class _SurveyingDecoder:
+    """A decoder whose output is surveyed."""
+
+    def __init__(self, decoder: BlockDecoder, survey: Survey, *, auto: str) -> None:
+        self._decoder = decoder
+        self._survey = survey
+        self._may_be_canonical = auto in (AUTO, CANONICAL)
+
+    def decode(self, block: RecordBlock) -> Decoded:
+        """As the decoder."""
+        self._survey.explain_some(block)
+        before = _noncanonical(self._survey)
+        decoded = self._decoder.decode(block)
+        unread = len({why.row for why in decoded.rejected if why.reason not in NO_FAULT})
+        if self._may_be_canonical:
+            silent = len({why.row for why in decoded.rejected}) - unread
+            rest = len(block) - unread - silent - (_noncanonical(self._survey) - before)
+            if rest > 0:
+                self._survey.seen(CANONICAL, rest)
+        if unread:
+            self._survey.seen(UNREADABLE, unread)
+        self._survey.add(decoded.batch)
+        return decoded
+
+
+def _noncanonical(survey: Survey) -> int:
+    return sum(seen.records for name, seen in survey.formats.items() if name not in (CANONICAL, UNREADABLE))
+
+
+def _bin(score: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.minimum(np.nan_to_num(score) * BINS, BINS - 1).astype(np.int64)
+
+
+def _fine_bin(score: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.floor(score * FINE + ROUNDING).astype(np.int64)
+
+
+def _family(words: Vocabulary, guardrail: int, category: int) -> Slice:
+    empty = Slice("", "", "", "", "", "", -1, "", "", "", "", "")
+    return family_of(
+        dataclasses.replace(empty, guardrail=words.guardrail.text(guardrail), category=words.category.text(category))
+    )
+
+
+def _named(names: tuple[str, ...], counts: list[int]) -> dict[str, int]:
+    return {name: count for name, count in zip(names, counts, strict=True) if count}

@@ -1,0 +1,94 @@
+"""What counting needs stored. Implemented in monitor.storage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from monitor.counts.model import Cluster, Slice, TickCounts
+
+
+class Mark(StrEnum):
+    """Why a partition's ticks closed."""
+
+    data = "data"
+    """Event time moved on."""
+    idle = "idle"
+    """The partition was caught up at ``clock_ms``."""
+    end = "end"
+    """It will never bring another record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What happened to the records of a commit; every record is in exactly one of the first four."""
+
+    events: int = 0
+    duplicates: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    """Dead-lettered records by reason."""
+    gap: int = 0
+    """Records that the log no longer has or could not hand out (retention, corruption)."""
+    late: int = 0
+    """Events counted in a later tick than their own."""
+    future: int = 0
+    """Events whose clock was not believed, counted in the tick that was open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a partition stands. ``generation`` fences off earlier owners."""
+
+    partition: str
+    next_offset: int
+    """-1 before the first commit: start at the beginning of the log."""
+    closed_before: int | None
+    """Ticks below this one are closed for the partition; None while nothing is known."""
+    generation: int
+    state: bytes
+    """What the tick assignment needs to go on exactly; empty at the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One atomic step of one partition: counts, ledger row and position together."""
+
+    partition: str
+    generation: int
+    from_offset: int
+    to_offset: int
+    closed_before: int | None
+    mark: Mark
+    clock_ms: int | None
+    state: bytes
+    layout: str
+    """Fingerprint of the column layout of the cells."""
+    counts: Sequence[TickCounts]
+    tally: Tally
+    clusters: Sequence[Cluster] = ()
+
+
+class CountStore(Protocol):
+    """The counting side: positions, slices, tick counts."""
+
+    def register(self, source: str, partitions: Sequence[str]) -> None:
+        """Make these partitions known and active: no tick closes without them. Idempotent."""
+
+    def retire_sources_except(self, sources: Sequence[str]) -> None:
+        """Partitions of other sources hold no tick open any more."""
+
+    def claim(self, partition: str, *, owner: str, now_ms: int) -> Position:
+        """Take the partition over: generation + 1, so that every earlier owner is fenced off."""
+
+    def slice_ids(self, slices: Sequence[Slice]) -> Sequence[int]:
+        """The ids of slices, new ones for new slices; safe against other workers doing the same."""
+
+    def commit(self, commit: Commit, *, now_ms: int) -> None:
+        """Store counts and ledger row and move the position, if it still is (from_offset, generation).
+
+        Raises:
+            Fenced: the position has moved or belongs to another generation; nothing was written.
+            StoreUnavailable: nothing was written, or the answer was lost; claim again before going on.
+        """

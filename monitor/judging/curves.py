@@ -1,0 +1,161 @@
+"""A finding as a curve: the signal around the onset, beside the level that it was held to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.counts.cuts import observations, of_slices
+from monitor.counts.model import LoadedCounts, Slice
+from monitor.counts.units import is_scoreless, stratum_of, unit_of
+from monitor.findings.model import ANY_CHANGE, Finding
+from monitor.judging.history import kept_counts
+from monitor.judging.ports import JudgeStore
+from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
+from monitor.signals.signal import Signal
+
+POINTS: Final = 60
+EVENTS_PER_POINT: Final = 20
+"""A point of fewer events says more about chance than about the signal."""
+FEWEST_POINTS: Final = 24
+AROUND: Final = 30
+"""Ticks that are shown before the onset at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A curve; all lengths n but for the marks.
+
+    Attributes:
+        what: what the values are.
+        start_ms: event time of the first point; point i begins ``i * step_ms`` later.
+        values: None where there are no events.
+        events: events behind each value.
+        baseline, level: what is normal, and what it was held to; None where there is no such thing.
+    """
+
+    what: str
+    start_ms: int
+    step_ms: int
+    values: Sequence[float | None]
+    events: Sequence[int]
+    baseline: float | None
+    level: float | None
+    onset_low_ms: int
+    onset_high_ms: int
+    detected_ms: int
+    ended_ms: int | None
+
+
+def picture(finding: Finding, store: JudgeStore, *, tick_ms: int) -> Picture | None:
+    """The finding's curve; None where the counts of its time are gone."""
+    slices = _slices_of(finding, store)
+    onset, seen = finding.onset_low_ms // tick_ms, (finding.paged_at_ms or finding.detected_at_ms) // tick_ms
+    first, last = store.first_tick(), store.judged_before()
+    if first is None or last is None or not slices:
+        return None
+    span = max(seen - onset, AROUND)
+    low, high = max(first, onset - 2 * span), min(last, seen + span)
+    counts = of_slices(store.counts(low, high), slices)
+    per_tick = max(_events(counts) / max(1, high - low), 1e-9)
+    thin = max(1, round(EVENTS_PER_POINT / per_tick))
+    if (high - low) // thin < FEWEST_POINTS:  # thin traffic: look at more of it
+        wanted = thin * FEWEST_POINTS
+        low, high = max(first, onset - wanted), min(last, max(high, seen + wanted // 2))
+        counts = of_slices(store.counts(low, high), slices)
+    step = max(1, thin if (high - low) // thin <= POINTS else -(-(high - low) // POINTS))
+    points = max(1, -(-(high - low) // step))
+    at = (counts.tick - low) // step
+    signal = next((one for one in SIGNALS if one.name == finding.signal), None)
+    what, weights = _asked(finding, signal, counts, store, slices, onset)
+    column = counts.cell % COLUMNS
+    if weights is None or signal is None:
+        sums = np.bincount(at, np.where(column == EVENTS_COLUMN, counts.count, 0), points)
+        number = sums
+        values = sums / (step * tick_ms / 1000)
+        values_or_none: list[float | None] = [float(value) for value in values]
+    else:
+        mine = (column >= OFFSETS[signal.name]) & (column < OFFSETS[signal.name] + len(signal.bins))
+        bins = column[mine] - OFFSETS[signal.name]
+        number = np.bincount(at[mine], counts.count[mine], points)
+        sums = np.bincount(at[mine], counts.count[mine] * weights[bins], points)
+        values_or_none = [float(s / n) if n else None for s, n in zip(sums, number, strict=True)]
+    return Picture(
+        what=what,
+        start_ms=low * tick_ms,
+        step_ms=step * tick_ms,
+        values=values_or_none,
+        events=[int(n) for n in number],
+        baseline=finding.effect.baseline,
+        level=finding.evidence.level,
+        onset_low_ms=finding.onset_low_ms,
+        onset_high_ms=finding.onset_high_ms,
+        detected_ms=finding.paged_at_ms or finding.detected_at_ms,
+        ended_ms=finding.ended_at_ms,
+    )
+
+
+def _slices_of(finding: Finding, store: JudgeStore) -> dict[int, Slice]:
+    """The slices whose events the finding is about; of a slice that leads, only those."""
+    every = store.slices()
+    mine = {
+        number: piece
+        for number, piece in every.items()
+        if piece.guardrail == finding.guardrail
+        and finding.guardrail_version in ("", piece.guardrail_version)
+        and finding.category in ("", piece.category)
+    }
+    if not finding.guardrail:
+        mine = dict(every)
+    if finding.stratum:
+        leading = {number: piece for number, piece in mine.items() if stratum_of(piece) == finding.stratum}
+        return leading or mine
+    return mine
+
+
+def _asked(
+    finding: Finding,
+    signal: Signal | None,
+    counts: LoadedCounts,
+    store: JudgeStore,
+    slices: dict[int, Slice],
+    onset: int,
+) -> tuple[str, NDArray[np.float64] | None]:
+    """What the curve shows, and the weight of each bin in it; no weights: events per second."""
+    if signal is not None:
+        for question in signal.questions:
+            if question.name == finding.question:
+                return question.phrase, np.asarray(question.values)
+        if finding.question == ANY_CHANGE:
+            moved = _moved(signal, counts, store, slices, onset)
+            return f"share of {signal.bins[moved]}", np.eye(len(signal.bins))[moved]
+    return "events per second", None
+
+
+def _moved(signal: Signal, counts: LoadedCounts, store: JudgeStore, slices: dict[int, Slice], onset: int) -> int:
+    """The bin whose share since the onset differs most from its share in the baseline."""
+    first = OFFSETS[signal.name]
+    units = {unit_of(piece) for piece in slices.values() if not is_scoreless(piece)} or {
+        unit_of(piece) for piece in slices.values()
+    }
+    before = np.zeros(len(signal.bins))
+    for baseline in store.baselines():
+        if baseline.unit in units:
+            before += _bins(of_slices(kept_counts(baseline), slices), first, len(signal.bins))
+    after = counts.tick >= onset
+    now = _bins(counts.where(after), first, len(signal.bins))
+    return int(np.argmax(np.abs(now / max(now.sum(), 1) - before / max(before.sum(), 1))))
+
+
+def _bins(counts: LoadedCounts, first: int, size: int) -> NDArray[np.float64]:
+    column = counts.cell % COLUMNS - first
+    mine = (column >= 0) & (column < size)
+    return np.bincount(column[mine], counts.count[mine], size).astype(np.float64)
+
+
+def _events(counts: LoadedCounts) -> float:
+    return float(observations(counts).count.sum())

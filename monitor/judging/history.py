@@ -1,0 +1,80 @@
+"""Reading counts back: what units learned from, what an alarm is about. Bounded in memory, whatever is asked for.
+
+Stored counts are read for the whole fleet and then narrowed to a few slices, so long spans are read in pieces; and
+the piece read last is kept, because units that learn together ask for much the same ticks, one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.counts.cuts import between, column_only, joined, of_slices
+from monitor.counts.model import LoadedCounts
+from monitor.judging.ports import Baseline
+from monitor.signals.registry import EVENTS_COLUMN
+
+History = Callable[[int, int], LoadedCounts]
+"""Counts of the ticks in [from, to), all of them judged or being judged."""
+
+PIECE_CELLS: Final = 1_000_000
+"""24 MB."""
+FEW_TICKS: Final = 60
+HELD_CELLS: Final = 2 * PIECE_CELLS
+
+
+class Past:
+    """The counts of judged ticks."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._held: tuple[int, int, LoadedCounts] | None = None
+
+    def counts(self, slice_ids: Collection[int], from_tick: int, to_tick: int) -> LoadedCounts:
+        """Counts of these slices in [from_tick, to_tick)."""
+        parts = [of_slices(piece, slice_ids) for piece in self._pieces(from_tick, to_tick)]
+        return joined(parts) if parts else self._history(from_tick, from_tick)
+
+    def events(
+        self, places: NDArray[np.int64], size: int, from_tick: int, to_tick: int, *, column: int = EVENTS_COLUMN
+    ) -> NDArray[np.int64]:
+        """Events in [from_tick, to_tick), or those of a column, summed by ``places[slice id]``; int64 (size,)."""
+        sums = np.zeros(size, np.int64)
+        for piece in self._pieces(from_tick, to_tick):
+            total = column_only(piece, column)
+            np.add.at(sums, places[total.cell], total.count)
+        return sums
+
+    def _pieces(self, from_tick: int, to_tick: int) -> Iterator[LoadedCounts]:
+        position, span = from_tick, FEW_TICKS
+        if self._held is not None and self._held[0] <= from_tick < self._held[1]:
+            position = min(self._held[1], to_tick)
+            yield between(self._held[2], from_tick, position)
+        while position < to_tick:
+            end = min(to_tick, position + span)
+            piece = self._history(position, end)
+            span = min(2 * span, max(1, span * PIECE_CELLS // max(1, len(piece.tick))))
+            self._hold(position, end, piece)
+            position = end
+            yield piece
+
+    def _hold(self, from_tick: int, to_tick: int, piece: LoadedCounts) -> None:
+        """Keep the newest ticks that were read, as many as there is room for."""
+        held = self._held
+        if held is not None and held[1] == from_tick and len(held[2].tick) + len(piece.tick) <= HELD_CELLS:
+            self._held = (held[0], to_tick, joined([held[2], piece]))
+        elif held is None or to_tick > held[1] or from_tick < held[0]:
+            self._held = (from_tick, to_tick, piece)
+
+
+def kept_counts(baseline: Baseline) -> LoadedCounts:
+    """The counts kept with a baseline, as one tick: how they scattered over ticks is not known."""
+    cells = np.array(sorted(baseline.counts), np.int64)
+    return LoadedCounts(
+        np.full(len(cells), baseline.from_tick, np.int64),
+        cells,
+        np.array([baseline.counts[int(cell)] for cell in cells], np.int64),
+    )

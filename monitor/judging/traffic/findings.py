@@ -1,0 +1,211 @@
+"""Findings about who asks: the mix has changed, a slice is new, new slices surge. They are of no single guardrail:
+each request is counted once, whoever judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from detectors.alternatives import Bank
+from detectors.onset import LOG_UNITS, onset
+from monitor.counts.model import Slice
+from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Share
+from monitor.judging.findings.describe import finding_id
+from monitor.judging.findings.promises import promise_of
+from monitor.judging.traffic.state import MixState, Recent
+
+SIGNAL: Final = "traffic_mix"
+TOP: Final = 5
+
+
+def since(recent: Sequence[Recent], bank: Bank, table: NDArray[np.int64]) -> tuple[int, int, int]:
+    """(first, best, last) index into ``recent`` at which it may have begun; ``table`` is (ticks, bins)."""
+    found = onset(table @ bank.log_e)
+    if not recent:
+        raise AssertionError("an alarm without a tick")
+    return found.first, found.best, found.last
+
+
+def parted(history: NDArray[np.int64], table: NDArray[np.int64]) -> tuple[int, int, int]:
+    """(first, best, last) tick of ``table`` (ticks, bins) from which on what came differs most from all before it.
+
+    The test has alarmed against its history, which the ticks are the end of, so it is asked of that very history: the
+    mix reported last may have gone long ago, too small a part of the history to be an alarm of its own.
+    """
+    after = np.cumsum(table[::-1], axis=0)[::-1]
+    likely = _likelihood(history - after) + _likelihood(after)
+    near = np.flatnonzero(likely >= likely.max() - LOG_UNITS)
+    return int(near[0]), int(likely.argmax()), int(near[-1])
+
+
+def _likelihood(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(rows,) log probability of counts (rows, bins), whatever their law may be: a Dirichlet prior of 1/2 a bin."""
+    half = np.full(counts.shape[1], 0.5)
+    whole = half.sum()
+    out: NDArray[np.float64] = gammaln(counts + half).sum(axis=1) - gammaln(counts.sum(axis=1) + whole)
+    return out
+
+
+def mix_changed(
+    mix: MixState,
+    recent: Sequence[Recent],
+    start: tuple[int, int, int],
+    before: NDArray[np.float64],
+    *,
+    log_evidence: float,
+    tick_ms: int,
+) -> Finding:
+    """The any-change test has alarmed; ``recent`` ends with the alarm's tick, ``before`` are the shares so far."""
+    after = np.sum([one.mixed for one in recent[start[1] :]], axis=0)
+    share = after / max(1, after.sum())
+    moved = np.round(share - before, 9)  # sums of floats must not decide who comes first
+    ranked = sorted(range(len(moved)), key=lambda i: (-abs(moved[i]), mix.named[i]))
+    parts = [f"{mix.named[i]} {before[i]:.0%} -> {share[i]:.0%}" for i in ranked[:TOP] if abs(moved[i]) >= 0.005]
+    amounts = {mix.named[i]: float(abs(moved[i])) for i in range(len(moved))}
+    names = new_since(recent[start[1] :])
+    if names and moved[-1] > 0:  # the pooled rest has grown: by whom?
+        parts.append("never seen before: " + ", ".join(f"{n} of {name}" for name, n in first(names)))
+        rest = amounts.pop(mix.named[-1])
+        amounts |= {name: rest * n / sum(names.values()) for name, n in names.items()}
+    return finding(
+        question="mix_change",
+        tick=recent[-1].tick,
+        tick_ms=tick_ms,
+        kind=Kind.notice,
+        direction=Direction.change,
+        stratum="",
+        onset_ticks=(recent[start[0]].tick, recent[start[2]].tick + 1),
+        effect=effect(float(before[ranked[0]]), float(share[ranked[0]])),
+        evidence=Evidence(
+            log_evidence=log_evidence,
+            events=int(after.sum()),
+            level=None,
+            detail=f"who asks is not exchangeable with its own history: {', '.join(parts)}",
+        ),
+        attribution=shares(amounts),
+    )
+
+
+def new_slices(
+    names: Mapping[str, int], *, requests: int, onset_tick: int, tick: int, tick_ms: int, expected: float
+) -> Finding:
+    """Slices that were never seen have sent enough requests to be worth a word."""
+    said = sorted(names, key=lambda name: (-names[name], name))
+    more = f" and {len(said) - TOP} more" if len(said) > TOP else ""
+    return finding(
+        question="new_slice",
+        tick=tick,
+        tick_ms=tick_ms,
+        kind=Kind.notice,
+        direction=Direction.rise,
+        stratum="",
+        onset_ticks=(onset_tick, tick + 1),
+        effect=effect(expected, sum(names.values()) / max(1, requests)),
+        evidence=Evidence(
+            log_evidence=0.0,
+            events=sum(names.values()),
+            level=None,
+            detail="never seen before: " + ", ".join(f"{n} requests of {name}" for name, n in first(names)) + more,
+        ),
+        attribution=shares(names),
+    )
+
+
+def surged(
+    mix: MixState, recent: Sequence[Recent], start: tuple[int, int, int], *, log_evidence: float, tick_ms: int
+) -> Finding:
+    """Never-seen slices have more of the traffic than their limit."""
+    after = recent[start[1] :]
+    names = new_since(after)
+    requests, unseen = sum(sum(one.named) for one in after), sum(names.values())
+    share = unseen / max(1, requests)
+    return finding(
+        question="new_slices_surge",
+        tick=recent[-1].tick,
+        tick_ms=tick_ms,
+        kind=Kind.page,
+        direction=Direction.rise,
+        stratum="",
+        onset_ticks=(recent[start[0]].tick, recent[start[2]].tick + 1),
+        effect=effect(mix.surge.expected, share),
+        evidence=Evidence(
+            log_evidence=log_evidence,
+            events=requests,
+            level=mix.surge.limit,
+            detail=f"{share:.3g} of all requests come from slices that the baseline has never seen, at most "
+            f"{mix.surge.limit:.3g} is approved: " + ", ".join(f"{n} of {name}" for name, n in first(names)),
+        ),
+        attribution=shares(names),
+    )
+
+
+def new_since(recent: Sequence[Recent]) -> dict[str, int]:
+    """Requests of never-seen slices in these ticks."""
+    names: dict[str, int] = {}
+    for one in recent:
+        for name, n in one.new.items():
+            names[name] = names.get(name, 0) + n
+    return names
+
+
+def finding(
+    *,
+    question: str,
+    tick: int,
+    tick_ms: int,
+    kind: Kind,
+    direction: Direction,
+    stratum: str,
+    onset_ticks: tuple[int, int],
+    effect: Effect,
+    evidence: Evidence,
+    attribution: tuple[Share, ...],
+) -> Finding:
+    """A finding of ``tick`` about all traffic."""
+    at_ms = (tick + 1) * tick_ms
+    everybody = Slice.of_guardrail(EVERY_GUARDRAIL)
+    return Finding(
+        id=finding_id(everybody, SIGNAL, question, tick),
+        guardrail=EVERY_GUARDRAIL,
+        guardrail_version="",
+        category="",
+        signal=SIGNAL,
+        question=question,
+        stratum=stratum,
+        kind=kind,
+        direction=direction,
+        promise=promise_of(SIGNAL, question),
+        onset_low_ms=onset_ticks[0] * tick_ms,
+        onset_high_ms=min(onset_ticks[1] * tick_ms, at_ms),
+        detected_at_ms=at_ms,
+        paged_at_ms=at_ms if kind is Kind.page else None,
+        effect=effect,
+        evidence=evidence,
+        attribution=attribution,
+    )
+
+
+def effect(before: float, now: float) -> Effect:
+    """Two shares of all requests."""
+    return Effect(baseline=before, current=now, ratio=now / before if before > 0 else None)
+
+
+def first(names: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The largest few, ties by name."""
+    return sorted(names.items(), key=lambda item: (-item[1], item[0]))[:TOP]
+
+
+def shares(amounts: Mapping[str, float] | Mapping[str, int]) -> tuple[Share, ...]:
+    """All of it is mix, nothing behaviour; then the slices that carry it."""
+    total = float(sum(amounts.values()))
+    if total <= 0:
+        return ()
+    ranked = sorted(amounts.items(), key=lambda item: (-round(item[1], 9), item[0]))[:TOP]
+    return (
+        Share(what="mix", name="who asks", share=1.0),
+        *(Share(what="stratum", name=name, share=float(n) / total) for name, n in ranked if n > 0),
+    )

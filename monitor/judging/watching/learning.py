@@ -1,0 +1,120 @@
+"""Baselines that the stated policy approves: as soon as a unit has enough events that agree with themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.clock import NEVER
+from monitor.counts.cuts import observations
+from monitor.counts.model import LoadedCounts
+from monitor.judging.ports import Baseline, BaselineState
+from monitor.judging.state import UnitState
+from monitor.judging.watching.fleet import Fleet
+from monitor.judging.watching.from_baseline import agrees_with_itself
+from monitor.signals.registry import LAYOUT, OBSERVATIONS, USED_COLUMNS
+
+POLICY: Final = "policy: automatic"
+MAX_RESTARTS: Final = 4
+"""How often a window whose halves disagree is moved on before it is taken as it is; its level is wide then, since
+wander widens the margin."""
+
+
+class Learning:
+    """Watches the units that have no baseline yet."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def ends(self, counts: LoadedCounts) -> int:
+        """The tick after the first in which some unit has learned enough; :data:`NEVER` if none does."""
+        earliest = NEVER
+        for number, ticks, events in self._learners(counts):
+            unit = self._fleet.state.units[number]
+            new_tick = np.diff(ticks, prepend=ticks[0] - 1) != 0
+            enough = np.flatnonzero(
+                (unit.learned + events.cumsum() >= self._fleet.rule.baseline_events)
+                & (unit.learned_ticks + new_tick.cumsum() >= self._fleet.rule.baseline_ticks)
+            )
+            if len(enough):
+                earliest = min(earliest, int(ticks[enough[0]]) + 1)
+        return earliest
+
+    def learn(self, counts: LoadedCounts) -> None:
+        """Count the ticks just judged."""
+        for number, ticks, events in self._learners(counts):
+            unit = self._fleet.state.units[number]
+            if unit.learning_from < 0:
+                unit.learning_from = int(ticks[0])
+            unit.learned += int(events.sum())
+            unit.learned_ticks += len(np.unique(ticks))
+
+    def complete(self, tick: int) -> list[Baseline]:
+        """Approve what is large enough, from ``tick`` on; a window whose halves disagree moves on."""
+        approved = []
+        for number, unit in enumerate(self._fleet.state.units):
+            if unit.epoch is not None or unit.by_hand or not self._enough(unit):
+                continue
+            counts = self._homogeneous(number, tick)
+            if counts is None:
+                continue
+            approved.append(self._baseline(number, counts, tick))
+            self._fleet.activate(number, counts, span=(unit.learning_from, tick), tick=tick, by_person=False)
+        return approved
+
+    def _homogeneous(self, number: int, tick: int) -> LoadedCounts | None:
+        """The window's counts once its halves agree; it moves on, at once, as often as what is left is enough."""
+        unit = self._fleet.state.units[number]
+        while self._enough(unit):
+            counts = self._fleet.counts_of(number, unit.learning_from, tick)
+            window = self._fleet.window(number, counts)
+            if unit.restarts >= MAX_RESTARTS or agrees_with_itself(window):
+                return counts
+            half = len(window.ticks) // 2
+            unit.restarts += 1
+            unit.learning_from = int(window.ticks[half])
+            unit.learned = int(window.counts[half:][:, :, OBSERVATIONS[:USED_COLUMNS]].sum())
+            unit.learned_ticks = len(window.ticks) - half
+        return None
+
+    def _enough(self, unit: UnitState) -> bool:
+        rule = self._fleet.rule
+        return unit.learned >= rule.baseline_events and unit.learned_ticks >= rule.baseline_ticks
+
+    def _learners(self, counts: LoadedCounts) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+        """(unit, ticks, events per tick) of the units that learn and have events here."""
+        units = self._fleet.state.units
+        waiting = [n for n, unit in enumerate(units) if unit.epoch is None and not unit.by_hand]
+        if not (self._fleet.rule.automatic and waiting and len(counts.tick)):
+            return
+        events = observations(counts)
+        of_unit = self._fleet.panel.units_of(events.cell)
+        heard = set(np.unique(of_unit).tolist())
+        for number in waiting:
+            if number in heard:
+                mine = of_unit == number
+                yield number, events.tick[mine], events.count[mine]
+
+    def _baseline(self, number: int, counts: LoadedCounts, tick: int) -> Baseline:
+        unit = self._fleet.state.units[number]
+        cells, at = np.unique(counts.cell, return_inverse=True)
+        sums = np.zeros(len(cells), np.int64)
+        np.add.at(sums, at, counts.count)
+        return Baseline(
+            id=0,
+            unit=unit.unit,
+            state=BaselineState.approved,
+            from_tick=unit.learning_from,
+            to_tick=tick,
+            effective_tick=tick,
+            counts=dict(zip(cells.tolist(), sums.tolist(), strict=True)),
+            layout=LAYOUT,
+            approved_by=POLICY,
+            reason=f"{unit.learned} events whose halves agree"
+            if unit.restarts < MAX_RESTARTS
+            else f"{unit.learned} events; no window whose halves agree was found, the margin is widened",
+            created_at_ms=tick * self._fleet.rule.tick_ms,
+        )
