@@ -14,13 +14,9 @@ from monitor.counting.ports import Tally
 from monitor.counting.slice_table import SliceTable
 from monitor.events.batch import Vocabulary
 from monitor.events.formats.decoder import BlockDecoder
-<<<<<<< HEAD:monitor/wiring/replay.py
 from monitor.events.reasons import NO_FAULT
-from monitor.incidents.model import Finding, Incident, Kind
-=======
 from monitor.findings.model import Finding, Kind
 from monitor.incidents.model import Incident
->>>>>>> main:monitor/backtest/replay.py
 from monitor.ingestion.deadletter import CountedDeadLetters
 from monitor.ingestion.gaps import OnGap
 from monitor.ingestion.kafka_range import KafkaRange

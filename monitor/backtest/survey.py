@@ -208,11 +208,11 @@ class Survey:
             if value is None:
                 continue
             self._explained += 1
-            found = explain(self._reader, value)
-            seen = self.formats.setdefault(found.format, FormatSeen())
-            seen.why = seen.why or found.why
-            seen.because = seen.because or found.because
-            seen.dropped.update(found.dropped)
+            for found in explain(self._reader, value)[:EXPLAINED_PER_BLOCK]:
+                seen = self.formats.setdefault(found.format, FormatSeen())
+                seen.why = seen.why or found.why
+                seen.because = seen.because or found.because
+                seen.dropped.update(found.dropped)
 
     def seen(self, name: str, records: int, why: str = "") -> None:
         """So many more records of a format."""

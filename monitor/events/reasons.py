@@ -53,12 +53,14 @@ class Rejected:
         offset: its offset.
         reason: the code.
         sentence: the reason for a person: field, value (truncated; never of fields that bear text) and range.
+        times: records inside of this one that are rejected for it; 1 where the record is one itself.
     """
 
     row: int
     offset: int
     reason: Reason
     sentence: str
+    times: int = 1
 
 
 class Rejection(Exception):  # noqa: N818 - an outcome, not a fault

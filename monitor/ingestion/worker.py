@@ -193,7 +193,8 @@ class Worker:
                     key=block.key(why.row),
                     value=block.value(why.row),
                 )
-        counter.count(decoded.batch, [(why.offset, why.reason.value) for why in decoded.rejected], clock_ms=clock_ms)
+        rejected = [(why.offset, why.reason.value) for why in decoded.rejected for _ in range(why.times)]
+        counter.count(decoded.batch, rejected, clock_ms=clock_ms)
         self._uncommitted += len(block)
 
     def _skip(self, partition: str, *, before: int | None) -> None:

@@ -10,12 +10,13 @@ import structlog
 from monitor.errors import SettingsError
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import MAX_DEPTH, Decoder
+from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.decoder import BlockDecoder, FormatDecoder
 from monitor.events.formats.format import Context, Format
 from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.events.formats.mapping import mapping_format
 from monitor.events.formats.reader import CANONICAL, Reader
-from monitor.events.formats.registry import BY_NAME, ENVELOPES, FORMATS
+from monitor.events.formats.registry import BY_NAME, FORMATS
 from monitor.events.formats.threshold_filler import ThresholdFiller
 from monitor.events.formats.thresholds import Thresholds
 from monitor.ingestion.files import FileSource

@@ -14,10 +14,11 @@ import time
 
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
+from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.decoder import BlockDecoder, FormatDecoder
 from monitor.events.formats.format import Context
 from monitor.events.formats.reader import Reader
-from monitor.events.formats.registry import ENVELOPES, FORMATS
+from monitor.events.formats.registry import FORMATS
 from monitor.events.records import RecordBlock
 from tests.benchmarks.decoding import make_events
 from tests.unit.events.blocks import KEY, block_of

@@ -1,4 +1,4 @@
-"""The tables of monitor/events/formats/README.md, rendered from the registry.
+"""The tables of the READMEs of monitor/events/formats and monitor/events/envelopes, rendered from the registries.
 
 Run ``python -m tests.contract.format_tables`` after a change of a format; test_formats.py fails until that is done.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.format import Format, Orientation
 from monitor.events.formats.mapping import mapping_format
-from monitor.events.formats.registry import ENVELOPES, FORMATS
+from monitor.events.formats.registry import FORMATS
 from tests.contract.readme_tables import between
 
-README = Path(__file__).resolve().parents[2] / "monitor" / "events" / "formats" / "README.md"
+EVENTS = Path(__file__).resolve().parents[2] / "monitor" / "events"
 _CANONICAL_DROPS = "text, after its fingerprint; labels; unknown fields"
 SEMANTICS = {
     Orientation.high: "`p_unsafe`",
@@ -54,9 +55,9 @@ def _rows(one: Format) -> list[str]:
 
 
 def envelopes_table() -> str:
-    """Envelope and what is dropped of it."""
-    lines = ["| envelope | what it is | dropped |", "| --- | --- | --- |"]
-    lines += [f"| `{one.name}` | {one.title} | {one.dropped} |" for one in ENVELOPES]
+    """Envelope, what it gives, and what is dropped of it."""
+    lines = ["| envelope | what it is | fills | dropped |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{one.name}` | {one.title} | {one.fills} | {one.dropped} |" for one in ENVELOPES]
     return "\n".join(lines)
 
 
@@ -64,19 +65,19 @@ TABLES = {"formats": formats_table, "envelopes": envelopes_table}
 
 
 def written(name: str) -> str:
-    """The table as it stands in the README."""
-    text = README.read_text(encoding="utf-8")
+    """The table as it stands in the README of the room of its name."""
+    text = (EVENTS / name / "README.md").read_text(encoding="utf-8")
     begin, end = between(text, name)
     return text[begin:end].strip()
 
 
 def write() -> None:
     """Put the tables in their places."""
-    text = README.read_text(encoding="utf-8")
     for name, table in TABLES.items():
+        readme = EVENTS / name / "README.md"
+        text = readme.read_text(encoding="utf-8")
         begin, end = between(text, name)
-        text = f"{text[:begin]}\n{table()}\n{text[end:]}"
-    README.write_text(text, encoding="utf-8")
+        readme.write_text(f"{text[:begin]}\n{table()}\n{text[end:]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

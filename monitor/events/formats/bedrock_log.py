@@ -48,4 +48,5 @@ ENVELOPE: Final = Envelope(
     keep=_KEEP,
     open=_open,
     dropped="prompts, answers, account, identity, region",
+    fills="time, event_id, request_id, model",
 )

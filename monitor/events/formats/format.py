@@ -83,12 +83,16 @@ class Identity:
         request: the request that was judged.
         time: integer epoch milliseconds or RFC 3339.
         model: the model that the product calls.
+        app: the product or service that wrote the record.
+        session: the conversation.
     """
 
     record: str | None = None
     request: str | None = None
     time: int | str | None = None
     model: str | None = None
+    app: str | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +126,19 @@ class Format:
     prepare: Callable[[Any], Any] | None = None
 
 
+Inner = tuple[Any, Identity]
+"""A record that was inside of an envelope, and what the envelope says about it. Bytes and text are read on: as JSON,
+or as another envelope."""
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """A format that only carries records of other formats.
 
     Attributes:
-        open: the record inside and what the envelope says about it; raises Rejection.
+        open: the record inside, or a list where there may be several; raises Rejection.
+        fills: what it knows that its records may lack, for people.
+        weak: its shape is not its own alone: a record that is of a format or canonical as it stands is left so.
     """
 
     name: str
@@ -135,8 +146,10 @@ class Envelope:
     keys: tuple[str, ...]
     fits: Callable[[Any], str | None]
     keep: Keep
-    open: Callable[[Any], tuple[Any, Identity]]
+    open: Callable[[Any], Inner | list[Inner]]
     dropped: str
+    fills: str = ""
+    weak: bool = False
 
 
 def identified(events: list[Event], identity: Identity, *, format_name: str) -> list[Event]:
@@ -148,7 +161,13 @@ def identified(events: list[Event], identity: Identity, *, format_name: str) -> 
     for place, event in enumerate(events):
         if identity.record and not event.get("event_id"):
             event["event_id"] = f"{format_name}:{identity.record}#{place}"
-        for name, value in (("request_id", identity.request), ("time", identity.time), ("model", identity.model)):
+        for name, value in (
+            ("request_id", identity.request),
+            ("time", identity.time),
+            ("model", identity.model),
+            ("app", identity.app),
+            ("session_id", identity.session),
+        ):
             if value is not None and event.get(name) is None:
                 event[name] = value
     return events

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -57,6 +58,7 @@ def _logs(request: ExportLogsServiceRequest) -> list[dict[str, Any]]:
             "traceId": log.trace_id.hex(),
             "spanId": log.span_id.hex(),
             "attributes": _attributes(log.attributes),
+            "body": MessageToDict(log.body),
         }
         for resource in request.resource_logs
         for scope in resource.scope_logs

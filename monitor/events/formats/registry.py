@@ -1,4 +1,4 @@
-"""All wire formats, one line each; records are tried in this order."""
+"""All wire formats, one line each; records are tried in this order. Envelopes have a registry of their own."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from monitor.events.formats import (
     azure_prompt_shields,
     bedrock_apply,
     bedrock_checks,
-    bedrock_log,
     bedrock_trace,
-    cloudevents,
     cloudflare,
     guardrails_ai,
     lakera,
@@ -24,10 +22,9 @@ from monitor.events.formats import (
     nemo,
     openai_moderation,
     otel,
-    otlp_protobuf,
     prompt_guard,
 )
-from monitor.events.formats.format import Envelope, Format
+from monitor.events.formats.format import Format
 
 FORMATS: Final[tuple[Format, ...]] = (
     bedrock_apply.FORMAT,
@@ -50,6 +47,5 @@ FORMATS: Final[tuple[Format, ...]] = (
     guardrails_ai.FORMAT,
     cloudflare.FORMAT,
 )
-ENVELOPES: Final[tuple[Envelope, ...]] = (cloudevents.ENVELOPE, bedrock_log.ENVELOPE, otlp_protobuf.ENVELOPE)
 
 BY_NAME: Final[dict[str, Format]] = {one.name: one for one in FORMATS}

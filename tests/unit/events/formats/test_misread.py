@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.allowlist import leaves
 from monitor.events.formats.format import Context
 from monitor.events.formats.reader import Reader
-from monitor.events.formats.registry import BY_NAME, ENVELOPES
+from monitor.events.formats.registry import BY_NAME
 from monitor.events.reasons import Reason, Rejection
 from tests.unit.events.blocks import block_of
 from tests.unit.events.formats.marked import put, spots
