@@ -33,6 +33,7 @@ FormatName = Literal[
     "nemo-guardrails",
     "guardrails-ai",
     "cloudflare",
+    "vendor-error",
 ]
 
 

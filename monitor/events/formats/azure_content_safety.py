@@ -51,6 +51,7 @@ FORMAT: Final = Format(
         "categoriesAnalysis": [{"category": VALUE, "severity": VALUE}],
         "blocklistsMatch": [{"blocklistName": VALUE}],
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(
         Score("categories", ScoreKind.ordinal, Orientation.high, ThresholdFrom.settings, "severity 0 to 7"),

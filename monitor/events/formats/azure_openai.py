@@ -183,6 +183,7 @@ FORMAT: Final = Format(
         "innererror": _INNER,
         "provider_specific_fields": {"innererror": _INNER},
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(
         Score(

@@ -50,6 +50,7 @@ FORMAT: Final = Format(
         "userPromptAnalysis": {"attackDetected": VALUE},
         "documentsAnalysis": [{"attackDetected": VALUE}],
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("prompt, documents", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),
     dropped="everything else",

@@ -16,7 +16,17 @@ from typing import Any, Final
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE, Keep
 from monitor.events.formats.format import Event, Identity, Orientation, Score, ThresholdFrom, at
-from monitor.events.formats.values import choose, http_date, identifier, joined, number, optional_flag, share, word
+from monitor.events.formats.values import (
+    choose,
+    http_date,
+    identifier,
+    joined,
+    number,
+    optional_flag,
+    required_number,
+    share,
+    word,
+)
 from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN, MASKED, by_category, worst
 
 _COUNTED: Final = {"guarded": VALUE, "total": VALUE}
@@ -127,9 +137,13 @@ def _uncovered(coverage: dict[str, Any] | None) -> float:
     """The largest share of what was sent that the guardrail has not looked at; 0 if it is not said."""
     shares = [0.0]
     for kind in ("textCharacters", "images"):
-        guarded, total = (number(at(coverage, kind, name)) for name in ("guarded", "total"))
-        if guarded is not None and total is not None and 0 <= guarded < total:
-            shares.append(1.0 - guarded / total)
+        counts = at(coverage, kind) or {}
+        if counts.get("guarded") is not None and counts.get("total") is not None:
+            guarded, total = (
+                required_number(counts[name], name, low=0.0, high=1e12) for name in ("guarded", "total")
+            )
+            if guarded < total:
+                shares.append(1.0 - guarded / total)
     return max(shares)
 
 

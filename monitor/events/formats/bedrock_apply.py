@@ -54,6 +54,7 @@ FORMAT: Final = Format(
         "guardrailCoverage": bedrock.COVERAGE,
         "ResponseMetadata": bedrock.RESPONSE,
     },
+    guardrail="bedrock",
     read=_read,
     scores=bedrock.SCORES,
     dropped=bedrock.DROPPED,

@@ -68,6 +68,7 @@ FORMAT: Final = Format(
         },
         "ResponseMetadata": bedrock.RESPONSE,
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("every check", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),),
     dropped="offsets of personal data, usage",

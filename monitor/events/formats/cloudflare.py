@@ -72,6 +72,7 @@ FORMAT: Final = Format(
         "cf": {"llm": {"prompt": {"injection_score": VALUE}}},
         **dict.fromkeys(("RayID", "EdgeStartTimestamp", "Datetime", "Action", "SecurityAction"), VALUE),
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("injection score", ScoreKind.quantised, Orientation.low, ThresholdFrom.settings, "1 to 99"),),
     dropped="addresses, URLs, headers, user agents, personal data categories",

@@ -112,6 +112,7 @@ class Format:
         unsure: of a record that no format fits: why it is not taken for this one although it looks like it, and the
             way out; None if it does not look like it.
         prepare: what the allowlist is applied to, where a part of the record is JSON in a string.
+        guardrail: whose status an error body is where the settings name the format; empty: nobody's.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Format:
     dropped: str
     unsure: Callable[[Any], str | None] | None = None
     prepare: Callable[[Any], Any] | None = None
+    guardrail: str = ""
 
 
 Inner = tuple[Any, Identity]

@@ -87,6 +87,7 @@ FORMAT: Final = Format(
         "validationSummaries": _SUMMARY,
         "validation_summaries": _SUMMARY,
     },
+    guardrail="guardrails-ai",
     read=_read,
     scores=(Score("pass or fail", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),
     dropped="values before and after validation, messages, error spans, fixes, raw output",

@@ -86,6 +86,7 @@ FORMAT: Final = Format(
         "metadata": {"request_uuid": VALUE},
         "dev_info": {"model_version": VALUE},
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(
         Score("flagged, breakdown", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),

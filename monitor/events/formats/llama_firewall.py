@@ -58,6 +58,7 @@ FORMAT: Final = Format(
     keys=("decision",),
     fits=_fits,
     keep={"decision": VALUE, "score": VALUE, "status": VALUE},
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("score", ScoreKind.continuous, Orientation.high, ThresholdFrom.vendor),),
     dropped="reason, which embeds the text",

@@ -104,6 +104,7 @@ FORMAT: Final = Format(
     keys=("choices",),
     fits=_fits,
     keep=({"id": VALUE, "model": VALUE, "created": VALUE, "choices": [_CHOICE]}, VALUE),
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(
         Score("the first word's log-probability", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),

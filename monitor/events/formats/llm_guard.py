@@ -92,6 +92,7 @@ FORMAT: Final = Format(
         "timestamp": VALUE,
         "request_id": VALUE,
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(
         Score(

@@ -63,6 +63,7 @@ FORMAT: Final = Format(
     keys=("results",),
     fits=_fits,
     keep={"id": VALUE, "model": VALUE, "results": [RESULT]},
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("every category", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),),
     dropped="usage",

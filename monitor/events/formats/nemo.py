@@ -69,6 +69,7 @@ FORMAT: Final = Format(
     keys=("log", "activated_rails"),
     fits=_fits,
     keep={"log": {"activated_rails": [_RAIL]}, "activated_rails": [_RAIL]},
+    guardrail="nemo-guardrails",
     read=_read,
     scores=(Score("stop", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),
     dropped="actions with their parameters and results, model calls with prompts and completions, the answer",

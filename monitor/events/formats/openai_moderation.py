@@ -123,6 +123,7 @@ FORMAT: Final = Format(
         "model": VALUE,
         "results": [RESULT],
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("13 categories", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),),
     dropped="input types; flagged where a category says it, too",

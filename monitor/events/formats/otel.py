@@ -43,7 +43,7 @@ _SPAN: Final[Keep] = {
     "attributes": _ATTRIBUTES,
     "events": [{"name": VALUE, "timeUnixNano": VALUE, "attributes": _ATTRIBUTES}],
 }
-_FAILED: Final = (2, "STATUS_CODE_ERROR")
+_FAILED: Final = (2, "2", "STATUS_CODE_ERROR")
 _WANTED: Final = frozenset(
     {
         "event.name",

@@ -92,6 +92,7 @@ FORMAT: Final = Format(
     keys=("label",),
     fits=_fits,
     keep=[(_ANSWER, [_ANSWER])],
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("the predicted label's", ScoreKind.continuous, Orientation.label, ThresholdFrom.settings),),
     dropped="everything else",

@@ -11,6 +11,7 @@ import numpy as np
 
 from monitor.events.envelopes.peel import Part, Peeler
 from monitor.events.formats.allowlist import allowed
+from monitor.events.formats.failures import failure_of
 from monitor.events.formats.format import MAX_EVENTS, Context, Envelope, Event, Format, Identity, identified
 from monitor.events.general import nesting_depth
 from monitor.events.reasons import Reason, Rejection
@@ -136,6 +137,8 @@ class Reader:
             if not recognised.identities:
                 return None
             events = [dict(recognised.record)]
+        elif (status := self._failure(recognised)) is not None:
+            events = [{"guardrail": recognised.format.guardrail, "status": status}]
         else:
             prepare = recognised.format.prepare
             kept = allowed(prepare(recognised.record) if prepare else recognised.record, recognised.format.keep)
@@ -149,6 +152,12 @@ class Reader:
         for identity in recognised.identities:
             identified(events, identity, format_name=recognised.name)
         return events
+
+    def _failure(self, recognised: Recognised) -> str | None:
+        """The status of a record that is an error in place of an answer of the format that the settings name."""
+        if self._only is None or not self._only.guardrail or self._only.fits(recognised.record):
+            return None
+        return failure_of(recognised.record)
 
     def _stands(self, record: Any) -> bool:
         if _is_canonical(record):

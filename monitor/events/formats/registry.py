@@ -23,6 +23,7 @@ from monitor.events.formats import (
     openai_moderation,
     otel,
     prompt_guard,
+    vendor_error,
 )
 from monitor.events.formats.format import Format
 
@@ -46,6 +47,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     nemo.FORMAT,
     guardrails_ai.FORMAT,
     cloudflare.FORMAT,
+    vendor_error.FORMAT,
 )
 
 BY_NAME: Final[dict[str, Format]] = {one.name: one for one in FORMATS}

@@ -10,9 +10,9 @@ import pytest
 
 from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.allowlist import leaves
-from monitor.events.formats.format import Context
+from monitor.events.formats.format import Context, Format
 from monitor.events.formats.reader import Reader
-from monitor.events.formats.registry import BY_NAME
+from monitor.events.formats.registry import BY_NAME, FORMATS
 from monitor.events.reasons import Reason, Rejection
 from tests.unit.events.blocks import block_of
 from tests.unit.events.formats.marked import put, spots
@@ -177,3 +177,29 @@ def test_label_and_score_together_say_which_end_of_an_evaluation_is_bad(
     attributes = [{"key": f"gen_ai.evaluation.{key}", "value": value} for key, value in said.items()]
     (event,) = read({"eventName": "gen_ai.evaluation.result", "attributes": attributes})
     assert (event.get("score_semantics"), event.get("score")) == (semantics, read_as)
+
+
+@pytest.mark.parametrize("form", [one for one in FORMATS if one.guardrail], ids=lambda form: form.name)
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"error": {"code": 401, "message": "Unauthorized"}}, "error"),
+        ({"error": "Rate limit exceeded: 100 per 1 minute"}, "error"),
+        ({"detail": "Invalid API key"}, "error"),
+        ({"statusCode": 429, "message": "Rate limit is exceeded. Try again in 5 seconds."}, "error"),
+        ({"code": 504, "message": "upstream"}, "timeout"),
+        ({"errorType": "x", "errorMessage": "2026-01-01 Task timed out after 3.00 seconds"}, "timeout"),
+    ],
+)
+def test_an_error_in_place_of_an_answer_is_an_error_of_the_guardrail_that_the_settings_name(
+    form: Format, body: dict[str, Any], status: str
+) -> None:
+    only = Reader((form,), ENVELOPES, Context(), max_depth=32)
+    assert only.events(only.recognise(json.dumps(body).encode())) == [{"guardrail": form.guardrail, "status": status}]
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": "no such table"}, {"error": {"code": "E42", "message": "x"}}, {"message": "x"}]
+)
+def test_an_error_that_does_not_say_whose_it_is_is_of_no_format(body: dict[str, Any]) -> None:
+    assert rejected(body).reason == Reason.unknown_format
