@@ -1,7 +1,7 @@
 """NVIDIA NeMo Guardrails: ``log.activated_rails`` of a GenerationResponse. A rail stops or it does not: boolean.
 
-Dialog and generation rails steer the conversation and judge nothing; they are left out. The tracing adapter's files
-of 2024 carry durations and no decision, so there is no verdict to read in them.
+Source: docs.nvidia.com/nemo/guardrails/observability/logging. Dialog and generation rails steer the conversation and
+judge nothing; they are left out. Trace files are read by ``nemo_traces``.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ STAGES: Final = {
     "tool_output": "tool",
 }
 """Kinds of rails that judge; today's engine writes them with a capital."""
+_PLACES: Final = (("log", "activated_rails"), ("activated_rails",), ("guardrails", "log", "activated_rails"))
+"""Of the library, and of the server, whose answer is a chat completion with ``guardrails``."""
 _STEERING: Final = ("dialog", "generation", "actions")
 
 
 def _fits(record: Any) -> str | None:
-    if isinstance(at(record, "log", "activated_rails"), list):
-        return "has log.activated_rails[]"
-    return "has activated_rails[]" if isinstance(at(record, "activated_rails"), list) else None
+    return next((f"has {'.'.join(path)}[]" for path in _PLACES if isinstance(at(record, *path), list)), None)
 
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
-    rails = at(record, "log", "activated_rails") or record.get("activated_rails") or []
+    rails: list[dict[str, Any]] = next((found for path in _PLACES if (found := at(record, *path))), [])
     return [_event(rail, stage) for rail in rails if (stage := stage_of(rail.get("type"))) is not None]
 
 
@@ -66,9 +66,13 @@ _RAIL: Final = dict.fromkeys(("type", "name", "stop", "started_at", "finished_at
 FORMAT: Final = Format(
     name="nemo-guardrails",
     title="NVIDIA NeMo Guardrails, activated rails",
-    keys=("log", "activated_rails"),
+    keys=("log", "activated_rails", "guardrails"),
     fits=_fits,
-    keep={"log": {"activated_rails": [_RAIL]}, "activated_rails": [_RAIL]},
+    keep={
+        "log": {"activated_rails": [_RAIL]},
+        "activated_rails": [_RAIL],
+        "guardrails": {"log": {"activated_rails": [_RAIL]}},
+    },
     guardrail="nemo-guardrails",
     read=_read,
     scores=(Score("stop", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),

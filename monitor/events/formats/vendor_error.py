@@ -42,6 +42,8 @@ _BEDROCK: Final = re.compile(
     r"|ServiceUnavailable|ServiceQuotaExceeded|InternalServer|ResourceNotFound|ExpiredToken|UnrecognizedClient"
     r"|Conflict)(?:Exception)?(?::.{0,200})?"
 )
+_ALONE: Final = frozenset({*KEEP, "details", "ResponseMetadata", "Message", "requestId", "request_id", "timestamp"})
+"""Keys that may be beside each other in an error body; with others it is more than that."""
 _GOOGLE: Final = {"modelarmor": "model-armor", "generativelanguage": "gemini", "aiplatform": "gemini"}
 
 
@@ -84,6 +86,8 @@ def _google(details: Any) -> str | None:
 
 def _fits(record: Any) -> str | None:
     error = at(record, "error")
+    if not isinstance(record, dict) or not record.keys() <= _ALONE:
+        return None
     if at(error, "code") == "content_filter" or has(error, "innererror") or has(error, "provider_specific_fields"):
         return None  # may be a verdict, though it comes as an error
     guardrail = guardrail_of(record)
