@@ -12,6 +12,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -54,6 +55,12 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="anthropic",
+    source="docs.anthropic.com, streaming refusals",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.stage,
+    ),
     title="Anthropic Messages, refusals",
     keys=("stop_reason", "delta"),
     fits=_fits,

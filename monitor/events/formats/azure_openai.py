@@ -14,6 +14,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import ANY_KEY, VALUE, Keep
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -166,6 +167,14 @@ def _filter(result: dict[str, Any] | list[dict[str, Any]], category: str, contex
 
 FORMAT: Final = Format(
     name="azure-openai",
+    source="learn.microsoft.com, content filtering and annotations",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+        Detail.time,
+    ),
     title="Azure OpenAI content filter",
     keys=(*_PROMPTS, "choices", "content_filters", "error", "innererror", "provider_specific_fields"),
     fits=_fits,

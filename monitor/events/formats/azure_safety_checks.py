@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at, has
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, at, has
 from monitor.events.formats.values import flag, share
 from monitor.events.formats.verdicts import BOOLEAN
 
@@ -59,6 +59,11 @@ def _verdict(value: Any, name: str) -> Event:
 
 FORMAT: Final = Format(
     name="azure-safety-checks",
+    source="learn.microsoft.com, quickstarts of Content Safety",
+    carries=(
+        Detail.verdict,
+        Detail.stage,
+    ),
     title="Azure AI Content Safety: groundedness, protected material, custom categories, task adherence",
     keys=_KEYS,
     fits=_fits,
@@ -66,6 +71,7 @@ FORMAT: Final = Format(
         **dict.fromkeys(("ungroundedDetected", "ungroundedPercentage", "taskRiskDetected"), VALUE),
         **{key: {"detected": VALUE} for key in _DETECTED},
     },
+    guardrail="azure-safety-checks",
     read=_read,
     scores=(
         Score("ungroundedPercentage", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),

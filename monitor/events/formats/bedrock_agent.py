@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from monitor.events.formats import bedrock
 from monitor.events.formats.allowlist import VALUE, Keep
-from monitor.events.formats.format import Context, Event, Format, Identity, at, has, identified
+from monitor.events.formats.format import Context, Detail, Event, Format, Identity, at, has, identified
 from monitor.events.formats.values import choose, identifier, instant
 from monitor.events.formats.verdicts import ALLOWED, BLOCKED, BOOLEAN
 from monitor.events.reasons import Reason, Rejection
@@ -65,6 +65,15 @@ _PART: Final[Keep] = {
 }
 FORMAT: Final = Format(
     name="bedrock-agent",
+    source="botocore, bedrock-agent-runtime",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="AWS Bedrock Agents, trace of the guardrail",
     keys=("trace",),
     fits=_fits,

@@ -1,4 +1,8 @@
-"""AWS Bedrock ``ApplyGuardrail`` response."""
+"""AWS Bedrock ``ApplyGuardrail`` response.
+
+Source: botocore, bedrock-runtime, service-2.json (ApplyGuardrailResponse). ``assessments`` may be missing beside an
+intervention: then the intervention is all that is known.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Any, Final
 
 from monitor.events.formats import bedrock
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, at, identified
+from monitor.events.formats.format import Context, Detail, Event, Format, at, identified
 from monitor.events.formats.values import choose
 from monitor.events.formats.verdicts import BLOCKED
 
@@ -44,6 +48,16 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="bedrock-apply-guardrail",
+    source="botocore, bedrock-runtime",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="AWS Bedrock ApplyGuardrail",
     keys=("assessments", "outputs"),
     fits=_fits,

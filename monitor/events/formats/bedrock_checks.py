@@ -1,4 +1,7 @@
-"""AWS Bedrock ``InvokeGuardrailChecks`` response: continuous scores, no verdict; the threshold is the caller's."""
+"""AWS Bedrock ``InvokeGuardrailChecks`` response: continuous scores, no verdict; the threshold is the caller's.
+
+Source: botocore, bedrock-runtime, service-2.json (InvokeGuardrailChecksResponse).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from monitor.events.formats import bedrock
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Orientation,
@@ -57,6 +61,8 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="bedrock-checks",
+    source="botocore, bedrock-runtime",
+    carries=(Detail.time,),
     title="AWS Bedrock InvokeGuardrailChecks",
     keys=("results",),
     fits=_fits,

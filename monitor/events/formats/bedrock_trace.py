@@ -1,4 +1,8 @@
-"""AWS Bedrock guardrail traces: of ``Converse`` and of an ``InvokeModel`` body."""
+"""AWS Bedrock guardrail traces: of ``Converse`` and of an ``InvokeModel`` body.
+
+Sources: botocore, bedrock-runtime, service-2.json (ConverseTrace, GuardrailTraceAssessment); the AWS Bedrock user
+guide, "Use a guardrail with inference operations" (amazon-bedrock-guardrailAction, amazon-bedrock-trace).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Any, Final
 
 from monitor.events.formats import bedrock
 from monitor.events.formats.allowlist import ANY_KEY, VALUE, Keep
-from monitor.events.formats.format import Context, Event, Format, at, has, identified
+from monitor.events.formats.format import Context, Detail, Event, Format, at, has, identified
 from monitor.events.formats.values import word
 from monitor.events.formats.verdicts import BLOCKED, BOOLEAN
 
@@ -75,6 +79,15 @@ def _read_invoke(record: dict[str, Any], context: Context) -> list[Event]:
 
 CONVERSE: Final = Format(
     name="bedrock-converse",
+    source="botocore, bedrock-runtime",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="AWS Bedrock Converse trace",
     keys=("trace", "metadata", "stopReason"),
     fits=_fits_converse,
@@ -91,6 +104,15 @@ CONVERSE: Final = Format(
 )
 INVOKE: Final = Format(
     name="bedrock-invoke-model",
+    source="AWS Bedrock user guide, InvokeModel with guardrails",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="AWS Bedrock InvokeModel trace",
     keys=("amazon-bedrock-guardrailAction",),
     fits=_fits_invoke,

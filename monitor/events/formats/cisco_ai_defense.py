@@ -13,6 +13,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -48,6 +49,11 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="cisco-ai-defense",
+    source="Cisco AI Defense, InspectResponse; litellm",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+    ),
     title="Cisco AI Defense",
     keys=("is_safe",),
     fits=_fits,

@@ -23,6 +23,22 @@ Event = dict[str, Any]
 """A canonical event as plain JSON; ``v`` is added by the decoder, None is the same as absent."""
 
 
+class Detail(StrEnum):
+    """What records of a format can hold of an event; a score and its threshold are in :class:`Score`."""
+
+    verdict = "verdict"
+    """What the guardrail thought, and not its score alone."""
+    action = "action"
+    """What was enforced."""
+    status = "status"
+    """That a guardrail did not judge: a fault, a time-out, skipped."""
+    stage = "stage"
+    version = "version"
+    """Of the guardrail: a version, a model, a profile."""
+    time = "time"
+    latency = "latency"
+
+
 class Orientation(StrEnum):
     """Which end of a score is the bad one, as the vendor writes it."""
 
@@ -109,6 +125,8 @@ class Format:
         read: events of an allowlisted record; raises Rejection. Never part of the events: all or none.
         scores: what scores it has.
         dropped: what the allowlist leaves out and why, for people.
+        source: where the shape is from, for people; the fields are in the module's docstring.
+        carries: what its records can hold.
         unsure: of a record that no format fits: why it is not taken for this one although it looks like it, and the
             way out; None if it does not look like it.
         prepare: what the allowlist is applied to, where a part of the record is JSON in a string.
@@ -123,6 +141,8 @@ class Format:
     read: Callable[[Any, Context], list[Event]]
     scores: tuple[Score, ...]
     dropped: str
+    source: str
+    carries: tuple[Detail, ...]
     unsure: Callable[[Any], str | None] | None = None
     prepare: Callable[[Any], Any] | None = None
     guardrail: str = ""

@@ -13,6 +13,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE, Keep
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -97,6 +98,13 @@ def _rating(rating: dict[str, Any], context: Context) -> Event:
 _RATINGS: Final[Keep] = [dict.fromkeys(("category", "probability", "probabilityScore", "blocked"), VALUE)]
 FORMAT: Final = Format(
     name="gemini",
+    source="ai.google.dev and Vertex AI, generateContent",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.stage,
+        Detail.time,
+    ),
     title="Google Gemini and Vertex AI, safety ratings",
     keys=("promptFeedback", "candidates"),
     fits=_fits,

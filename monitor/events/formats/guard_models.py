@@ -26,6 +26,7 @@ from monitor.events.formats.completion import (
 )
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Orientation,
@@ -109,10 +110,19 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="guard-models",
+    source="model cards",
+    carries=(
+        Detail.verdict,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="Granite Guardian, ShieldGemma, Qwen3Guard, NemoGuard content safety",
     keys=KEYS,
     fits=_fits,
     keep=KEEP,
+    guardrail="guard-models",
     read=_read,
     scores=(
         Score("P(yes) of the first word", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),

@@ -1,5 +1,6 @@
 """Guardrails AI: ``ValidatorLogs`` (one validator) and ``ValidationOutcome`` (a whole guard).
 
+Sources: github.com/guardrails-ai/guardrails, classes/validation_outcome.py and classes/validation/validator_logs.py.
 A ValidationOutcome's summaries hold failures only, so no rate of a single validator can be had from them: it gives
 one event for the guard, and the number of failed validators. A guard that passed although a validator failed has put
 something right (``on_fail=fix``): it has modified. Rates per validator need ValidatorLogs.
@@ -13,6 +14,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -75,6 +77,13 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 _SUMMARY: Final = [{"validatorName": VALUE, "validator_name": VALUE}]
 FORMAT: Final = Format(
     name="guardrails-ai",
+    source="guardrails-ai sources",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.time,
+        Detail.latency,
+    ),
     title="Guardrails AI",
     keys=("validationResult", "validation_result", "validationPassed", "validation_passed"),
     fits=_fits,

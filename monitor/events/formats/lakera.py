@@ -1,4 +1,7 @@
-"""Lakera Guard v2: flagged or not, per detector with a breakdown; ordinal words at the results endpoint."""
+"""Lakera Guard v2: flagged or not, per detector with a breakdown; ordinal words at the results endpoint.
+
+Sources: docs.lakera.ai (guard and guard/results) and the integrations of it in litellm and Kong.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -76,6 +80,11 @@ def _detector(one: dict[str, Any], context: Context) -> Event:
 _DETECTOR: Final = {"detector_type": VALUE, "detected": VALUE, "result": VALUE}
 FORMAT: Final = Format(
     name="lakera",
+    source="integrations of Lakera Guard v2",
+    carries=(
+        Detail.verdict,
+        Detail.version,
+    ),
     title="Lakera Guard v2",
     keys=("flagged", "results"),
     fits=_fits,

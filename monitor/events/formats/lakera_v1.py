@@ -12,6 +12,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Orientation,
@@ -43,6 +44,11 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="lakera-v1",
+    source="litellm, lakera_ai.py",
+    carries=(
+        Detail.verdict,
+        Detail.version,
+    ),
     title="Lakera Guard v1",
     keys=("results",),
     fits=_fits,

@@ -18,6 +18,7 @@ from monitor.events.formats.allowlist import ANY_KEY, VALUE, Keep
 from monitor.events.formats.bedrock import ASSESSMENT, assessment_events
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -224,6 +225,15 @@ def _outcome(entry: dict[str, Any]) -> Event:
 
 FORMAT: Final = Format(
     name="litellm",
+    source="docs.litellm.ai, logging_spec; litellm sources",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+        Detail.time,
+        Detail.latency,
+    ),
     title="LiteLLM standard logging",
     keys=(
         "guardrail_information",

@@ -1,5 +1,6 @@
 """Meta LlamaFirewall ``ScanResult``; its ``reason`` embeds the full text and is dropped.
 
+Source: github.com/meta-llama/PurpleLlama, LlamaFirewall/src/llamafirewall/llamafirewall_data_types.py.
 A score of exactly 0 is what the firewall answers when no scanner found anything (reason ``default``), and what
 scanners without a classifier answer; as a score it would be certainty, so it is none.
 """
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, has
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, has
 from monitor.events.formats.values import choose, required_number
 from monitor.events.formats.verdicts import ALLOWED, BLOCKED
 
@@ -54,6 +55,12 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="llama-firewall",
+    source="PurpleLlama, LlamaFirewall sources",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+    ),
     title="Meta LlamaFirewall",
     keys=("decision",),
     fits=_fits,

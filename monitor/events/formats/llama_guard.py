@@ -25,6 +25,7 @@ from monitor.events.formats.completion import (
 )
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Orientation,
@@ -86,6 +87,13 @@ def _event(answer: Answer, context: Context) -> Event:
 
 FORMAT: Final = Format(
     name="llama-guard",
+    source="model cards of Llama Guard 3 and 4; Ollama, Workers AI",
+    carries=(
+        Detail.verdict,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="Meta Llama Guard",
     keys=KEYS,
     fits=_fits,

@@ -1,5 +1,7 @@
 """LLM Guard: risk scores of the API's answers and of its structured log.
 
+Sources: github.com/protectai/llm-guard, llm_guard/util.py and evaluate.py, llm_guard_api/app/schemas.py.
+
 The score is not a probability: ``calculate_risk_score`` (llm_guard/util.py) stretches the distance to the scanner's
 threshold to -1 .. 1 and rounds it to .1, whatever the documentation says. With the threshold t known it is undone,
 raw = t + r (1 - t) above and t + r t below; without it (r + 1) / 2 has its boundary at .5 by construction. Scanners
@@ -18,6 +20,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import ANY_KEY, VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -80,6 +83,13 @@ def _scanner(name: str, risk: float, explained: bool, context: Context) -> Event
 
 FORMAT: Final = Format(
     name="llm-guard",
+    source="llm_guard and llm_guard_api sources",
+    carries=(
+        Detail.verdict,
+        Detail.stage,
+        Detail.time,
+        Detail.latency,
+    ),
     title="LLM Guard",
     keys=("is_valid", "event"),
     fits=_fits,

@@ -14,7 +14,7 @@ from jmespath.exceptions import JMESPathError
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import EVERYTHING
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom
 from monitor.events.formats.values import instant, number
 from monitor.events.reasons import Reason, Rejection
 from monitor.events.schema import BY_NAME
@@ -62,6 +62,8 @@ def mapping_format(expressions: Mapping[str, str], *, events: str | None = None,
         read=read,
         scores=_SCORES,
         dropped=_DROPPED,
+        source="source.mapping",
+        carries=tuple(Detail),
     )
 
 

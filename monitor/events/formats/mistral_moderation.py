@@ -12,6 +12,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -59,6 +60,11 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="mistral-moderation",
+    source="docs.mistral.ai, guardrailing",
+    carries=(
+        Detail.verdict,
+        Detail.version,
+    ),
     title="Mistral moderation",
     keys=("results",),
     fits=_fits,

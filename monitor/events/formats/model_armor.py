@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import ANY_KEY, VALUE, Keep
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, at
 from monitor.events.formats.values import choose, word
 from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN
 
@@ -83,6 +83,13 @@ _RESULT: Final[Keep] = _STATE | {
 }
 FORMAT: Final = Format(
     name="model-armor",
+    source="google.cloud.modelarmor.v1",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+    ),
     title="Google Model Armor",
     keys=("sanitizationResult",),
     fits=_fits,

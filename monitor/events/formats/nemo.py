@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, at
 from monitor.events.formats.values import milliseconds, optional_flag, seconds_ms, word
 from monitor.events.formats.verdicts import ALLOWED, BLOCKED, BOOLEAN
 from monitor.events.reasons import Reason, Rejection
@@ -65,6 +65,14 @@ def _event(rail: dict[str, Any], stage: str) -> Event:
 _RAIL: Final = dict.fromkeys(("type", "name", "stop", "started_at", "finished_at", "duration"), VALUE)
 FORMAT: Final = Format(
     name="nemo-guardrails",
+    source="docs.nvidia.com, logging of NeMo Guardrails",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.stage,
+        Detail.time,
+        Detail.latency,
+    ),
     title="NVIDIA NeMo Guardrails, activated rails",
     keys=("log", "activated_rails", "guardrails"),
     fits=_fits,

@@ -13,6 +13,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -52,6 +53,14 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 _RAIL: Final = dict.fromkeys(("rail.type", "rail.name", "rail.stop", "error.type"), VALUE)
 FORMAT: Final = Format(
     name="nemo-traces",
+    source="NVIDIA-NeMo/Guardrails, tracing sources",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+        Detail.latency,
+    ),
     title="NVIDIA NeMo Guardrails, trace files",
     keys=("spans",),
     fits=_fits,
@@ -59,6 +68,7 @@ FORMAT: Final = Format(
         "trace_id": VALUE,
         "spans": [{"duration": VALUE, "attributes": _RAIL, "error": {"occurred": VALUE, "type": VALUE}}],
     },
+    guardrail="nemo-guardrails",
     read=_read,
     scores=(Score("rail.stop", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),
     dropped="actions with their parameters, model calls, events with messages, error messages",

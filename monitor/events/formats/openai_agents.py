@@ -13,6 +13,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -56,6 +57,14 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="openai-agents",
+    source="openai-agents-python, tracing sources",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.time,
+        Detail.latency,
+    ),
     title="OpenAI Agents SDK, spans of guardrails",
     keys=("span_data", "workflow_name"),
     fits=_fits,

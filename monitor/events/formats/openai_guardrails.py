@@ -13,6 +13,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE, Keep
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -74,6 +75,12 @@ _RESULT: Final[Keep] = {
 }
 FORMAT: Final = Format(
     name="openai-guardrails",
+    source="openai-guardrails-python sources",
+    carries=(
+        Detail.verdict,
+        Detail.status,
+        Detail.stage,
+    ),
     title="OpenAI Guardrails",
     keys=("tripwire_triggered", "guardrail_results"),
     fits=_fits,
@@ -83,6 +90,7 @@ FORMAT: Final = Format(
         "llm_response": {"id": VALUE},
         "guardrail_results": {name: [_RESULT] for name in _STAGES},
     },
+    guardrail="openai-guardrails",
     read=_read,
     scores=(
         Score("confidence of checks by a model", ScoreKind.continuous, Orientation.high, ThresholdFrom.event),

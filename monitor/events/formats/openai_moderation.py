@@ -15,6 +15,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import ANY_KEY, VALUE, Keep
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -115,6 +116,11 @@ def category_events(
 RESULT: Final[Keep] = {"flagged": VALUE, "categories": {ANY_KEY: VALUE}, "category_scores": {ANY_KEY: VALUE}}
 FORMAT: Final = Format(
     name="openai-moderation",
+    source="openai-openapi",
+    carries=(
+        Detail.verdict,
+        Detail.version,
+    ),
     title="OpenAI moderation",
     keys=("results",),
     fits=_fits,

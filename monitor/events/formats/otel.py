@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE, Keep
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at, has
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, at, has
 from monitor.events.formats.otel_dialects import ATTRIBUTES as DIALECT_ATTRIBUTES
 from monitor.events.formats.otel_dialects import dialect_event
 from monitor.events.formats.otel_evaluation import evaluation_event
@@ -153,6 +153,16 @@ def _plain(value: dict[str, Any]) -> Any:
 
 FORMAT: Final = Format(
     name="otel",
+    source="OpenTelemetry semantic conventions for GenAI; sources of the dialects",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="OpenTelemetry GenAI, OTLP JSON: evaluations, guardrails' spans in seven dialects, finish reasons",
     keys=("resourceLogs", "resourceSpans", "attributes"),
     fits=_fits,

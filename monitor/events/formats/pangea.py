@@ -13,6 +13,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import ANY_KEY, VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -63,6 +64,14 @@ def _overall(result: dict[str, Any], parts: list[Event]) -> Event:
 
 FORMAT: Final = Format(
     name="pangea",
+    source="pangea.cloud, AI Guard; litellm",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="Pangea AI Guard, CrowdStrike AIDR",
     keys=("result",),
     fits=_fits,

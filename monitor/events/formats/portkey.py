@@ -12,6 +12,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE, Keep
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -80,6 +81,15 @@ _PART: Final[Keep] = {
 _HOOK: Final[Keep] = _PART | {"deny": VALUE, "skipped": VALUE, "checks": [_PART]}
 FORMAT: Final = Format(
     name="portkey",
+    source="Portkey gateway sources",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+        Detail.time,
+        Detail.latency,
+    ),
     title="Portkey gateway, hook results",
     keys=("hook_results",),
     fits=_fits,
@@ -87,6 +97,7 @@ FORMAT: Final = Format(
         **dict.fromkeys(("id", "created", "model"), VALUE),
         "hook_results": {name: [_HOOK] for name, _ in _HOOKS},
     },
+    guardrail="portkey",
     read=_read,
     scores=(Score("verdicts of hooks and checks", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),
     dropped="the checks' data with texts and matches, feedback, error messages, the answer",

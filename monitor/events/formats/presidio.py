@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE, Keep
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, has
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, has
 from monitor.events.formats.values import required_number, word
 from monitor.events.formats.verdicts import ALLOWED, BOOLEAN, MASKED
 
@@ -52,6 +52,11 @@ def _read(record: Any, context: Context) -> list[Event]:
 _FOUND: Final[Keep] = {"entity_type": VALUE, "score": VALUE}
 FORMAT: Final = Format(
     name="presidio",
+    source="Presidio API reference",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+    ),
     title="Microsoft Presidio",
     keys=("items",),
     fits=_fits,

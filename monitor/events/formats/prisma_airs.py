@@ -13,6 +13,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import ANY_KEY, VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -55,6 +56,15 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="prisma-airs",
+    source="pan.dev, AI Runtime API",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+    ),
     title="Palo Alto Networks Prisma AIRS",
     keys=("scan_id",),
     fits=_fits,

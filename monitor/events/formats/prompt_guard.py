@@ -1,4 +1,8 @@
-"""Meta Prompt Guard as a classifier's answer: the score belongs to the predicted label, not to the attack."""
+"""Meta Prompt Guard as a classifier's answer: the score belongs to the predicted label, not to the attack.
+
+Sources: the model cards of Prompt-Guard-86M and Llama-Prompt-Guard-2; transformers, text-classification pipeline (one
+label of a text, or all of them).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, has
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, has
 from monitor.events.formats.values import choose, number, required_number
 
 _GUARDRAIL: Final = "prompt-guard"
@@ -88,6 +92,11 @@ def _event(answers: list[dict[str, Any]], context: Context) -> Event:
 _ANSWER: Final = {"label": VALUE, "score": VALUE}
 FORMAT: Final = Format(
     name="prompt-guard",
+    source="model cards of Prompt Guard 1 and 2",
+    carries=(
+        Detail.verdict,
+        Detail.stage,
+    ),
     title="Meta Prompt Guard",
     keys=("label",),
     fits=_fits,

@@ -17,6 +17,7 @@ from monitor.events.formats.bedrock import RESPONSE, response_identity
 from monitor.events.formats.failures import KEEP, KEYS, failure_of
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Orientation,
@@ -102,6 +103,11 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="vendor-error",
+    source="API references of the vendors",
+    carries=(
+        Detail.status,
+        Detail.time,
+    ),
     title="error bodies of OpenAI, Azure, AWS Bedrock, Google and LLM Guard",
     keys=KEYS,
     fits=_fits,
