@@ -76,7 +76,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
         for prompt in record.get(key) or []:
             events += _filters(prompt.get("content_filter_results"), "input", context)
     for choice in record.get("choices") or []:
-        events += _choice(choice, context)
+        events += [one | {"event_id": word(choice.get("index"))} for one in _choice(choice, context)]
     for one in record.get("content_filters") or []:
         found = _filters(one.get("content_filter_results"), _SOURCE.get(str(one.get("source_type"))), context)
         events += _stopped(found, one.get("source_type")) if optional_flag(one.get("blocked"), "blocked") else found
@@ -117,10 +117,11 @@ def _identified(record: dict[str, Any], events: list[Event]) -> list[Event]:
     """Chunks of one answer are one look: what they say alike has one id, and counts once."""
     request = identifier(record.get("id"))
     chunk = _is_chunk(record)
-    if chunk and request:
-        for event in events:
-            said = ":".join(str(event.get(name)) for name in ("stage", "category", "verdict", "action", "status"))
-            event["event_id"] = f"{FORMAT.name}:{request}#{said}"
+    for event in events:
+        choice = event.pop("event_id", None)
+        if chunk and request:
+            said = (choice, *(event.get(name) for name in ("stage", "category", "verdict", "action", "status")))
+            event["event_id"] = f"{FORMAT.name}:{request}#{':'.join(str(one or '') for one in said)}"
     identity = Identity(
         record=None if chunk else request,
         request=request,
@@ -186,7 +187,7 @@ FORMAT: Final = Format(
         "created_at": VALUE,
         "code": VALUE,
         **{key: [{"content_filter_results": _FILTERS}] for key in _PROMPTS},
-        "choices": [{"finish_reason": VALUE, "content_filter_results": _FILTERS}],
+        "choices": [{"index": VALUE, "finish_reason": VALUE, "content_filter_results": _FILTERS}],
         "content_filters": [{"blocked": VALUE, "source_type": VALUE, "content_filter_results": _FILTERS}],
         "error": {"code": VALUE, "innererror": _INNER, "provider_specific_fields": {"innererror": _INNER}},
         "innererror": _INNER,

@@ -12,7 +12,7 @@ from monitor.events.formats import bedrock
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import Context, Detail, Event, Format, at, identified
 from monitor.events.formats.values import choose
-from monitor.events.formats.verdicts import BLOCKED
+from monitor.events.formats.verdicts import BLOCKED, BOOLEAN
 
 _ACTION: Final = {"none": False, "guardrail_intervened": True}
 
@@ -42,7 +42,8 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
         )
     ]
     if intervened and not any(event.get("action") in ("block", "redact") for event in events):
-        events[0] |= BLOCKED  # of several assessments none says that it was the one
+        # of several assessments none says that it was the one
+        events.insert(0, {"guardrail": events[0]["guardrail"], "stage": stage, **BOOLEAN, **BLOCKED})
     return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=FORMAT.name)
 
 

@@ -203,3 +203,51 @@ def test_an_error_in_place_of_an_answer_is_an_error_of_the_guardrail_that_the_se
 )
 def test_an_error_that_does_not_say_whose_it_is_is_of_no_format(body: dict[str, Any]) -> None:
     assert rejected(body).reason == Reason.unknown_format
+
+
+def test_of_several_records_in_one_each_is_read_or_has_its_own_reason() -> None:
+    """As LiteLLM's generic API writes them: an array of calls, of which some had no guardrail."""
+    entry = {"guardrail_name": "a", "guardrail_status": "success"}
+    call = {"id": "c", "trace_id": "t", "call_type": "acompletion"}
+    batch = [
+        call | {"guardrail_information": [entry]},
+        call,
+        call | {"guardrail_information": [entry | {"duration": 1}]},
+    ]
+    batch.append(call | {"guardrail_information": [{"guardrail_name": "b", "guardrail_status": "pondered"}]})
+    decoded = new_decoder().decode(block_of([json.dumps(batch).encode()]))
+    assert decoded.batch.offset.tolist() == [0, 0]
+    assert sorted(why.reason for why in decoded.rejected) == [Reason.not_judged, Reason.unknown_value]
+
+
+def test_choices_of_one_chunk_are_looks_of_their_own() -> None:
+    results = {"hate": {"filtered": False, "severity": "safe"}}
+    choices = [{"index": place, "content_filter_results": results} for place in (0, 1)]
+    chunk = sample("azure-openai.chunk").record | {"choices": choices}
+    assert len({event["event_id"] for event in read(chunk)}) == 2
+
+
+def test_an_intervention_that_no_assessment_explains_is_kept() -> None:
+    """A response is contradictory or cut: what is certain is that the guardrail stopped something."""
+    seen = {"invocationMetrics": {"guardrailProcessingLatency": 1}}
+    answer = {"action": "GUARDRAIL_INTERVENED", "assessments": [seen, seen], "outputs": [], "usage": {}}
+    assert [event["verdict"] for event in read(answer)] == ["deny", "allow", "allow"]
+    trace = {
+        "amazon-bedrock-guardrailAction": "INTERVENED",
+        "amazon-bedrock-trace": {"guardrail": {"input": {"g": seen}}},
+    }
+    assert [event["verdict"] for event in read(trace)] == ["deny", "allow"]
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ({"outputBodyS3Path": "s3://b/k"}, Reason.no_verdict),
+        ({"outputBodyJson": {"type": "message", "stop_reason": "end_turn"}}, Reason.not_judged),
+        ({"outputBodyJson": "text"}, Reason.not_judged),
+    ],
+)
+def test_an_invocation_log_without_a_guardrail_s_report_has_its_reason(
+    output: dict[str, Any], reason: Reason
+) -> None:
+    assert rejected({"schemaType": "ModelInvocationLog", "requestId": "r", "output": output}).reason == reason
