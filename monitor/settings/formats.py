@@ -48,6 +48,7 @@ FormatName = Literal[
     "pangea",
     "presidio",
     "guard-models",
+    "evaluation-scores",
     "vendor-error",
 ]
 

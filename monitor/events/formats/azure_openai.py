@@ -59,6 +59,9 @@ def _fits(record: Any) -> str | None:
     filters = at(record, "content_filters")
     if isinstance(filters, list) and any(has(one, "content_filter_results") for one in filters):
         return "has content_filters[].content_filter_results"
+    images = at(record, "data")
+    if isinstance(images, list) and any(has(one, "content_filter_results") for one in images):
+        return "has data[].content_filter_results"
     for path in _REFUSALS:
         if _filters_of(at(record, *path)) is not None:
             return f"has {'.'.join(path)}.content_filter_result"
@@ -80,6 +83,9 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
     for one in record.get("content_filters") or []:
         found = _filters(one.get("content_filter_results"), _SOURCE.get(str(one.get("source_type"))), context)
         events += _stopped(found, one.get("source_type")) if optional_flag(one.get("blocked"), "blocked") else found
+    for image in record.get("data") or []:
+        events += _filters(image.get("prompt_filter_results"), "input", context)
+        events += _filters(image.get("content_filter_results"), "output", context)
     events += _refused(record, context)
     if not events and _is_chunk(record):
         raise Rejection(Reason.not_judged, "a chunk of a stream on which no filter reports")
@@ -177,7 +183,7 @@ FORMAT: Final = Format(
         Detail.time,
     ),
     title="Azure OpenAI content filter",
-    keys=(*_PROMPTS, "choices", "content_filters", "error", "innererror", "provider_specific_fields"),
+    keys=(*_PROMPTS, "choices", "content_filters", "data", "error", "innererror", "provider_specific_fields"),
     fits=_fits,
     keep={
         "id": VALUE,
@@ -188,6 +194,7 @@ FORMAT: Final = Format(
         "code": VALUE,
         **{key: [{"content_filter_results": _FILTERS}] for key in _PROMPTS},
         "choices": [{"index": VALUE, "finish_reason": VALUE, "content_filter_results": _FILTERS}],
+        "data": [{"prompt_filter_results": _FILTERS, "content_filter_results": _FILTERS}],
         "content_filters": [{"blocked": VALUE, "source_type": VALUE, "content_filter_results": _FILTERS}],
         "error": {"code": VALUE, "innererror": _INNER, "provider_specific_fields": {"innererror": _INNER}},
         "innererror": _INNER,

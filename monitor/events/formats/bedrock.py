@@ -58,6 +58,8 @@ ASSESSMENT: Final[Keep] = {
 }
 RESPONSE: Final[Keep] = {"RequestId": VALUE, "HTTPHeaders": {"date": VALUE}}
 """``ResponseMetadata``, which boto3 adds to every response."""
+METADATA: Final[Keep] = {"requestId": VALUE}
+"""``$metadata``, which the SDK for JavaScript adds."""
 
 SCORES: Final = (
     Score("content filters", ScoreKind.ordinal, Orientation.high, ThresholdFrom.event, "confidence against strength"),
@@ -122,9 +124,10 @@ def assessment_events(
     return [common | BOOLEAN | overall, *(common | part for part in parts), *partly]
 
 
-def response_identity(metadata: dict[str, Any] | None) -> Identity:
-    """What boto3's ``ResponseMetadata`` says: the request and when it was answered."""
-    request = identifier(at(metadata, "RequestId"))
+def response_identity(record: dict[str, Any]) -> Identity:
+    """The request and when it was answered, from what the SDK adds to a response."""
+    metadata = record.get("ResponseMetadata")
+    request = identifier(at(metadata, "RequestId")) or identifier(at(record, "$metadata", "requestId"))
     return Identity(record=request, request=request, time=http_date(at(metadata, "HTTPHeaders", "date")))
 
 

@@ -44,7 +44,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
     if intervened and not any(event.get("action") in ("block", "redact") for event in events):
         # of several assessments none says that it was the one
         events.insert(0, {"guardrail": events[0]["guardrail"], "stage": stage, **BOOLEAN, **BLOCKED})
-    return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=FORMAT.name)
+    return identified(events, bedrock.response_identity(record), format_name=FORMAT.name)
 
 
 FORMAT: Final = Format(
@@ -68,6 +68,7 @@ FORMAT: Final = Format(
         "assessments": [bedrock.ASSESSMENT],
         "guardrailCoverage": bedrock.COVERAGE,
         "ResponseMetadata": bedrock.RESPONSE,
+        "$metadata": bedrock.METADATA,
     },
     guardrail="bedrock",
     read=_read,

@@ -56,7 +56,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
         }
         for category, score in highest.items()
     ]
-    return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=FORMAT.name)
+    return identified(events, bedrock.response_identity(record), format_name=FORMAT.name)
 
 
 FORMAT: Final = Format(
@@ -73,6 +73,7 @@ FORMAT: Final = Format(
             "sensitiveInformation": {"results": [{"type": VALUE, "confidenceScore": VALUE}]},
         },
         "ResponseMetadata": bedrock.RESPONSE,
+        "$metadata": bedrock.METADATA,
     },
     guardrail=_GUARDRAIL,
     read=_read,

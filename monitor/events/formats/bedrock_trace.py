@@ -62,7 +62,7 @@ def _read_converse(record: dict[str, Any], context: Context) -> list[Event]:
     for event in events:
         if event.get("stage") == "output":
             event["finish_reason"] = word(stop)
-    return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=CONVERSE.name)
+    return identified(events, bedrock.response_identity(record), format_name=CONVERSE.name)
 
 
 def _fits_invoke(record: Any) -> str | None:
@@ -74,7 +74,7 @@ def _read_invoke(record: dict[str, Any], context: Context) -> list[Event]:
     events = _blocked(trace_events(at(record, "amazon-bedrock-trace", "guardrail")), intervened=intervened)
     if not events and record.get("amazon-bedrock-guardrailAction") == "NONE":
         events = [{"guardrail": "bedrock", **BOOLEAN, "verdict": "allow", "action": "allow"}]
-    return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=INVOKE.name)
+    return identified(events, bedrock.response_identity(record), format_name=INVOKE.name)
 
 
 CONVERSE: Final = Format(
@@ -96,6 +96,7 @@ CONVERSE: Final = Format(
         "metadata": {"trace": {"guardrail": _TRACE}},
         "stopReason": VALUE,
         "ResponseMetadata": bedrock.RESPONSE,
+        "$metadata": bedrock.METADATA,
     },
     guardrail="bedrock",
     read=_read_converse,
@@ -120,6 +121,7 @@ INVOKE: Final = Format(
         "amazon-bedrock-guardrailAction": VALUE,
         "amazon-bedrock-trace": {"guardrail": _TRACE},
         "ResponseMetadata": bedrock.RESPONSE,
+        "$metadata": bedrock.METADATA,
     },
     guardrail="bedrock",
     read=_read_invoke,

@@ -1,8 +1,8 @@
 """The error body of an HTTP API: what a guardrail answers when it does not judge (throttled, refused, timed out).
 
 Sources of the shapes: RFC 9457 and FastAPI (``detail``); Microsoft REST API guidelines, google.rpc.Status and
-OpenAI's API reference (``error``); AWS JSON 1.1 (``__type``) and boto3's ClientError (``Error``). The message is
-searched for words about time, and for nothing else.
+OpenAI's API reference (``error``); AWS JSON 1.1 (``__type``), boto3's ClientError (``Error``) and the AWS SDK for
+JavaScript (``$fault``). The message is searched for words about time, and for nothing else.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def failure_of(record: Any) -> str | None:
     if not isinstance(record, dict) or not _is_failure(record):
         return None
     inner = record.get("error") or record.get("Error") or {}
-    said = [record.get(key) for key in (*KEYS, "code", "statusCode", "status_code")]
+    said = [record.get(key) for key in (*KEYS, "name", "code", "statusCode", "status_code")]
     said += [inner.get(key) for key in _TOLD] if isinstance(inner, dict) else [inner]
     late = any(one in _TIMES or (isinstance(one, str) and _TIME.search(one[:2_000])) for one in said if _plain(one))
     return "timeout" if late else "error"
@@ -42,9 +42,9 @@ def _is_failure(record: dict[str, Any]) -> bool:
         return any(key in error for key in ("code", "message", "type"))
     if isinstance(error, str) and error:
         return True
-    if isinstance(at(record, "Error", "Code"), str) or isinstance(record.get("__type"), str):
+    if isinstance(at(record, "Error", "Code"), str):
         return True
-    if isinstance(record.get("errorCode"), str) or isinstance(record.get("errorMessage"), str):
+    if any(isinstance(record.get(key), str) for key in ("__type", "$fault", "errorCode", "errorMessage")):
         return True
     code = next((record[key] for key in ("statusCode", "status_code", "code") if _plain(record.get(key))), None)
     refused = str(code)[:1] in ("4", "5") and len(str(code)) == 3

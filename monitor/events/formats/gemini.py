@@ -31,6 +31,16 @@ from monitor.events.reasons import Reason, Rejection
 _GUARDRAIL: Final = "gemini-safety"
 _PROBABILITY: Final = {"negligible": 0, "low": 1, "medium": 2, "high": 3}
 _UNSPECIFIED: Final = "HARM_PROBABILITY_UNSPECIFIED"
+_CAMEL: Final = {
+    "prompt_feedback": "promptFeedback",
+    "block_reason": "blockReason",
+    "safety_ratings": "safetyRatings",
+    "finish_reason": "finishReason",
+    "probability_score": "probabilityScore",
+    "response_id": "responseId",
+    "model_version": "modelVersion",
+    "create_time": "createTime",
+}
 _STOPPED: Final = frozenset(
     {
         *("SAFETY", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "RECITATION", "MODEL_ARMOR"),
@@ -40,13 +50,39 @@ _STOPPED: Final = frozenset(
 
 
 def _fits(record: Any) -> str | None:
-    if isinstance(at(record, "promptFeedback"), dict):
-        return "has promptFeedback"
+    for key in ("promptFeedback", "prompt_feedback"):
+        if isinstance(at(record, key), dict):
+            return f"has {key}"
     candidates = at(record, "candidates")
-    if isinstance(candidates, list) and has(record, "usageMetadata") | has(record, "modelVersion"):
+    if not isinstance(candidates, list):
+        return None
+    if any(has(record, key) for key in ("usageMetadata", "usage_metadata", "modelVersion", "model_version")):
         return "has candidates[] of Gemini"
-    rated = isinstance(candidates, list) and any(has(one, "safetyRatings") for one in candidates)
+    rated = any(has(one, key) for one in candidates for key in ("safetyRatings", "safety_ratings"))
     return "has candidates[].safetyRatings" if rated else None
+
+
+def _prepare(record: Any) -> Any:
+    """The Python SDK's dump has the same fields in snake case."""
+    if not isinstance(record, dict):
+        return record
+    named = _renamed(record)
+    if isinstance(named.get("promptFeedback"), dict):
+        named["promptFeedback"] = _rated(named["promptFeedback"])
+    if isinstance(named.get("candidates"), list):
+        named["candidates"] = [_rated(one) for one in named["candidates"]]
+    return named
+
+
+def _rated(node: Any) -> Any:
+    named = _renamed(node)
+    if isinstance(node, dict) and isinstance(named.get("safetyRatings"), list):
+        named["safetyRatings"] = [_renamed(one) for one in named["safetyRatings"]]
+    return named
+
+
+def _renamed(node: Any) -> Any:
+    return {_CAMEL.get(key, key): value for key, value in node.items()} if isinstance(node, dict) else node
 
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
@@ -55,7 +91,10 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
     if feedback is not None:
         outcome = BLOCKED if feedback.get("blockReason") else ALLOWED
         events.append({"stage": "input", **BOOLEAN, **outcome})
-        events += [{"stage": "input"} | _rating(one, context) for one in feedback.get("safetyRatings") or []]
+        stopped = outcome is BLOCKED
+        events += [
+            {"stage": "input"} | _rating(one, context, stopped=stopped) for one in feedback.get("safetyRatings") or []
+        ]
     for candidate in candidates:
         events += _candidate(candidate, context)
     if not events and candidates:
@@ -72,18 +111,23 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 def _candidate(candidate: dict[str, Any], context: Context) -> list[Event]:
     reason = word(candidate.get("finishReason"))
-    ratings = [{"stage": "output"} | _rating(one, context) for one in candidate.get("safetyRatings") or []]
+    stopped = reason in _STOPPED
+    ratings = [
+        {"stage": "output"} | _rating(one, context, stopped=stopped) for one in candidate.get("safetyRatings") or []
+    ]
     if reason is None or reason == "FINISH_REASON_UNSPECIFIED":
         return ratings
-    outcome = BLOCKED if reason in _STOPPED else ALLOWED
-    finish = "content_filter" if reason in _STOPPED else reason
+    outcome = BLOCKED if stopped else ALLOWED
+    finish = "content_filter" if stopped else reason
     return [{"stage": "output", "finish_reason": finish, **BOOLEAN, **outcome}, *ratings]
 
 
-def _rating(rating: dict[str, Any], context: Context) -> Event:
+def _rating(rating: dict[str, Any], context: Context, *, stopped: bool) -> Event:
+    """``blocked`` is left out where it is false; of what was stopped it is not certain then which rating did it."""
     category = (word(rating.get("category")) or "unnamed").removeprefix("HARM_CATEGORY_").lower()
     event: Event = {"category": category}
-    event |= BLOCKED if optional_flag(rating.get("blocked"), "blocked") else ALLOWED
+    blocked = optional_flag(rating.get("blocked"), "blocked")
+    event |= BLOCKED if blocked else {} if stopped and blocked is None else ALLOWED
     score = share(rating.get("probabilityScore"), "probabilityScore")
     if score is not None:
         threshold = context.thresholds.scaled(_GUARDRAIL, category)
@@ -106,7 +150,7 @@ FORMAT: Final = Format(
         Detail.time,
     ),
     title="Google Gemini and Vertex AI, safety ratings",
-    keys=("promptFeedback", "candidates"),
+    keys=("promptFeedback", "prompt_feedback", "candidates"),
     fits=_fits,
     keep={
         "promptFeedback": {"blockReason": VALUE, "safetyRatings": _RATINGS},
@@ -115,6 +159,7 @@ FORMAT: Final = Format(
     },
     guardrail=_GUARDRAIL,
     read=_read,
+    prepare=_prepare,
     scores=(
         Score("probabilityScore", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),
         Score(

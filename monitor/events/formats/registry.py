@@ -16,6 +16,7 @@ from monitor.events.formats import (
     bedrock_trace,
     cisco_ai_defense,
     cloudflare,
+    evaluation_scores,
     gemini,
     guard_models,
     guardrails_ai,
@@ -77,6 +78,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     pangea.FORMAT,
     presidio.FORMAT,
     guard_models.FORMAT,
+    evaluation_scores.FORMAT,
     vendor_error.FORMAT,
 )
 

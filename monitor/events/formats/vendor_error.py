@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.bedrock import RESPONSE, response_identity
+from monitor.events.formats.bedrock import METADATA, RESPONSE, response_identity
 from monitor.events.formats.failures import KEEP, KEYS, failure_of
 from monitor.events.formats.format import (
     Context,
@@ -43,7 +43,10 @@ _BEDROCK: Final = re.compile(
     r"|ServiceUnavailable|ServiceQuotaExceeded|InternalServer|ResourceNotFound|ExpiredToken|UnrecognizedClient"
     r"|Conflict)(?:Exception)?(?::.{0,200})?"
 )
-_ALONE: Final = frozenset({*KEEP, "details", "ResponseMetadata", "Message", "requestId", "request_id", "timestamp"})
+_ALONE: Final = frozenset(KEEP) | {
+    *("name", "$fault", "$metadata", "$service", "details", "ResponseMetadata", "Message"),
+    *("requestId", "request_id", "timestamp"),
+}
 """Keys that may be beside each other in an error body; with others it is more than that."""
 _GOOGLE: Final = {"modelarmor": "model-armor", "generativelanguage": "gemini", "aiplatform": "gemini"}
 
@@ -52,7 +55,8 @@ def guardrail_of(record: Any) -> str | None:
     """Whose error body it is; None if it is none, or says nothing of whose it is."""
     if failure_of(record) is None:
         return None
-    name = at(record, "Error", "Code") or record.get("__type") or record.get("errorCode")
+    thrown = record.get("name") if has(record, "$fault", "$metadata") else None
+    name = at(record, "Error", "Code") or record.get("__type") or record.get("errorCode") or thrown
     if isinstance(name, str) and _BEDROCK.fullmatch(name):
         return "bedrock"
     if set(record) == {"message", "details"} and isinstance(record["details"], list | None):
@@ -98,7 +102,7 @@ def _fits(record: Any) -> str | None:
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
     status, guardrail = failure_of(record), guardrail_of(record)
     events = [{"guardrail": guardrail, "status": status}] if guardrail else []
-    return identified(events, response_identity(record.get("ResponseMetadata")), format_name=FORMAT.name)
+    return identified(events, response_identity(record), format_name=FORMAT.name)
 
 
 FORMAT: Final = Format(
@@ -109,13 +113,16 @@ FORMAT: Final = Format(
         Detail.time,
     ),
     title="error bodies of OpenAI, Azure, AWS Bedrock, Google and LLM Guard",
-    keys=KEYS,
+    keys=(*KEYS, "$fault"),
     fits=_fits,
     keep=KEEP
     | {
         "error": ({**KEEP["error"][0], "param": VALUE, "details": [{"metadata": {"service": VALUE}}]}, VALUE),
         "details": [{}],
+        "name": VALUE,
+        "$fault": VALUE,
         "ResponseMetadata": RESPONSE,
+        "$metadata": METADATA,
     },
     read=_read,
     scores=(Score("none: the guardrail did not judge", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),
