@@ -92,7 +92,7 @@ def test_any_bytes_give_events_or_a_rejection(values: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(record=st.one_of(damaged(), JSON))
 def test_no_reader_raises_anything_but_a_rejection_on_records_of_other_kinds(form: Any, record: Any) -> None:
     if form.fits(record) and isinstance(record, dict):
