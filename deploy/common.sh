@@ -43,6 +43,25 @@ find_python() {
   printf '%s\n' "$python"
 }
 
+# What pip is at, from its output: one line that changes on a terminal, a line for every 20 packages elsewhere.
+installing() {
+  local word name rest packages=0 terminal=''
+  if [ -t 1 ]; then terminal=yes; fi
+  while read -r word name rest; do
+    case $word in
+      Collecting)
+        packages=$((packages + 1))
+        if [ -n "$terminal" ]; then printf '\r\033[K  package %d: %s' "$packages" "${name%%[<>=~! ]*}"
+        elif [ $((packages % 20)) = 0 ]; then printf '  %d packages found\n' "$packages"; fi ;;
+      Installing)
+        if [ "$name" = collected ]; then
+          if [ -n "$terminal" ]; then printf '\r\033[K'; fi
+          printf '  installing %d packages, half a minute or so\n' "$packages"
+        fi ;;
+    esac
+  done
+}
+
 # make_environment EXTRA: .venv in the checkout with the project and one of its extras, renewed when pyproject changes.
 make_environment() {
   local stamp=$ROOT/.venv/.driftline-$1 wanted python
@@ -54,7 +73,12 @@ make_environment() {
     python=$(find_python) || return 1
     "$python" -m venv --clear "$ROOT/.venv" || return 1
   fi
-  "$VENV_PYTHON" -m pip install --quiet --disable-pip-version-check -e "${ROOT}[$1]" </dev/null || return 1
+  if ! "$VENV_PYTHON" -m pip install --progress-bar off --no-color --disable-pip-version-check -e "${ROOT}[$1]" \
+    </dev/null 2>&1 | tee "$ROOT/.venv/install.log" | installing; then
+    note "pip failed; its last lines (all of them are in .venv/install.log):"
+    tail -n 15 "$ROOT/.venv/install.log" >&2
+    return 1
+  fi
   printf '%s\n' "$wanted" >"$stamp"
 }
 

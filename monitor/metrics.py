@@ -180,7 +180,12 @@ class Metrics:
             most=32,
         )
         self.duplicates = self._counter(
-            "driftline_duplicates_total", "events", "events left out, since their event_id was counted before"
+            "driftline_duplicates_total", "events", "events left out: the same id and content were counted before"
+        )
+        self.reused_ids = self._counter(
+            "driftline_reused_ids_total",
+            "events",
+            "events counted although their event_id had come before, since they say something else under it",
         )
         self.late_events = self._counter(
             "driftline_late_events_total", "events", "events of a closed tick, counted in the oldest open one"

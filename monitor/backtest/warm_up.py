@@ -1,13 +1,16 @@
 """Compiles every numba kernel once, so that the first real event does not wait for it.
 
-Set-up runs it (``python -m monitor.backtest.warm_up``); the machine code is kept beside the sources. It replays a
+Set-up runs it (``python -m monitor.backtest.warm_up``), which says every few seconds that it still compiles; the
+machine code is kept beside the sources. It replays a
 small log that visits all of the path: decoding, counting, a baseline, an alarm and its end.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -18,6 +21,7 @@ from monitor.settings.model import Settings
 
 _QUIET, _LOUD = 600, 100
 _STEP_MS = 1_000
+NEWS_S: Final = 10.0
 
 
 def _events() -> Iterator[bytes]:
@@ -56,5 +60,25 @@ def warm_up() -> float:
     return time.perf_counter() - began
 
 
+def main() -> None:
+    """Compile, and print every :data:`NEWS_S` seconds for how long already."""
+    done = threading.Event()
+
+    def news() -> None:
+        began = time.perf_counter()
+        while not done.wait(NEWS_S):
+            print(f"  still compiling after {time.perf_counter() - began:.0f} s", flush=True)  # noqa: T201
+
+    print("  compiling the counting and judging kernels, a minute or two", flush=True)  # noqa: T201
+    watcher = threading.Thread(target=news, daemon=True)
+    watcher.start()
+    try:
+        seconds = warm_up()
+    finally:
+        done.set()
+        watcher.join()
+    print(f"  compiled in {seconds:.0f} s", flush=True)  # noqa: T201
+
+
 if __name__ == "__main__":
-    warm_up()
+    main()

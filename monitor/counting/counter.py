@@ -56,7 +56,7 @@ class PartitionCounter:
         self._clear_tally()
 
     def _clear_tally(self) -> None:
-        self._events = self._duplicates = self._late = self._future = self._gap = 0
+        self._events = self._duplicates = self._reused_ids = self._late = self._future = self._gap = 0
         self._rejected: Counter[str] = Counter()
 
     @property
@@ -100,7 +100,7 @@ class PartitionCounter:
             rejected: (offset, reason) of the records of this block that could not be read.
             clock_ms: the reader's clock before these records were read.
         """
-        duplicate = self._memory.duplicates(batch)
+        duplicate, reused = self._memory.duplicates(batch)
         recall = self._memory.recall(batch, duplicate)
         fresh = batch.offset >= self._next
         use = fresh & ~duplicate
@@ -110,6 +110,7 @@ class PartitionCounter:
             self._sum(batch, recall, ticks, use)
         self._events += counted
         self._duplicates += int((fresh & duplicate).sum())
+        self._reused_ids += int((fresh & reused).sum())
         self._late += late
         self._future += future
         self._rejected.update(reason for offset, reason in rejected if offset >= self._next)
@@ -149,6 +150,7 @@ class PartitionCounter:
             tally=Tally(
                 events=self._events,
                 duplicates=self._duplicates,
+                reused_ids=self._reused_ids,
                 rejected=dict(self._rejected),
                 gap=self._gap,
                 late=self._late,
@@ -240,6 +242,7 @@ def sum_tally(tallies: Sequence[Tally]) -> Tally:
     return Tally(
         events=sum(t.events for t in tallies),
         duplicates=sum(t.duplicates for t in tallies),
+        reused_ids=sum(t.reused_ids for t in tallies),
         rejected=merged,
         gap=sum(t.gap for t in tallies),
         late=sum(t.late for t in tallies),

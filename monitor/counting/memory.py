@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.near import RecentPrints
-from monitor.counting.dedupe import DuplicateFilter
+from monitor.counting.dedupe import DuplicateFilter, contents_of
 from monitor.counting.join import RequestJoin
 from monitor.events.batch import EventBatch
 from monitor.signals.recall import UNKNOWN, Recall
@@ -25,7 +25,7 @@ class MemoryRule:
     """How far back a partition remembers, in offsets; 0 turns a part off.
 
     Attributes:
-        ids: a repeated event id is a duplicate.
+        ids: an event that comes again under its id is a duplicate.
         requests: events of one request find each other.
         prompts: prompts find their near-duplicates; needs requests, for each counts once.
     """
@@ -48,9 +48,12 @@ class PartitionMemory:
         self._requests = RequestJoin(rule.requests)
         self._prompts = RecentPrints(reach=rule.prompts) if rule.prompts and rule.requests else None
 
-    def duplicates(self, batch: EventBatch) -> NDArray[np.bool_]:
-        """Which events repeat an earlier one by id. Call once per batch, before :meth:`recall`."""
-        return self._ids.duplicates(batch.event_id, batch.offset)
+    def duplicates(self, batch: EventBatch) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which events repeat an earlier one, and which use an earlier id for something else.
+
+        Call once per batch, before :meth:`recall`.
+        """
+        return self._ids.look(batch.event_id, contents_of(batch), batch.offset)
 
     def recall(self, batch: EventBatch, duplicate: NDArray[np.bool_]) -> Recall:
         """What is remembered about each event. A duplicate says nothing new: its prompt is not remembered twice."""

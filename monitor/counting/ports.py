@@ -33,6 +33,8 @@ class Tally:
     """Records that the log no longer has or could not hand out (retention, corruption)."""
     late: int = 0
     """Events counted in a later tick than their own."""
+    reused_ids: int = 0
+    """Events that were counted although their event_id had come before: they say something else under it."""
     future: int = 0
     """Events whose clock was not believed, counted in the tick that was open."""
 

@@ -19,10 +19,10 @@ from typing import Final
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
-from monitor.clock import ScaledClock
 from monitor.demo.broker import EmbeddedBroker
 from monitor.demo.classifiers import load_guardrails, load_language_identifier
 from monitor.demo.corpus import load_prompts
+from monitor.demo.paced_clock import PacedClock
 from monitor.demo.producer import produce
 from monitor.demo.state import DemoState, Incident, Page, Step
 from monitor.demo.traffic import PHASES, TrafficSettings, traffic
@@ -52,6 +52,8 @@ SPEED: Final = 100.0
 """Simulated seconds per real one: 3,100 requests in 16 s, which the classifiers keep up with."""
 LOOK_S: Final = 0.1
 READY_S: Final = 30.0
+FINISH_S: Final = 120.0
+"""Real time that judging may take for the end of the stream; usually it takes one or two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def settings_of(options: DemoOptions, servers: str) -> Settings:
 
 
 def run_demo(options: DemoOptions, show: Callable[[DemoState], None]) -> Finding | None:
-    """Run it; ``show`` is called about ten times a second. Returns the first page, None if there was none.
+    """Run it; ``show`` is called about ten times a second. Returns the page of the attack, None if there was none.
 
     Raises:
         DriftlineError: a part of the demo is missing or fails.
@@ -112,33 +114,20 @@ def run_demo(options: DemoOptions, show: Callable[[DemoState], None]) -> Finding
             stage.clock.start()
             with stage.producer_running(records, broker.bootstrap_servers):
                 stage.watch(show, began=began)
-        return stage.verdicts.first_page
-
-
-class _StartedClock:
-    """Simulated time that stands still until it is started."""
-
-    def __init__(self, speed: float) -> None:
-        self._speed = speed
-        self._running: ScaledClock | None = None
-
-    def start(self) -> None:
-        self._running = ScaledClock(start_ms=START_MS, speed=self._speed)
-
-    def now_ms(self) -> int:
-        return START_MS if self._running is None else self._running.now_ms()
+        return stage.attack_page
 
 
 class _Stage:
     """The parts on stage, and what is seen of them."""
 
     def __init__(self, settings: Settings, options: DemoOptions) -> None:
-        self.clock = _StartedClock(options.speed)
+        self.clock = PacedClock(start_ms=START_MS, speed=options.speed)
         self.verdicts = Verdicts(guardrail=GUARDRAIL)
         self._options = options
         self._settings = settings
         self._witness = Witness(guardrail=GUARDRAIL, quiet_phases=frozenset({"baseline", "normal"}))
         self._events = 0
+        self._judged_ms = 0
         self._owned = threading.Event()
         self._stop = threading.Event()
         self._produced = threading.Event()
@@ -154,6 +143,9 @@ class _Stage:
 
     def _judged(self, report: JudgeReport, judging: Judging) -> None:
         self.verdicts.take(report, judging.judge.assessor)
+        if report.judged_before is not None:
+            self._judged_ms = report.judged_before * self._settings.ticks.length.ms
+            self.clock.judged_to(self._judged_ms)
 
     @contextmanager
     def service_running(self) -> Iterator[None]:
@@ -217,19 +209,37 @@ class _Stage:
                 raise DriftlineError(f"the service did not start reading within {READY_S:.0f} s")
 
     def watch(self, show: Callable[[DemoState], None], *, began: float) -> None:
-        """Show until the page's incident is there (``once``), or the stream is over and judged."""
-        over_at: int | None = None
+        """Show until the page's incident is there (``once``), or the stream is over and all of it is judged.
+
+        Raises:
+            DriftlineError: judging has not come to the end of the stream in time.
+        """
+        produced_at: float | None = None
         while True:
             self._raise()
-            state = self._look(began)
+            over = self._produced.is_set() and self._judged_ms > self._witness.last_ms
+            state = self._look(
+                began
+            )  # after the question whether it is over: the last frame shows all that was found
             show(state)
-            if state.incident is not None and self._options.once:
+            if over or (state.incident is not None and self._options.once):
                 return
             if self._produced.is_set():
-                over_at = over_at or self.clock.now_ms()
-                if self.clock.now_ms() - over_at > 60_000:  # the last ticks are judged by now
-                    return
+                produced_at = produced_at or time.monotonic()
+                if time.monotonic() - produced_at > FINISH_S:
+                    raise DriftlineError(
+                        f"the last {(self._witness.last_ms - self._judged_ms) / 1000:.0f} simulated seconds were not "
+                        f"judged within {FINISH_S:.0f} s"
+                    )
             time.sleep(LOOK_S)
+
+    @property
+    def attack_page(self) -> Finding | None:
+        """The first page since the attack began; None if the attack was not paged."""
+        attacked_ms = self._witness.first_ms(ATTACK)
+        if attacked_ms is None:
+            return None
+        return next((page for page in self.verdicts.pages if (page.paged_at_ms or 0) > attacked_ms), None)
 
     def _look(self, began: float) -> DemoState:
         found = self.verdicts.first_page

@@ -35,10 +35,15 @@ class Verdicts:
             return self._evidence
 
     @property
-    def first_page(self) -> Finding | None:
-        """The first page of all, of whichever guardrail."""
+    def pages(self) -> tuple[Finding, ...]:
+        """All pages, of whichever guardrail, as they were when first sent."""
         with self._lock:
-            return next(iter(self._pages.values()), None)
+            return tuple(self._pages.values())
+
+    @property
+    def first_page(self) -> Finding | None:
+        """The first page of all."""
+        return next(iter(self.pages), None)
 
     def take(self, report: JudgeReport, assessor: Assessor | None) -> None:
         """One step of the judge."""

@@ -62,6 +62,17 @@ class Witness:
             times = self._times.get(phase, [])
             return len(times) if before_ms is None else bisect.bisect_left(times, before_ms)
 
+    def first_ms(self, phase: str) -> int | None:
+        """Simulated time of a phase's first request; None before it."""
+        with self._lock:
+            return next(iter(self._times.get(phase, [])), None)
+
+    @property
+    def last_ms(self) -> int:
+        """Simulated time of the newest request; 0 before the first."""
+        with self._lock:
+            return max((times[-1] for times in self._times.values()), default=0)
+
     def histogram(self, *, learned: bool) -> Histogram | None:
         """Scores of the guardrail: quiet phases against the most recent; None before the first event."""
         with self._lock:

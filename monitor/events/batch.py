@@ -108,12 +108,15 @@ class FinishReason(IntEnum):
 class Strings:
     """Interned strings of one open vocabulary: a code per distinct string, in order of arrival.
 
-    Bounded: once ``limit`` strings are known every further one gets the code of :attr:`OVERFLOW`, and
-    :attr:`overflowed` counts how many distinct look-ups were pooled so, because the values are an attacker's to
-    choose.
+    Bounded, because the values are an attacker's to choose: once ``limit`` strings are known every further one gets
+    the code of :attr:`OVERFLOW`. So does a string that reads like a sentence, at any time: it may be a prompt, and
+    names are stored. :attr:`overflowed` counts the distinct look-ups that were pooled.
     """
 
     OVERFLOW: Final = "(other)"
+    MOST_WORDS: Final = 8
+    """Words of a name, by its spaces. Names of guardrails, products and policies have up to six; of real prompts nine
+    in ten have more than eight."""
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
@@ -124,11 +127,11 @@ class Strings:
         self._texts: list[str] = [self.OVERFLOW]
 
     def code(self, text: str) -> int:
-        """The code of ``text``, a new one if it is new and there is room; 0 (pooled) otherwise."""
+        """The code of ``text``, a new one if it is new, a name, and there is room; 0 (pooled) otherwise."""
         known = self._codes.get(text)
         if known is not None:
             return known
-        if len(self._texts) > self.limit:
+        if len(self._texts) > self.limit or text.count(" ") >= self.MOST_WORDS:
             self.overflowed += 1
             return 0
         self._texts.append(text)
@@ -148,7 +151,7 @@ class Vocabulary:
     """The open vocabularies that the codes of a batch refer to; one per process, shared by all partitions.
 
     The limits bound memory against hostile input: 1,000 guardrails is ten times the largest fleet that
-    the sizing table of monitor/README.md is measured for.
+    the sizing table of monitor/judging/README.md is measured for.
     """
 
     guardrail: Strings

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 from numba import njit
 
-from monitor.events.batch import ScoreSemantics
+from monitor.events.batch import ScoreSemantics, Strings
 from monitor.events.instant import rfc3339_ms
 from monitor.events.reasons import Reason, Rejection
 from monitor.events.schema import (
@@ -34,6 +34,7 @@ _WORD_LIKE: Final = re.compile(r"[A-Za-z]{1,16}([_-][A-Za-z]{1,16})?", re.ASCII)
 _TIME_LIKE: Final = re.compile(r"[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}.?[0-9:.,+Zz-]{0,24}", re.ASCII)
 _VERSION_LIKE: Final = re.compile(r"v?[0-9]{1,3}(\.[0-9]{1,3}){0,2}", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _HEX: Final = re.compile(r"[0-9a-fA-F]{16}")
 _MAX_DIGITS: Final = 40
 """Longest integer that is read as one. Every range ends far below; the parser must not be made to multiply."""
@@ -182,14 +183,26 @@ def _read_version(field: Field, value: object) -> None:
 
 
 def _read_word(field: Field, value: object) -> str | None:
-    text = _utf8(field, value).decode()
-    if _CONTROL.search(text):
-        raise Rejection(Reason.out_of_range, f"{field.name} holds a control character")
-    return text or None
+    """A name. One that cannot be kept is pooled where the event is an event without it: a request may choose its
+    language or its app, and must not choose by it whether its guardrail's verdict is counted."""
+    if field.required:
+        text = _utf8(field, value).decode()
+        if _CONTROL.search(text):
+            raise Rejection(Reason.out_of_range, f"{field.name} holds a control character")
+        return text or None
+    if not isinstance(value, str):
+        _wrong_type(field, value, "a string")
+    too_long = len(value.encode("utf-8", "surrogatepass")) > field.maximum
+    if too_long or _CONTROL.search(value) or _SURROGATE.search(value):
+        return Strings.OVERFLOW
+    return value or None
 
 
 def _read_identifier(field: Field, value: object) -> bytes | None:
-    return _utf8(field, value) or None
+    """An identifier of any length, since only its keyed hash is kept."""
+    if not isinstance(value, str):
+        _wrong_type(field, value, "a string")
+    return value.encode("utf-8", "surrogatepass") or None
 
 
 def _read_choice(field: Field, value: object) -> int | None:

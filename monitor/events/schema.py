@@ -222,9 +222,11 @@ def of_kind(*kinds: Kind) -> tuple[str, ...]:
 def json_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of the canonical event.
 
-    The decoder is stricter in one point that JSON Schema cannot say: lengths of strings are UTF-8 bytes, not
-    characters. And an event without ``time`` is valid here; it is rejected if its record has no timestamp either. The
-    decoder is more lenient in another: a number outside of its range by at most :data:`ROUNDING` is the range's end.
+    Names and identifiers that an event can do without have no longest length: what is too long to be kept is pooled
+    or hashed, and the event stays. The decoder is stricter in one point that JSON Schema cannot say: lengths of other
+    strings are UTF-8 bytes, not characters. And an event without ``time`` is valid here; it is rejected if its record
+    has no timestamp either. The decoder is more lenient in another: a number outside of its range by at most
+    :data:`ROUNDING` is the range's end.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -266,7 +268,7 @@ def _value(field: Field) -> dict[str, Any]:  # noqa: PLR0911 - one line per kind
         case Kind.version:
             return {"const": VERSION, "type": "integer"}
         case Kind.word | Kind.identifier:
-            return {"type": "string", "minLength": field.minimum, "maxLength": field.maximum}
+            return {"type": "string"} | ({"minLength": 1, "maxLength": field.maximum} if field.required else {})
         case Kind.choice:
             return {"type": "string"} if field.otherwise else {"enum": [*field.words, ""]}
         case Kind.flag:

@@ -38,6 +38,7 @@ class Observer:
         tally, metrics = report.tally, self._metrics
         metrics.events.add(tally.events)
         metrics.duplicates.add(tally.duplicates)
+        metrics.reused_ids.add(tally.reused_ids)
         metrics.late_events.add(tally.late)
         metrics.future_events.add(tally.future)
         metrics.gap_records.add(tally.gap)

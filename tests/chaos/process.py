@@ -25,13 +25,15 @@ def write_settings(path: Path, settings: Mapping[str, Any]) -> Path:
     return path
 
 
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
+def run(
+    *arguments: str, cwd: Path | None = None, within: float = RUN_WITHIN_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself within so many seconds."""
     return subprocess.run(
         [*COMMAND, *arguments],
         capture_output=True,
         text=True,
-        timeout=RUN_WITHIN_SECONDS,
+        timeout=within,
         check=False,
         cwd=cwd,
         env=environment({}),

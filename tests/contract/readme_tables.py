@@ -1,4 +1,4 @@
-"""The tables of settings and metrics in monitor/README.md, rendered from the code.
+"""The tables of settings (monitor/settings/README.md) and metrics (monitor/web/README.md), rendered from the code.
 
 Run ``python -m tests.contract.readme_tables`` after a change of either; test_metrics_docs.py and test_cli.py fail
 until that is done.
@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from monitor.metrics import Metrics
 from monitor.settings.catalogue import Row, rows
 
-README = Path(__file__).resolve().parents[2] / "monitor" / "README.md"
+ROOMS = Path(__file__).resolve().parents[2] / "monitor"
 
 
 def settings_table() -> str:
@@ -37,6 +37,7 @@ def metrics_table() -> str:
 
 
 TABLES = {"settings": settings_table, "metrics": metrics_table}
+READMES = {"settings": ROOMS / "settings" / "README.md", "metrics": ROOMS / "web" / "README.md"}
 
 
 def between(text: str, name: str) -> tuple[int, int]:
@@ -47,18 +48,17 @@ def between(text: str, name: str) -> tuple[int, int]:
 
 def written(name: str) -> str:
     """The table as it stands in the README."""
-    text = README.read_text(encoding="utf-8")
+    text = READMES[name].read_text(encoding="utf-8")
     begin, end = between(text, name)
     return text[begin:end].strip()
 
 
 def write() -> None:
     """Put both tables in their places."""
-    text = README.read_text(encoding="utf-8")
     for name, table in TABLES.items():
+        text = READMES[name].read_text(encoding="utf-8")
         begin, end = between(text, name)
-        text = f"{text[:begin]}\n{table()}\n{text[end:]}"
-    README.write_text(text, encoding="utf-8")
+        READMES[name].write_text(f"{text[:begin]}\n{table()}\n{text[end:]}", encoding="utf-8")
 
 
 def _default(row: Row) -> str:

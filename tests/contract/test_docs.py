@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import os
 import re
@@ -225,3 +226,10 @@ def test_only_paths_of_ours_are_taken_from_tables() -> None:
     assert list(paths_in_tables(table)) == ["monitor/cli", "errors.py", "tests/gone/"]
     assert not exists("tests/gone/", ROOT)
     assert list(links_in("[a](b.md#c) [d](https://e) [f](#g)")) == ["b.md"]
+
+
+@pytest.mark.parametrize("readme", readmes(), ids=name_of)
+def test_examples_with_answers_give_these_answers(readme: Path) -> None:
+    result = doctest.testfile(str(readme), module_relative=False)
+    assert result.failed == 0
+    assert result.attempted > 0 or ">>> " not in readme.read_text(encoding="utf-8")

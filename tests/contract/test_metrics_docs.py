@@ -1,9 +1,8 @@
-"""Metrics: bounded, named once, and documented in monitor/README.md as they are."""
+"""Metrics: bounded, named once, and documented in monitor/web/README.md as they are."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -125,7 +124,7 @@ def test_a_label_that_is_not_defined_is_refused() -> None:
 
 
 def test_the_readme_names_every_bound() -> None:
-    text = Path(readme_tables.README).read_text(encoding="utf-8")
+    text = readme_tables.READMES["metrics"].read_text(encoding="utf-8")
     for definition in Metrics(CollectorRegistry()).definitions:
         if definition.labels:
             assert f"({definition.most:,})" in text

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from monitor.counting.dedupe import DuplicateFilter
+from monitor.counting.dedupe import DuplicateFilter, contents_of
 from monitor.events.reasons import Reason
 from tests.unit.events.blocks import block_of, new_decoder
 
@@ -24,7 +24,7 @@ def test_a_label_is_known_by_what_it_says_of_which_event(route: str) -> None:
     harmful, benign = EVENT | {"harmful": True}, EVENT | {"harmful": False}
     batch = decoded(EVENT, harmful, harmful, benign, EVENT, route=route).batch
     assert batch.harmful.tolist() == [-1, 1, 1, 0, -1]
-    duplicates = DuplicateFilter(100).duplicates(batch.event_id, batch.offset)
+    duplicates, _ = DuplicateFilter(100).look(batch.event_id, contents_of(batch), batch.offset)
     assert duplicates.tolist() == [False, False, True, False, True]
 
 
