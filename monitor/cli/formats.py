@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from monitor.cli.options import Exit, errors_to_exit_codes, json_option, print_json
+from monitor.errors import SettingsError
 
 if TYPE_CHECKING:
     from monitor.events.formats.explain import Explained
 
 RECORDS: Final = 20
 """Records of a file that are shown."""
+SAMPLE: Final = 2_000
+"""Records that a mapping is inferred from."""
 
 
 @click.group(invoke_without_command=True, epilog="Example: driftline formats test events.jsonl")
@@ -87,6 +90,53 @@ def test(file: Path, name: str, config: Path | None, records: int, allow_unread:
         _show_all(explained, parts)
     if not parts or unread > allow_unread * len(parts):
         raise SystemExit(Exit.failed)
+
+
+@formats.command("infer", epilog="Example: driftline formats infer own-log.jsonl --write mapping.yaml")
+@click.argument("log", metavar="FILE|TOPIC")
+@click.option("--servers", metavar="HOST:PORT,...", help="Kafka brokers; the log is a topic then.")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Settings with the broker's TLS.",
+)
+@click.option(
+    "--records", type=click.IntRange(1, 10_000), default=SAMPLE, show_default=True, help="Records to look at."
+)
+@click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write the lines there.")
+@click.option("--force", is_flag=True, help="Let --write overwrite.")
+@json_option
+@errors_to_exit_codes
+def infer(
+    log: str, servers: str | None, config: Path | None, records: int, write: Path | None, force: bool, as_json: bool
+) -> None:
+    """Propose source.mapping for a log of no known format, each line with the evidence for it.
+
+    Nothing of the log is shown but names of fields, numbers, and short words that come again and again. The exit
+    status is 1 if there is nothing to map.
+    """
+    from monitor.cli.infer_text import lines_of, plain, show
+    from monitor.cli.try_source import readable
+    from monitor.events.inference.propose import propose, strangers
+    from monitor.wiring.decoding import reader_for, sample
+
+    if write is not None and write.exists() and not force:
+        raise SettingsError(f"{write} exists; name another file, or overwrite it with --force")
+    with readable(log, servers=servers, config=config, max_events=records, since=None) as source:
+        opened = source.open()
+        if opened is None:
+            raise SettingsError(f"{log} cannot be read")
+        found, known = strangers(reader_for("auto", None), sample(opened, records))
+    proposal = propose(found, name=Path(log).name.split(".")[0] if log != "-" else "guardrail")
+    if as_json:
+        print_json(plain(proposal, known=known, strangers=len(found)))
+    else:
+        show(proposal, known=known, strangers=len(found))
+    if proposal is None:
+        raise SystemExit(Exit.failed)
+    if write is not None:
+        write.write_text(lines_of(proposal), encoding="utf-8")
 
 
 def _show_all(explained: list[list[Explained]], parts: list[Explained]) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from monitor.cli.try_source import Readable
     from monitor.settings import Settings
 
+INFERRED_FROM: Final = 2_000
+"""Records of no format from which a mapping is inferred."""
 MAX_EVENTS: Final = 1_000_000
 """Of a topic; at 100,000 events/s some ten seconds of reading."""
 
@@ -86,6 +88,8 @@ def try_(
         settings = _settings(source, name=name, pages=pages, per=per)
         progress = _Progress(opened, source, quiet=as_json)
         trial = try_log(source.open, settings, on_progress=progress.counted, on_stage=progress.stage)
+        if not trial.replay.summary.events and (mapped := _inferred(source, settings)) is not None:
+            trial = try_log(source.open, mapped, on_progress=progress.counted, on_stage=progress.stage)
     _tell(trial, source.name, write=write, report=report, as_json=as_json)
 
 
@@ -108,6 +112,28 @@ def _settings(source: Readable, *, name: str | None, pages: float | None, per: s
         return Settings.model_validate(tree)
     except ValidationError as error:
         raise SettingsError("\n".join(sentences(error, file="driftline try", origin={}))) from None
+
+
+def _inferred(source: Readable, settings: Settings) -> Settings | None:
+    """The settings with a mapping that was inferred, where no format fits; None where nothing can be inferred."""
+    from monitor.cli.infer_text import show
+    from monitor.events.inference.propose import propose, strangers
+    from monitor.settings import Settings
+    from monitor.wiring.decoding import reader_of, sample
+
+    given = settings.source
+    opened = source.open() if given.format == "auto" and given.mapping is None else None
+    if opened is None:
+        return None
+    reader = reader_of(given, max_depth=settings.limits.depth)
+    found, known = strangers(reader, sample(opened, INFERRED_FROM))
+    proposal = propose(found, name=Path(source.name.removeprefix("topic ")).name.split(".")[0])
+    if proposal is None or not proposal.read:
+        return None
+    show(proposal, known=known, strangers=len(found), err=True)
+    tree = settings.model_dump(mode="json", exclude_unset=True)
+    tree["source"]["mapping"] = dict(proposal.mapping)
+    return Settings.model_validate(tree)
 
 
 def _tell(trial: Trial, name: str, *, write: Path | None, report: Path | None, as_json: bool) -> None:

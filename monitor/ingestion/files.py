@@ -12,8 +12,8 @@ from typing import IO, Final
 
 from monitor.errors import SourceRefused
 from monitor.events.records import RecordBlock
-from monitor.ingestion.lines import LineSplitter
 from monitor.ingestion.source import Assignment, Polled
+from monitor.ingestion.splitter import Splitter
 from monitor.ingestion.streams import Stream, open_stream
 
 STANDARD_INPUT: Final = "-"
@@ -34,7 +34,7 @@ class _File:
     name: str
     path: str
     stream: Stream
-    splitter: LineSplitter
+    splitter: Splitter
     start: int
     total_bytes: int | None
     begun: bool = False
@@ -79,7 +79,7 @@ class FileSource:
             for name, path in self._paths.items():
                 stream, size = self._open(path)
                 start = max(0, starts[name])
-                splitter = LineSplitter(partition=name, start=start, max_line_bytes=self._max_line_bytes)
+                splitter = Splitter(partition=name, start=start, max_line_bytes=self._max_line_bytes)
                 self._files[name] = _File(name, path, stream, splitter, start, size)
         except SourceRefused:
             self.close()

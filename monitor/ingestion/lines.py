@@ -52,6 +52,11 @@ class LineSplitter:
         self._hold(chunk[tail_from:])
         return self._split(np.frombuffer(whole, np.uint8))
 
+    @property
+    def rest(self) -> bytes:
+        """What came behind the last newline so far, cut to the longest line."""
+        return bytes(self._carry)
+
     def finish(self) -> RecordBlock | None:
         """The last line, if the stream ended without a newline."""
         last = bytes(self._carry)

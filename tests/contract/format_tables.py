@@ -32,7 +32,7 @@ def formats_table() -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         f"| `canonical` | `score` | {' | '.join(3 * ['as declared'])} | event | 0 to 1 | {_CANONICAL_DROPS} |",
     ]
-    for one in (*FORMATS, mapping_format({"guardrail": "name"})):
+    for one in (*FORMATS, mapping_format({"guardrail": "name", "score": "score"}, when="score")):
         lines += _rows(one)
     return "\n".join(lines)
 

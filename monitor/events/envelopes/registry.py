@@ -6,6 +6,7 @@ from typing import Final
 
 from monitor.events.envelopes import (
     array,
+    avro_container,
     azure_records,
     cloudwatch,
     cri,
@@ -24,13 +25,17 @@ from monitor.events.envelopes import (
     sns_sqs,
     splunk_hec,
     text_encoding,
+    wire_format,
 )
+from monitor.events.envelopes.schemas import Schemas
 from monitor.events.formats import bedrock_log, cloudevents, otlp_protobuf
 from monitor.events.formats.format import Envelope
 
 ENVELOPES: Final[tuple[Envelope, ...]] = (
     gzip.ENVELOPE,
     text_encoding.ENVELOPE,
+    wire_format.ENVELOPE,
+    avro_container.ENVELOPE,
     cri.ENVELOPE,
     several.ENVELOPE,
     otlp_protobuf.ENVELOPE,
@@ -53,3 +58,8 @@ ENVELOPES: Final[tuple[Envelope, ...]] = (
     message.ENVELOPE,
     array.ENVELOPE,
 )
+
+
+def envelopes_with(schemas: Schemas | None) -> tuple[Envelope, ...]:
+    """All envelopes, with the schema registry of the settings."""
+    return tuple(wire_format.wire_format(schemas) if one is wire_format.ENVELOPE else one for one in ENVELOPES)

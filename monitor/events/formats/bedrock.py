@@ -21,7 +21,7 @@ from monitor.events.formats.values import (
     http_date,
     identifier,
     joined,
-    number,
+    numeral,
     optional_flag,
     required_number,
     share,
@@ -105,7 +105,7 @@ def assessment_events(
         "guardrail": joined("bedrock", details.get("guardrailId") or guardrail_id),
         "guardrail_version": word(details.get("guardrailVersion")),
         "stage": stage,
-        "latency_ms": number(at(assessment, "invocationMetrics", "guardrailProcessingLatency")),
+        "latency_ms": numeral(at(assessment, "invocationMetrics", "guardrailProcessingLatency")),
     }
     parts = [
         *_content(assessment),

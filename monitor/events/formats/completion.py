@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from monitor.events.formats.allowlist import VALUE, Keep
 from monitor.events.formats.format import Identity, at, has
-from monitor.events.formats.values import identifier, instant, number, required_number, seconds_ms
+from monitor.events.formats.values import identifier, instant, numeral, required_number, seconds_ms
 
 _LEAST: Final = -1e5
 """Servers write -9999 for a token without a probability worth a number."""
@@ -68,7 +68,7 @@ def identity_of(record: dict[str, Any]) -> Identity:
 
 def latency_ms(record: dict[str, Any]) -> float | None:
     """How long the model took, where the server says it."""
-    nanoseconds = number(record.get("total_duration"))
+    nanoseconds = numeral(record.get("total_duration"))
     return None if nanoseconds is None or nanoseconds < 0 else nanoseconds / 1e6
 
 

@@ -11,7 +11,7 @@ import re
 from typing import Any, Final
 
 from monitor.events.formats.format import Context, Event
-from monitor.events.formats.values import number, share
+from monitor.events.formats.values import numeral, share
 from monitor.events.schema import ROUNDING
 
 _LETTERS: Final = re.compile(r"[^a-z]")
@@ -51,7 +51,7 @@ def evaluated(name: str, value: Any, label: Any, context: Context) -> Event:
         Rejection: the score is no number.
     """
     verdict = _LABELS.get(label.strip().lower()) if isinstance(label, str) else None
-    score = number(value)
+    score = numeral(value)
     if score is None:
         score = share(value, "score")
     if score is None or not -ROUNDING <= score <= 1.0 + ROUNDING:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from monitor.events.formats.format import Event
 from monitor.events.formats.otel_guardrail import failure
-from monitor.events.formats.values import choose, number, word
+from monitor.events.formats.values import choose, numeral, word
 from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN
 
 _KIND: Final = "openinference.span.kind"
@@ -78,7 +78,7 @@ def dialect_event(said: dict[str, Any], name: Any, *, failed: bool) -> Event | N
 def _openllmetry(said: dict[str, Any], name: Any) -> Event:
     event: Event = {
         "guardrail": word(said.get("gen_ai.guardrail.name")) or word(name) or "unnamed",
-        "latency_ms": number(said.get("gen_ai.guardrail.duration")),
+        "latency_ms": numeral(said.get("gen_ai.guardrail.duration")),
     }
     error = said.get("gen_ai.guardrail.error.type") or said.get("error.type")
     if error is not None:

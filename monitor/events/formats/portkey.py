@@ -22,7 +22,7 @@ from monitor.events.formats.format import (
     at,
     identified,
 )
-from monitor.events.formats.values import flag, identifier, instant, number, optional_flag, seconds_ms, word
+from monitor.events.formats.values import flag, identifier, instant, numeral, optional_flag, seconds_ms, word
 from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN, MASKED
 from monitor.events.reasons import Reason, Rejection
 
@@ -51,7 +51,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 
 def _hook(hook: dict[str, Any]) -> Event:
-    event: Event = {"time": instant(hook.get("created_at")), "latency_ms": number(hook.get("execution_time"))}
+    event: Event = {"time": instant(hook.get("created_at")), "latency_ms": numeral(hook.get("execution_time"))}
     if optional_flag(hook.get("skipped"), "skipped"):
         return event | {"status": "skipped"}
     if hook.get("error") is not None:
@@ -65,7 +65,7 @@ def _checks(hook: dict[str, Any]) -> list[Event]:
     events = []
     for check in hook.get("checks") or []:
         event: Event = {"category": word(check.get("id")), "time": instant(check.get("created_at"))}
-        event["latency_ms"] = number(check.get("execution_time"))
+        event["latency_ms"] = numeral(check.get("execution_time"))
         if check.get("error") is not None:
             events.append(event | {"status": "error"})
         else:

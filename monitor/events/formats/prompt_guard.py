@@ -11,7 +11,7 @@ from typing import Any, Final
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, has
-from monitor.events.formats.values import choose, number, required_number
+from monitor.events.formats.values import choose, numeral, required_number
 
 _GUARDRAIL: Final = "prompt-guard"
 _VERDICT: Final = {
@@ -69,7 +69,7 @@ def _texts(record: list[Any]) -> list[list[dict[str, Any]]]:
     single = [item for item in record if isinstance(item, dict)]
     several = [item for item in record if isinstance(item, list)]
     labels = {one.get("label") for one in single}
-    total = sum(number(one.get("score")) or 0.0 for one in single)
+    total = sum(numeral(one.get("score")) or 0.0 for one in single)
     one_text = len(labels) == len(single) and abs(total - 1.0) < 0.02
     return [*([single] if one_text else [[one] for one in single]), *several]
 

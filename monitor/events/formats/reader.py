@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from monitor.events.envelopes.peel import Part, Peeler
+from monitor.events.envelopes.unwrap import NAME as UNWRAP
 from monitor.events.formats.allowlist import allowed
 from monitor.events.formats.failures import failure_of
 from monitor.events.formats.format import MAX_EVENTS, Context, Envelope, Event, Format, Identity, identified
@@ -68,9 +69,13 @@ class _Formats:
 
 
 class _Envelopes:
-    """Envelopes by key: those with keys are around objects, those without around everything else."""
+    """Envelopes by key: those with keys are around objects, those without around everything else.
+
+    The user's own, which has none, is tried first, whatever the record is.
+    """
 
     def __init__(self, envelopes: Sequence[Envelope]) -> None:
+        self._own = tuple(one for one in envelopes if one.name == UNWRAP)
         self._envelopes = tuple(envelopes)
         self._keys = frozenset(key for one in envelopes for key in one.keys)
         self._keyless = tuple(one for one in envelopes if not one.keys)
@@ -80,7 +85,9 @@ class _Envelopes:
         if not isinstance(record, dict):
             return self._keyless
         hits = self._keys & record.keys()
-        return [one for one in self._envelopes if not hits.isdisjoint(one.keys)] if hits else ()
+        if not hits:
+            return self._own
+        return [*self._own, *(one for one in self._envelopes if not hits.isdisjoint(one.keys))]
 
 
 class Reader:

@@ -43,9 +43,7 @@ def identifier(value: Any) -> str | None:
 
 
 def number(value: Any) -> float | None:
-    """A finite number, also as text that spells it; None for everything else. For what is only beside the verdict."""
-    if isinstance(value, str):
-        return float(value) if _NUMERAL.fullmatch(value) else None
+    """A finite number; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -54,9 +52,16 @@ def number(value: Any) -> float | None:
         return None
 
 
+def numeral(value: Any) -> float | None:
+    """A finite number, also as text that spells it; None for everything else."""
+    if isinstance(value, str):
+        return float(value) if _NUMERAL.fullmatch(value) else None
+    return number(value)
+
+
 def milliseconds(seconds: Any) -> float | None:
     """A duration in seconds as milliseconds; None if it is none, or negative."""
-    read = number(seconds)
+    read = numeral(seconds)
     return None if read is None or read < 0 else read * 1000.0
 
 
@@ -67,7 +72,7 @@ def required_number(value: Any, name: str, *, low: float, high: float) -> float:
         Rejection: it is none, or out of range. Text is not quoted: it may be anything.
     """
     percent = isinstance(value, str) and value.endswith("%") and (low, high) == (0.0, 1.0)
-    read = number(value[:-1].rstrip() if percent else value)
+    read = numeral(value[:-1].rstrip() if percent else value)
     if read is None:
         raise Rejection(Reason.wrong_type, f"{name} must be a number")
     read = read / 100.0 if percent else read
@@ -123,7 +128,7 @@ def choose(value: Any, table: Mapping[str, T], name: str) -> T:
 
 def seconds_ms(value: Any) -> int | None:
     """Epoch seconds to epoch milliseconds; None if it is no number or no plausible time."""
-    read = number(value)
+    read = numeral(value)
     return _plausible(read * 1000.0) if read is not None else None
 
 
@@ -143,7 +148,7 @@ def instant(value: Any) -> int | None:
     """
     if isinstance(value, str) and (ms := rfc3339_ms(value)) is not None:
         return _plausible(ms)
-    read = number(value)
+    read = numeral(value)
     if read is None:
         return None
     for unit in (1000.0, 1.0, 1e-3, 1e-6):

@@ -118,7 +118,7 @@ FORMAT: Final = Format(
     keep=KEEP
     | {
         "error": ({**KEEP["error"][0], "param": VALUE, "details": [{"metadata": {"service": VALUE}}]}, VALUE),
-        "details": [{}],
+        "details": VALUE,
         "name": VALUE,
         "$fault": VALUE,
         "ResponseMetadata": RESPONSE,
