@@ -37,7 +37,7 @@ class Reason(StrEnum):
     no_verdict = "no_verdict"
     """The record's format is known, and there is no guardrail's verdict in it."""
     not_judged = "not_judged"
-    """The record says that no guardrail was asked: a model call without one, the empty last chunk of a stream."""
+    """No guardrail judged in this record, rightly: a model call without one, the empty last chunk of a stream."""
 
 
 NO_FAULT: Final = frozenset({Reason.not_judged})

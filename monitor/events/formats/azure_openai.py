@@ -2,8 +2,8 @@
 
 Sources: learn.microsoft.com/azure/ai-services/openai/concepts/content-filter, -annotations and content-streaming.
 ``severity`` (safe, low, medium, high) is ordinal; the filter's setting is not in the record, so there is no threshold
-unless the settings give one. ``detected`` filters are boolean. Chunks of a stream share their ``id``: what they say
-alike counts once.
+unless the settings give one. ``detected`` filters are boolean. Chunks of a stream share their ``id``: equal
+reports of them count once.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _refused(record: dict[str, Any], context: Context) -> list[Event]:
 
 
 def _stopped(events: list[Event], source: Any) -> list[Event]:
-    """Something was blocked; if no filter says that it was the one, that alone is certain."""
+    """Something was blocked; if no filter reports that it did, that alone is certain."""
     if any(event.get("action") == "block" for event in events):
         return events
     return [{"guardrail": _GUARDRAIL, "stage": _SOURCE.get(str(source)), **BOOLEAN, **BLOCKED}, *events]
@@ -120,7 +120,7 @@ def _is_chunk(record: dict[str, Any]) -> bool:
 
 
 def _identified(record: dict[str, Any], events: list[Event]) -> list[Event]:
-    """Chunks of one answer are one look: what they say alike has one id, and counts once."""
+    """Chunks of one answer are one look: equal reports of them have one id, and count once."""
     request = identifier(record.get("id"))
     chunk = _is_chunk(record)
     for event in events:
@@ -153,7 +153,7 @@ def _filter(result: dict[str, Any] | list[dict[str, Any]], category: str, contex
         result = {"filtered": False, "details": result}
     details = result.get("details")
     if isinstance(details, dict) and "error" in details:
-        return {"status": "error"}  # of this one filter, whatever it says beside it
+        return {"status": "error"}  # of this one filter, whatever else it reports
     filtered, detected, redacted = (
         optional_flag(result.get(name), name) for name in ("filtered", "detected", "redacted")
     )

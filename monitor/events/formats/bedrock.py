@@ -94,7 +94,7 @@ def assessment_events(
         assessment: allowlisted by :data:`ASSESSMENT`.
         guardrail_id: from around the assessment; its own details go first.
         stage: where the text came from, if known.
-        intervened: whether the response says that something was done, for assessments without details.
+        intervened: whether the response reports that something was done, for assessments without details.
         coverage: allowlisted by :data:`COVERAGE`, of the response; the assessment's own goes first.
 
     Raises:
@@ -137,7 +137,7 @@ def source_stage(source: Any) -> str | None:
 
 
 def _uncovered(coverage: dict[str, Any] | None) -> float:
-    """The largest share of what was sent that the guardrail has not looked at; 0 if it is not said."""
+    """The largest share of what was sent that the guardrail has not looked at; 0 if that is not reported."""
     shares = [0.0]
     for kind in ("textCharacters", "images"):
         counts = at(coverage, kind) or {}
@@ -164,7 +164,7 @@ def _reasoning(assessment: dict[str, Any]) -> list[Event]:
 
 
 def _outcome(hit: dict[str, Any]) -> Event:
-    """What a filter's action says; an entry that says nothing of detection was listed because it detected."""
+    """What a filter's action means; an entry without ``detected`` was listed because it detected."""
     action = hit.get("action")
     outcome = choose(action, _OUTCOME, "action") if action is not None else AUDITED
     return ALLOWED if optional_flag(hit.get("detected"), "detected") is False else outcome

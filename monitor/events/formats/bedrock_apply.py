@@ -42,7 +42,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
         )
     ]
     if intervened and not any(event.get("action") in ("block", "redact") for event in events):
-        # of several assessments none says that it was the one
+        # of several assessments none reports that it stopped the text
         events.insert(0, {"guardrail": events[0]["guardrail"], "stage": stage, **BOOLEAN, **BLOCKED})
     return identified(events, bedrock.response_identity(record), format_name=FORMAT.name)
 

@@ -24,19 +24,19 @@ def _open(record: dict[str, Any]) -> tuple[Any, Identity]:
     )
     body = at(record, "output", "outputBodyJson")
     if isinstance(body, list):  # chunks of a stream; the trace comes with the last one that has it
-        body = next((one for one in reversed(body) if _speaks(one)), None)
+        body = next((one for one in reversed(body) if _reports(one)), None)
     if body is None and at(record, "output", "outputBodyS3Path") is not None:
         raise Rejection(Reason.no_verdict, "the answer is not in the log: it is in Amazon S3, at outputBodyS3Path")
     error = record.get("errorCode")
     if isinstance(error, str) and at(record, "input", "inputBodyJson", "guardrailConfig") is not None:
         return {"Error": {"Code": error}}, identity  # a guardrail was asked for, and did not judge
-    if not _speaks(body):
+    if not _reports(body):
         raise Rejection(Reason.not_judged, "an invocation on whose answer no guardrail reports")
     return body, identity
 
 
-def _speaks(body: Any) -> bool:
-    """Whether an answer, or a chunk of one, is of those that tell what a guardrail did."""
+def _reports(body: Any) -> bool:
+    """Whether an answer, or a chunk of one, reports what a guardrail did."""
     return (
         at(body, "metadata", "trace") is not None
         or at(body, "trace", "guardrail") is not None

@@ -67,16 +67,16 @@ def identity_of(record: dict[str, Any]) -> Identity:
 
 
 def latency_ms(record: dict[str, Any]) -> float | None:
-    """How long the model took, where the server says it."""
+    """How long the model took, where the server reports it."""
     nanoseconds = numeral(record.get("total_duration"))
     return None if nanoseconds is None or nanoseconds < 0 else nanoseconds / 1e6
 
 
 def probability(answer: Answer, word: str) -> float | None:
-    """The probability of a word, in lower case, as the first that is no white space; None if it is not told.
+    """The probability of a word, in lower case, as the first one; None if the server does not report it.
 
     Raises:
-        Rejection: it is told, and is no logarithm of a probability.
+        Rejection: what is reported is no logarithm of a probability.
     """
     for token in answer.tokens[:4]:
         text = token.get("token")

@@ -14,10 +14,10 @@ from monitor.events.formats.allowlist import VALUE, Keep
 from monitor.events.formats.format import at
 
 KEYS: Final = ("error", "Error", "__type", "detail", "message", "errorCode", "errorMessage")
-_TOLD: Final = dict.fromkeys(("code", "status", "type", "message", "Code", "Message"), VALUE)
+_INNER: Final = dict.fromkeys(("code", "status", "type", "message", "Code", "Message"), VALUE)
 KEEP: Final[Keep] = {
-    "error": (_TOLD, VALUE),
-    "Error": _TOLD,
+    "error": (_INNER, VALUE),
+    "Error": _INNER,
     "detail": VALUE,
     **dict.fromkeys(("__type", "message", "errorCode", "errorMessage", "code", "statusCode", "status_code"), VALUE),
 }
@@ -30,9 +30,9 @@ def failure_of(record: Any) -> str | None:
     if not isinstance(record, dict) or not _is_failure(record):
         return None
     inner = record.get("error") or record.get("Error") or {}
-    said = [record.get(key) for key in (*KEYS, "name", "code", "statusCode", "status_code")]
-    said += [inner.get(key) for key in _TOLD] if isinstance(inner, dict) else [inner]
-    late = any(one in _TIMES or (isinstance(one, str) and _TIME.search(one[:2_000])) for one in said if _plain(one))
+    words = [record.get(key) for key in (*KEYS, "name", "code", "statusCode", "status_code")]
+    words += [inner.get(key) for key in _INNER] if isinstance(inner, dict) else [inner]
+    late = any(one in _TIMES or (isinstance(one, str) and _TIME.search(one[:2_000])) for one in words if _plain(one))
     return "timeout" if late else "error"
 
 
@@ -48,8 +48,8 @@ def _is_failure(record: dict[str, Any]) -> bool:
         return True
     code = next((record[key] for key in ("statusCode", "status_code", "code") if _plain(record.get(key))), None)
     refused = str(code)[:1] in ("4", "5") and len(str(code)) == 3
-    told = isinstance(record.get("message"), str) or isinstance(record.get("detail"), str)
-    return told and (refused or set(record) <= {"message", "detail", "details"})
+    described = isinstance(record.get("message"), str) or isinstance(record.get("detail"), str)
+    return described and (refused or set(record) <= {"message", "detail", "details"})
 
 
 def _plain(value: Any) -> bool:

@@ -2,7 +2,8 @@
 
 Sources: ai.google.dev/api/generate-content and cloud.google.com/vertex-ai (SafetyRating, BlockedReason,
 FinishReason). A rating's probability is a word (NEGLIGIBLE to HIGH); Vertex AI also writes ``probabilityScore``. The
-setting from which on it blocks is not in the answer. In a stream only the last chunk says why the model stopped.
+setting from which on it blocks is not in the answer. In a stream only the last chunk has a finish
+reason.
 """
 
 from __future__ import annotations

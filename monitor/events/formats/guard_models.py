@@ -1,10 +1,9 @@
-"""Answers of other models that are guardrails, told by the model's name: Granite Guardian, ShieldGemma, Qwen3Guard,
-NemoGuard content safety.
+"""Answers of other guard models, recognised by the model's name: Granite Guardian, ShieldGemma, Qwen3Guard, NemoGuard.
 
 Sources, the model cards: ibm-granite/granite-guardian-3.2-5b (Yes or No first, then a confidence in words; 3.3 writes
 ``<score>``); google/shieldgemma-2b (Yes or No: whether a policy is violated); Qwen/Qwen3Guard-Gen-8B (``Safety:``
 Safe, Unsafe or Controversial); nvidia/llama-3.1-nemoguard-8b-content-safety (JSON with ``User Safety`` and
-``Response Safety``). The score of the former two is P("yes") of the first word, where it is told.
+``Response Safety``). The score of the former two is P("yes") of the first word, where it is reported.
 """
 
 from __future__ import annotations

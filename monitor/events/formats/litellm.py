@@ -6,7 +6,7 @@ LiteLLM_SpendLogs have the same entries in ``metadata``, as JSON in a string whe
 ``guardrail_response`` and ``guardrail_request`` have leaked prompts and a bearer token (litellm issue 20240); of the
 former only what Bedrock's guardrail decided is read, since its masking has the status ``success``. ``risk_score`` has
 no documented scale and is left out. ``confidence_score`` is the confidence that something was found: the guardrail
-``block_code_execution``, which sets it, says 0 of a text without code.
+``block_code_execution``, which sets it, writes 0 for a text without code.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 
 def _unlisted(payload: dict[str, Any]) -> list[Event]:
-    """What the summary of a call says although no entry does: that some guardrail stopped it, or failed."""
+    """What only the summary of a call reports: that some guardrail stopped it, or failed."""
     summed = at(payload, "status_fields", "guardrail_status")
     if not isinstance(summed, str) or summed in ("success", "not_run"):
         return []
@@ -160,7 +160,7 @@ def _unlisted(payload: dict[str, Any]) -> list[Event]:
 
 
 def _events(entries: list[dict[str, Any]], context: Context) -> list[Event]:
-    """An entry of a status that nobody knows has run, and says no more; if there is no other, that is a fault."""
+    """A guardrail with an unknown status has run, and no more is known; if there is no other, that is a fault."""
     known = [
         isinstance(word_, str) and word_.lower() in _STATUS for word_ in (e.get("guardrail_status") for e in entries)
     ]
@@ -202,7 +202,7 @@ def _event(entry: dict[str, Any], context: Context) -> Event:
 
 
 def _outcome(entry: dict[str, Any]) -> Event:
-    """The strongest that an entry says: its status, its action, what it masked, and a Bedrock answer inside of it."""
+    """The strongest outcome of an entry: by status, action, what it masked, and a Bedrock answer inside of it."""
     status = str(entry["guardrail_status"]).lower()
     counts = [count for count in (entry.get("masked_entity_count") or {}).values() if count is not None]
     masked = any(required_number(count, "masked_entity_count", low=0.0, high=1e9) > 0 for count in counts)

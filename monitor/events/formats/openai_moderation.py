@@ -132,5 +132,5 @@ FORMAT: Final = Format(
     guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("13 categories", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),),
-    dropped="input types; flagged where a category says it, too",
+    dropped="input types; flagged where a category is, too",
 )

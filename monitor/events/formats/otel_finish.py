@@ -20,7 +20,7 @@ ATTRIBUTES: Final = frozenset({_REASONS, *_PROVIDER})
 
 
 def finish_event(said: dict[str, Any]) -> Event | None:
-    """The event of a model's call; None if it does not tell why the model stopped."""
+    """The event of a model's call; None if there is no reason why the model stopped."""
     reasons = said.get(_REASONS)
     words = [reason for reason in (reasons if isinstance(reasons, list) else [reasons]) if isinstance(reason, str)]
     if not words:

@@ -49,7 +49,7 @@ _SUBSTAGES: Final = {"tool_call": "tool", "tool_definition": "tool", "retrieval"
 
 
 def guardrail_event(said: dict[str, Any]) -> Event | None:
-    """The verdict that a span's or record's attributes tell; None if they tell none.
+    """The verdict in the attributes of a span or record; None if there is none.
 
     Raises:
         Rejection: a rail is of no kind that is known, or a score is no number from 0 to 1.

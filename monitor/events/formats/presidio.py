@@ -1,8 +1,8 @@
 """Microsoft Presidio: what the analyzer found, and what the anonymizer replaced.
 
 Source: microsoft.github.io/presidio/api-docs (RecognizerResult: entity_type, start, end, score; AnonymizeResponse:
-text and items with operator and entity_type). Where nothing is found the list is empty, and says
-nothing of whose it is, so rates of entities need the anonymizer's answers.
+text and items with operator and entity_type). Where nothing is found the list is empty, and names
+no vendor of whose it is, so rates of entities need the anonymizer's answers.
 """
 
 from __future__ import annotations

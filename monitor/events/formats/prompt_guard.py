@@ -39,7 +39,7 @@ def _unsure(record: Any) -> str | None:
         return None
     return (
         "label and score of a classifier that its labels do not name: set source.format to prompt-guard if it is"
-        " Meta's, or say in source.mapping what its labels mean"
+        " Meta's, or translate its labels with source.mapping"
     )
 
 

@@ -1,4 +1,4 @@
-"""Error bodies that say by themselves whose they are: the moment when a guardrail does not judge.
+"""Error bodies that name their vendor: the moment when a guardrail does not judge.
 
 Sources: platform.openai.com/docs/guides/error-codes (``error`` with message, type, param and code); Azure's REST
 errors (``error`` with a code in a string), whose message names the service; botocore, bedrock-runtime (names of
@@ -52,7 +52,7 @@ _GOOGLE: Final = {"modelarmor": "model-armor", "generativelanguage": "gemini", "
 
 
 def guardrail_of(record: Any) -> str | None:
-    """Whose error body it is; None if it is none, or says nothing of whose it is."""
+    """Whose error body it is; None if it is none, or names no vendor."""
     if failure_of(record) is None:
         return None
     thrown = record.get("name") if has(record, "$fault", "$metadata") else None
