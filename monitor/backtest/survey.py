@@ -28,6 +28,7 @@ from monitor.events.formats.decoder import BlockDecoder
 from monitor.events.formats.explain import UNREADABLE, explain
 from monitor.events.formats.format import Event, Identity
 from monitor.events.formats.reader import CANONICAL, Reader, Recognised
+from monitor.events.reasons import NO_FAULT
 from monitor.events.records import RecordBlock
 from monitor.settings.model import Settings
 from monitor.signals import contradictions
@@ -331,8 +332,9 @@ class _SurveyingDecoder:
             rest = len(block) - len(unread) - (self._survey.read_records - before)
             if rest > 0:
                 self._survey.seen(CANONICAL, rest)
-        if decoded.rejected:
-            self._survey.seen(UNREADABLE, sum(why.times for why in decoded.rejected))
+        faults = [why.times for why in decoded.rejected if why.reason not in NO_FAULT]
+        if faults:
+            self._survey.seen(UNREADABLE, sum(faults))
         self._survey.add(decoded.batch)
         return decoded
 

@@ -81,7 +81,7 @@ def test(file: Path, name: str, config: Path | None, records: int, allow_unread:
     reader = reader_for(name, config)
     explained = [explain(reader, value) for value in first_records(file, records)]
     parts = [one for record in explained for one in record]
-    unread = sum(bool(one.reason) for one in parts)
+    unread = sum(one.unread for one in parts)
     if as_json:
         print_json(
             {"formats": _shares(parts), "unread": unread, "records": [one.plain() for one in parts]},
@@ -153,8 +153,10 @@ def _show_all(explained: list[list[Explained]], parts: list[Explained]) -> None:
     for share in _shares(parts):
         inside = f" in {' in '.join(reversed(share['envelopes']))}" if share["envelopes"] else ""
         click.echo(f"{share['share']:.0%} {share['format']}{inside}: {share['why']}")
-    for reason, count in Counter(one.reason for one in parts if one.reason).most_common():
+    for reason, count in Counter(one.reason for one in parts if one.unread).most_common():
         click.echo(f"{count} of {len(parts)} could not be read: {reason}")
+    for reason, count in Counter(one.reason for one in parts if one.reason and not one.unread).most_common():
+        click.echo(f"{count} of {len(parts)} are skipped and counted: {reason}")
 
 
 def _shares(parts: list[Explained]) -> list[dict[str, Any]]:
@@ -178,7 +180,7 @@ def _show(place: str, one: Explained) -> None:
     around = f" in {' in '.join(reversed(one.envelopes))}" if one.envelopes else ""
     click.echo(f"record {place}: {one.format}{around} ({one.why})")
     if one.reason:
-        click.echo(f"  rejected, {one.reason}: {one.sentence}")
+        click.echo(f"  {'rejected' if one.unread else 'skipped'}, {one.reason}: {one.sentence}")
     for event in one.events:
         click.echo("  event")
         for field, value in event.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -35,6 +36,12 @@ class Reason(StrEnum):
     """No wire format that is read has this shape."""
     no_verdict = "no_verdict"
     """The record's format is known, and there is no guardrail's verdict in it."""
+    not_judged = "not_judged"
+    """No guardrail judged in this record, rightly: a model call without one, the empty last chunk of a stream."""
+
+
+NO_FAULT: Final = frozenset({Reason.not_judged})
+"""Reasons that are counted, and no more: such a record is as it should be, and no dead letter."""
 
 
 @dataclass(frozen=True, slots=True)

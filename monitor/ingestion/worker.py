@@ -16,6 +16,7 @@ from monitor.counting.ports import CountStore, Tally
 from monitor.counting.slice_table import SliceTable
 from monitor.errors import Fenced
 from monitor.events.formats.decoder import BlockDecoder
+from monitor.events.reasons import NO_FAULT
 from monitor.events.records import RecordBlock
 from monitor.ingestion.deadletter import DeadLetters
 from monitor.ingestion.gaps import Gap, OnGap
@@ -183,7 +184,7 @@ class Worker:
         decoded = self._decoder.decode(block)
         position = counter.next_offset
         for why in decoded.rejected:
-            if why.offset >= position:
+            if why.offset >= position and why.reason not in NO_FAULT:
                 self._dead_letters.send(
                     partition=block.partition,
                     offset=why.offset,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from monitor.events.batch import ScoreKind
 from monitor.events.envelopes.registry import ENVELOPES
-from monitor.events.formats.format import Format, Orientation
+from monitor.events.formats.format import Detail, Format, Orientation, ThresholdFrom
 from monitor.events.formats.mapping import mapping_format
 from monitor.events.formats.registry import FORMATS
 from tests.contract.readme_tables import between
@@ -61,12 +62,31 @@ def envelopes_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"formats": formats_table, "envelopes": envelopes_table}
+def details_table() -> str:
+    """Format, where its shape is from, and which details its records can hold."""
+    details = [detail.value for detail in Detail]
+    columns = ["format", "source", "score", "threshold", *details]
+    lines = [f"| {' | '.join(columns)} |", f"| {' | '.join(['---'] * len(columns))} |"]
+    for one in FORMATS:
+        scored = any(score.kind != ScoreKind.boolean for score in one.scores)
+        placed = any(score.threshold in (ThresholdFrom.event, ThresholdFrom.vendor) for score in one.scores)
+        marks = [scored, placed, *(detail in one.carries for detail in Detail)]
+        lines.append(f"| `{one.name}` | {one.source} | {' | '.join('yes' if mark else '' for mark in marks)} |")
+    return "\n".join(lines)
+
+
+TABLES = {"formats": formats_table, "details": details_table, "envelopes": envelopes_table}
+_ROOM = {"details": "formats"}
+"""The room of a table, where it is not of the table's name."""
+
+
+def _readme(name: str) -> Path:
+    return EVENTS / _ROOM.get(name, name) / "README.md"
 
 
 def written(name: str) -> str:
-    """The table as it stands in the README of the room of its name."""
-    text = (EVENTS / name / "README.md").read_text(encoding="utf-8")
+    """The table as it stands in the README of its room."""
+    text = _readme(name).read_text(encoding="utf-8")
     begin, end = between(text, name)
     return text[begin:end].strip()
 
@@ -74,7 +94,7 @@ def written(name: str) -> str:
 def write() -> None:
     """Put the tables in their places."""
     for name, table in TABLES.items():
-        readme = EVENTS / name / "README.md"
+        readme = _readme(name)
         text = readme.read_text(encoding="utf-8")
         begin, end = between(text, name)
         readme.write_text(f"{text[:begin]}\n{table()}\n{text[end:]}", encoding="utf-8")

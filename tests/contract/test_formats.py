@@ -200,3 +200,18 @@ def test_a_replay_of_one_format_leaves_out_what_is_of_another() -> None:
     result = _replayed([sample("lakera.guard").value, b'{"v":1,"guardrail":"own"}'], format="lakera")
     assert result.summary.events == 3
     assert result.summary.rejected == {"no_verdict": 1}
+
+
+def test_a_call_that_no_guardrail_looked_at_is_counted_and_is_no_dead_letter(tmp_path: Path) -> None:
+    call = json.dumps(
+        {"id": "c", "trace_id": "t", "call_type": "acompletion", "guardrail_information": None}
+    ).encode()
+    result = _replayed([call, sample("litellm.list").value, b"{}"])
+    assert result.summary.rejected == {"not_judged": 1, "unknown_format": 1}
+    assert (result.summary.dead_lettered, set(result.dead_letters.first)) == (1, {"unknown_format"})
+    file = tmp_path / "calls.jsonl"
+    file.write_bytes(call + b"\n" + sample("litellm.list").value)
+    shown = driftline("formats", "test", str(file))
+    assert shown.returncode == 0, "a record that is as it should be is not unread"
+    assert "skipped, not_judged" in shown.stdout
+    assert "1 of 2 are skipped and counted: not_judged" in shown.stdout

@@ -13,7 +13,7 @@ from monitor.events.formats.format import Event, Score
 from monitor.events.formats.reader import CANONICAL, Reader, Recognised
 from monitor.events.formats.registry import FORMATS
 from monitor.events.general import read
-from monitor.events.reasons import Rejection
+from monitor.events.reasons import NO_FAULT, Rejection
 from monitor.events.schema import BY_NAME
 
 UNREADABLE: Final = "unreadable"
@@ -47,6 +47,11 @@ class Explained:
     contradictions: list[str] = field(default_factory=list)
     reason: str = ""
     sentence: str = ""
+
+    @property
+    def unread(self) -> bool:
+        """Whether it is rejected for a fault, and not for having nothing to read."""
+        return bool(self.reason) and self.reason not in NO_FAULT
 
     def plain(self) -> dict[str, Any]:
         """As JSON."""

@@ -23,6 +23,22 @@ Event = dict[str, Any]
 """A canonical event as plain JSON; ``v`` is added by the decoder, None is the same as absent."""
 
 
+class Detail(StrEnum):
+    """What records of a format can hold of an event; a score and its threshold are in :class:`Score`."""
+
+    verdict = "verdict"
+    """What the guardrail thought, and not its score alone."""
+    action = "action"
+    """What was enforced."""
+    status = "status"
+    """That a guardrail did not judge: a fault, a time-out, skipped."""
+    stage = "stage"
+    version = "version"
+    """Of the guardrail: a version, a model, a profile."""
+    time = "time"
+    latency = "latency"
+
+
 class Orientation(StrEnum):
     """Which end of a score is the bad one, as the vendor writes it."""
 
@@ -67,9 +83,11 @@ class Context:
 
     Attributes:
         thresholds: thresholds of the settings.
+        named: whether the settings name the format, so that a record needs no mark of its own.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +125,12 @@ class Format:
         read: events of an allowlisted record; raises Rejection. Never part of the events: all or none.
         scores: what scores it has.
         dropped: what the allowlist leaves out and why, for people.
+        source: where the shape is from, for people; the fields are in the module's docstring.
+        carries: what its records can hold.
+        unsure: of a record that no format fits: why it is not taken for this one although it looks like it, and the
+            way out; None if it does not look like it.
+        prepare: what the allowlist is applied to, where a part of the record is JSON in a string.
+        guardrail: whose status an error body is where the settings name the format; empty: nobody's.
     """
 
     name: str
@@ -117,6 +141,11 @@ class Format:
     read: Callable[[Any, Context], list[Event]]
     scores: tuple[Score, ...]
     dropped: str
+    source: str
+    carries: tuple[Detail, ...]
+    unsure: Callable[[Any], str | None] | None = None
+    prepare: Callable[[Any], Any] | None = None
+    guardrail: str = ""
 
 
 Inner = tuple[Any, Identity]

@@ -15,7 +15,7 @@ from typing import Any, Final
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import EVERYTHING
 from monitor.events.formats.expressions import Expression, Scope
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom
 from monitor.events.formats.values import identifier, instant, number
 from monitor.events.reasons import Reason, Rejection
 from monitor.events.schema import BY_NAME
@@ -96,6 +96,8 @@ def mapping_format(
         read=read,
         scores=_SCORES,
         dropped=_DROPPED,
+        source="source.mapping",
+        carries=tuple(Detail),
     )
 
 

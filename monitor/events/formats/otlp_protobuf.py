@@ -19,6 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from monitor.events.formats import otel
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import Envelope, Identity
+from monitor.events.formats.otel_finish import ATTRIBUTES as ARRAYS
 from monitor.events.reasons import Reason, Rejection
 
 M = TypeVar("M", bound=Message)
@@ -79,6 +80,7 @@ def _span(span: Span) -> dict[str, Any]:
         "spanId": span.span_id.hex(),
         "startTimeUnixNano": span.start_time_unix_nano,
         "endTimeUnixNano": span.end_time_unix_nano,
+        "status": {"code": span.status.code},
         "attributes": _attributes(span.attributes),
         "events": [
             {"name": one.name, "timeUnixNano": one.time_unix_nano, "attributes": _attributes(one.attributes)}
@@ -88,7 +90,7 @@ def _span(span: Span) -> dict[str, Any]:
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> list[dict[str, Any]]:
-    """Plain values only; arrays and objects are where messages are."""
+    """Plain values, and arrays of words that are known; other arrays and objects are where messages are."""
     return [{"key": pair.key, "value": value} for pair in pairs if (value := _value(pair))]
 
 
@@ -102,6 +104,10 @@ def _value(pair: KeyValue) -> dict[str, Any] | None:
             return {"intValue": pair.value.int_value}
         case "bool_value":
             return {"boolValue": pair.value.bool_value}
+        case "array_value" if pair.key in ARRAYS:
+            return {
+                "arrayValue": {"values": [{"stringValue": one.string_value} for one in pair.value.array_value.values]}
+            }
     return None
 
 

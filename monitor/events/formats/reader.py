@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,6 +12,7 @@ import numpy as np
 from monitor.events.envelopes.peel import Part, Peeler
 from monitor.events.envelopes.unwrap import NAME as UNWRAP
 from monitor.events.formats.allowlist import allowed
+from monitor.events.formats.failures import failure_of
 from monitor.events.formats.format import MAX_EVENTS, Context, Envelope, Event, Format, Identity, identified
 from monitor.events.general import nesting_depth
 from monitor.events.reasons import Reason, Rejection
@@ -109,7 +111,8 @@ class Reader:
         self._only = formats[0] if len(formats) == 1 else None
         self._formats_of = _Formats(formats)
         self._peeler = Peeler(_Envelopes(envelopes), self._stands, max_depth=max_depth)
-        self._context = context
+        self._context = dataclasses.replace(context, named=self._only is not None)
+        self._unsure = [one.unsure for one in formats if one.unsure is not None]
         self._max_depth = max_depth
 
     def parts(self, value: bytes, *, around: Identity | None = None) -> list[Recognised]:
@@ -146,8 +149,11 @@ class Reader:
             if not recognised.identities:
                 return None
             events = [dict(recognised.record)]
+        elif (status := self._failure(recognised)) is not None:
+            events = [{"guardrail": recognised.format.guardrail, "status": status}]
         else:
-            kept = allowed(recognised.record, recognised.format.keep)
+            prepare = recognised.format.prepare
+            kept = allowed(prepare(recognised.record) if prepare else recognised.record, recognised.format.keep)
             if kept is None:
                 raise Rejection(Reason.not_an_object, f"{recognised.name}: not the kind of JSON that this format is")
             events = recognised.format.read(kept, self._context)
@@ -159,13 +165,19 @@ class Reader:
             identified(events, identity, format_name=recognised.name)
         return events
 
+    def _failure(self, recognised: Recognised) -> str | None:
+        """The status of a record that is an error in place of an answer of the format that the settings name."""
+        if self._only is None or not self._only.guardrail or self._only.fits(recognised.record):
+            return None
+        return failure_of(recognised.record)
+
     def _stands(self, record: Any) -> bool:
         if _is_canonical(record):
             return True
         candidates = self._formats_of(record) if self._only is None else (self._only,)
         return any(one.fits(record) for one in candidates)
 
-    def _recognised(self, part: Part) -> Recognised:
+    def _recognised(self, part: Part) -> Recognised:  # noqa: PLR0911 - one line per case
         record, around = part.record, (part.envelopes, part.identities)
         if part.fault is not None:
             return Recognised(None, "cannot be taken out of its envelope", record, *around, part.fault)
@@ -176,6 +188,8 @@ class Reader:
         form, why = self._told_apart(record)
         if why:
             return Recognised(form, why, record, *around)
+        if hint := next((found for unsure in self._unsure if (found := unsure(record))), ""):
+            return Recognised(None, "no format fits", record, *around, Rejection(Reason.unknown_format, hint))
         if isinstance(record, bytes | str) or (not isinstance(record, dict) and not part.envelopes):
             return self._no_json(record, "no object", part)
         return Recognised(None, "no format fits", record, *around, Rejection(Reason.unknown_format, _UNKNOWN))

@@ -134,7 +134,7 @@ def test_each_format_of_a_partition_is_told_once_with_why() -> None:
         decoder.decode(block_of([b'"safe"', moderation(a=0.1), b'"unsafe\\nS1"']))
     assert told == [
         ("events-0", "llama-guard", "safe or unsafe"),
-        ("events-0", "openai-moderation", "has results[].category_scores"),
+        ("events-0", "openai-moderation", "has results[].category_scores of OpenAI's model"),
     ]
 
 

@@ -124,7 +124,7 @@ def test_what_an_expression_cannot_give_refuses_the_record(mapping: dict[str, An
     ],
 )
 def test_a_verdict_that_finds_nothing_is_missing_and_never_its_last_alternative(verdict: str) -> None:
-    strangers = [{"call": "chat", "tokens": 12}, {"promptFeedback": {"blockReason": "SAFETY"}}, {}]
+    strangers = [{"call": "chat", "tokens": 12}, {"feedback": {"reason": "SAFETY"}}, {}]
     for source in ({"mapping": {"when": ANY, "guardrail": "'g'", "verdict": verdict}},):
         decoded = decode(source, *strangers)
         assert len(decoded.batch) == 0
