@@ -26,7 +26,7 @@ from monitor.events.batch import Action, EventBatch, ScoreKind, Status, Verdict,
 from monitor.events.decode import Decoded
 from monitor.events.formats.decoder import BlockDecoder
 from monitor.events.formats.explain import UNREADABLE, explain
-from monitor.events.formats.format import Event
+from monitor.events.formats.format import Event, Identity
 from monitor.events.formats.reader import CANONICAL, Reader, Recognised
 from monitor.events.reasons import NO_FAULT
 from monitor.events.records import RecordBlock
@@ -131,6 +131,8 @@ class Survey:
         self.formats: dict[str, FormatSeen] = {}
         self.format_of: dict[str, str] = {}
         """Guardrail -> the format that its records are of; those of no entry are canonical."""
+        self.read_records = 0
+        """Records that a reader has read at least a part of; those of an envelope count once."""
         self._explained = 0
         self._reader: Reader | None = None
 
@@ -220,10 +222,11 @@ class Survey:
         seen.records += records
         seen.why = seen.why or why
 
-    def _note(self, found: Recognised, events: list[Event]) -> None:
-        if found.format is None:
-            return  # canonical in an envelope: what is of no other format is counted as canonical anyway
+    def _note(self, found: Recognised, events: list[Event], *, first: bool) -> None:
+        self.read_records += first
         self.seen(found.name, 1, found.why)
+        if found.format is None:
+            return
         for event in events:
             guardrail = event.get("guardrail")
             if isinstance(guardrail, str) and len(self.format_of) < MAX_NAMES:
@@ -292,15 +295,22 @@ MAX_LEVELS: Final = 16
 class _NotingReader(Reader):
     """A reader that tells of what it has read."""
 
-    def __init__(self, note: Callable[[Recognised, list[Event]], None], *args: Any, **options: Any) -> None:
+    def __init__(self, note: Callable[..., None], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._note = note
+        self._first = True
+
+    def parts(self, value: bytes, *, around: Identity | None = None) -> list[Recognised]:
+        """As the reader."""
+        self._first = True
+        return super().parts(value, around=around)
 
     def events(self, recognised: Recognised) -> list[Event] | None:
         """As the reader."""
         events = super().events(recognised)
         if events is not None:
-            self._note(recognised, events)
+            self._note(recognised, events, first=self._first)
+            self._first = False
         return events
 
 
@@ -315,22 +325,17 @@ class _SurveyingDecoder:
     def decode(self, block: RecordBlock) -> Decoded:
         """As the decoder."""
         self._survey.explain_some(block)
-        before = _noncanonical(self._survey)
+        before = self._survey.read_records
         decoded = self._decoder.decode(block)
-        unread = len({why.row for why in decoded.rejected if why.reason not in NO_FAULT})
+        unread = {why.offset for why in decoded.rejected} - set(decoded.batch.offset.tolist())
         if self._may_be_canonical:
-            silent = len({why.row for why in decoded.rejected}) - unread
-            rest = len(block) - unread - silent - (_noncanonical(self._survey) - before)
+            rest = len(block) - len(unread) - (self._survey.read_records - before)
             if rest > 0:
                 self._survey.seen(CANONICAL, rest)
-        if unread:
-            self._survey.seen(UNREADABLE, unread)
+        if faults := sum(why.times for why in decoded.rejected if why.reason not in NO_FAULT):
+            self._survey.seen(UNREADABLE, faults)
         self._survey.add(decoded.batch)
         return decoded
-
-
-def _noncanonical(survey: Survey) -> int:
-    return sum(seen.records for name, seen in survey.formats.items() if name not in (CANONICAL, UNREADABLE))
 
 
 def _bin(score: NDArray[np.float64]) -> NDArray[np.int64]:

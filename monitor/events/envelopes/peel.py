@@ -72,7 +72,7 @@ class Peeler:
                     _check(
                         room >= 0, Reason.too_large, f"more than {MAX_EXPANDED} bytes in the envelopes of a record"
                     )
-                part = replace(outer, record=self._parsed(record)) if is_text else outer
+                part = Part(self._parsed(record), outer.envelopes, outer.identities) if is_text else outer
                 envelope = self._envelope(part.record)
                 if envelope is None:
                     found.append(part)

@@ -74,7 +74,10 @@ class Expression:
         tree = _tree(name, text)
         self._compiled = ParsedResult(text, cast(Any, tree))
         self._looks_at = [ParsedResult("", cast(Any, node)) for node in _paths(tree)]
+        self._keys = _plain_path(tree)
+        self._needs = _plain_path(tree["children"][0]) if _asks_for_presence(tree) else self._keys
         self.constant = not self._looks_at
+        self._value = self._compiled.search(None, scope.options) if tree["type"] == "literal" else None
 
     def __call__(self, record: Any) -> Any:
         """What it gives.
@@ -82,6 +85,10 @@ class Expression:
         Raises:
             Rejection: it cannot be evaluated on this record.
         """
+        if self._keys is not None:
+            return _at(record, self._keys)
+        if self._value is not None:
+            return self._value
         try:
             return self._compiled.search(record, self._scope.options)
         except FAULTS:
@@ -89,6 +96,8 @@ class Expression:
 
     def finds(self, record: Any) -> bool:
         """Whether any of the fields that it looks at is in the record and not null."""
+        if self._keys is not None:
+            return _at(record, self._keys) is not None
         try:
             return any(path.search(record, self._scope.options) is not None for path in self._looks_at)
         except FAULTS:
@@ -96,11 +105,49 @@ class Expression:
 
     def holds(self, record: Any) -> bool:
         """Whether it gives what JMESPath takes for true; a record that it cannot be evaluated on is none of its."""
+        if self._needs is not None:
+            found = _at(record, self._needs)
+            return found is not None if self._keys is None else _is_true(found)
         try:
-            found = self._compiled.search(record, self._scope.options)
+            return _is_true(self._compiled.search(record, self._scope.options))
         except FAULTS:
             return False
-        return found is not None and found is not False and found not in ("", [], {})
+
+
+def _is_true(value: Any) -> bool:
+    """As JMESPath has it: null, false and what is empty are not; 0 is."""
+    return value is not None and value is not False and value not in ("", [], {})
+
+
+def _at(record: Any, keys: tuple[str, ...]) -> Any:
+    for key in keys:
+        if not isinstance(record, dict):
+            return None
+        record = record.get(key)
+    return record
+
+
+def _plain_path(tree: Tree) -> tuple[str, ...] | None:
+    """The keys of an expression that is nothing but keys and dots: these are looked up without an interpreter."""
+    if tree["type"] == "field":
+        return (tree["value"],)
+    if tree["type"] != "subexpression":
+        return None
+    keys: tuple[str, ...] = ()
+    for child in tree["children"]:
+        below = _plain_path(child)
+        if below is None:
+            return None
+        keys += below
+    return keys
+
+
+def _asks_for_presence(tree: Tree) -> bool:
+    """Whether it is ``a.path != `null```, which is what most conditions are."""
+    if tree["type"] != "comparator" or tree["value"] != "ne":
+        return False
+    other = tree["children"][1]
+    return bool(other["type"] == "literal" and other["value"] is None)
 
 
 def _tree(name: str, text: str) -> Tree:

@@ -105,10 +105,12 @@ def _event(rules: _Rules, item: Any, context: Context) -> Event:
     event: Event = {}
     evident = False
     for name, field in rules.fields.items():
-        found = not field.constant and field.finds(item)
-        value = field(item) if found or name not in JUDGED or field.constant else None
+        if name in JUDGED and not field.constant and not field.finds(item):
+            continue
+        value = field(item)
+        found = value is not None and not field.constant
         event[name] = value
-        evident = evident or (found and value is not None and name in EVIDENCE)
+        evident = evident or (found and name in EVIDENCE)
     if event.get("guardrail") is not None and not evident:
         raise Rejection(
             Reason.no_verdict,
@@ -117,7 +119,7 @@ def _event(rules: _Rules, item: Any, context: Context) -> Event:
     if rules.words and event.get("verdict") is not None:
         event["verdict"] = _translated(event["verdict"], rules.words)
     for name in ("event_id", "request_id", "session_id"):
-        if isinstance(event.get(name), int):
+        if isinstance(event.get(name), int) and not isinstance(event[name], bool):
             event[name] = identifier(event[name])
     if event.get("time") is not None:
         event["time"] = instant(event["time"]) or event["time"]

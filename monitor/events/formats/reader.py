@@ -76,18 +76,23 @@ class _Envelopes:
 
     def __init__(self, envelopes: Sequence[Envelope]) -> None:
         self._own = tuple(one for one in envelopes if one.name == UNWRAP)
-        self._envelopes = tuple(envelopes)
-        self._keys = frozenset(key for one in envelopes for key in one.keys)
+        self._place = {id(one): place for place, one in enumerate(envelopes)}
+        self._by_key = {
+            key: tuple(one for one in envelopes if key in one.keys) for one in envelopes for key in one.keys
+        }
         self._keyless = tuple(one for one in envelopes if not one.keys)
 
     def __call__(self, record: Any) -> Iterable[Envelope]:
         """The envelopes that may be what a record is, in their order."""
         if not isinstance(record, dict):
             return self._keyless
-        hits = self._keys & record.keys()
+        hits = self._by_key.keys() & record.keys()
         if not hits:
             return self._own
-        return [*self._own, *(one for one in self._envelopes if not hits.isdisjoint(one.keys))]
+        if len(hits) == 1 and not self._own:
+            return self._by_key[hits.pop()]
+        found = {id(one): one for key in hits for one in self._by_key[key]}
+        return [*self._own, *sorted(found.values(), key=lambda one: self._place[id(one)])]
 
 
 class Reader:

@@ -8,6 +8,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.events.envelopes.peel import MAX_ENVELOPES, MAX_EXPANDED, MAX_PARTS
 from monitor.events.envelopes.registry import ENVELOPES
@@ -257,6 +259,36 @@ def test_damaged_at_every_byte_a_record_has_one_outcome(name: str) -> None:
     seen = {*decoded.batch.offset.tolist(), *(why.offset for why in decoded.rejected)}
     assert seen == set(range(len(values)))
     assert all(len(why.sentence) < 300 for why in decoded.rejected)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(list(WRAPS)), max_size=7), st.sampled_from(sorted(INSIDE)), st.data())
+def test_envelopes_in_any_order_and_damaged_anywhere_have_one_outcome(
+    names: list[str], inside: str, data: st.DataObject
+) -> None:
+    value = json.dumps(INSIDE[inside]).encode()
+    for name in names:
+        try:
+            value = WRAPS[name][0](json.loads(value))
+        except ValueError:  # it is no JSON any more: what is left can only be put into text
+            value = gzip.compress(value)
+    values = [value]
+    for _ in range(3):
+        at = data.draw(st.integers(0, len(value) - 1))
+        values.append(value[:at] + data.draw(st.binary(max_size=3)) + value[at + 1 :])
+    decoded = new_decoder().decode(block_of(values))
+    assert {*decoded.batch.offset.tolist(), *(why.offset for why in decoded.rejected)} == set(range(len(values)))
+
+
+@every_wrap
+def test_no_value_of_an_envelope_is_quoted(name: str) -> None:
+    secret = "SECRET-4111-1111"
+    record = {"text": secret, "prompt": secret, secret: 1}
+    explained = explain(new_reader(), WRAPS[name][0](record))
+    assert all(one.reason and secret not in one.sentence for one in explained)
+    decoded = new_decoder().decode(block_of([WRAPS[name][0](record), WRAPS[name][0](CANONICAL | {"v": secret})]))
+    assert len(decoded.rejected) == 2
+    assert all(secret not in why.sentence for why in decoded.rejected)
 
 
 def test_half_a_surrogate_pair_in_an_envelope_is_read_like_a_bare_one() -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jmespath
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.events.batch import Verdict, Vocabulary
+from monitor.events.formats.expressions import Expression, Scope
 from monitor.events.formats.mapping import mapping_format
 from monitor.events.reasons import Reason
 from monitor.events.schema import BY_NAME
@@ -41,11 +45,11 @@ ANY = "type(@) == 'object'"
 
 
 def decode(source: dict[str, Any], *records: Any) -> Any:
-    settings = Settings.model_validate(
+    given = Settings.model_validate(
         {"source": {"files": {"paths": "x.jsonl"}, **source}, "budget": {"pages": 1}},
     )
     values = [record if isinstance(record, bytes) else json.dumps(record).encode() for record in records]
-    return block_decoder(settings, Vocabulary.bounded(), KEY).decode(block_of(values))
+    return block_decoder(given, Vocabulary.bounded(), KEY).decode(block_of(values))
 
 
 def test_one_record_gives_one_event_per_element() -> None:
@@ -174,6 +178,23 @@ def test_elements_reach_the_whole_record_objects_unroll_and_json_in_text_is_reac
     assert (batch.score.tolist(), batch.time_ms.tolist()) == ([0.75, 0.5], [1767225600000] * 2)
     assert len(set(batch.request_id.tolist())) == 1
     assert [why.reason for why in decoded.rejected] == [Reason.unknown_format]
+
+
+PATHS = ["a", "a.b", "a.b.c", '"a".b', "a.b != `null`", "b.a != `null`", "`0.5`", "'word'", "`null`", "`false`"]
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-2, 2), st.text(max_size=2)),
+    lambda inner: st.one_of(st.dictionaries(st.sampled_from("abc"), inner, max_size=3), st.lists(inner, max_size=2)),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(PATHS), JSON)
+def test_plain_paths_give_what_the_interpreter_gives(text: str, record: Any) -> None:
+    expression = Expression("x", text, Scope())
+    found = jmespath.search(text, record)
+    assert expression(record) == found
+    assert expression.holds(record) is (found is not None and found is not False and found not in ("", [], {}))
 
 
 @pytest.mark.parametrize("as_text", [True, False])
