@@ -332,9 +332,8 @@ class _SurveyingDecoder:
             rest = len(block) - len(unread) - (self._survey.read_records - before)
             if rest > 0:
                 self._survey.seen(CANONICAL, rest)
-        faults = [why.times for why in decoded.rejected if why.reason not in NO_FAULT]
-        if faults:
-            self._survey.seen(UNREADABLE, sum(faults))
+        if faults := sum(why.times for why in decoded.rejected if why.reason not in NO_FAULT):
+            self._survey.seen(UNREADABLE, faults)
         self._survey.add(decoded.batch)
         return decoded
 

@@ -1,4 +1,5 @@
-"""Answers of other guard models, recognised by the model's name: Granite Guardian, ShieldGemma, Qwen3Guard, NemoGuard.
+"""Answers of other guard models, recognised by the model's name: Granite Guardian, ShieldGemma, Qwen3Guard,
+NemoGuard content safety.
 
 Sources, the model cards: ibm-granite/granite-guardian-3.2-5b (Yes or No first, then a confidence in words; 3.3 writes
 ``<score>``); google/shieldgemma-2b (Yes or No: whether a policy is violated); Qwen/Qwen3Guard-Gen-8B (``Safety:``
