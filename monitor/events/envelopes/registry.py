@@ -18,6 +18,7 @@ from monitor.events.envelopes import (
     kafka_connect,
     kinesis,
     log_line,
+    loki,
     message,
     otel_logs,
     pubsub,
@@ -55,6 +56,7 @@ ENVELOPES: Final[tuple[Envelope, ...]] = (
     debezium.ENVELOPE,
     splunk_hec.ENVELOPE,
     log_line.ENVELOPE,
+    loki.ENVELOPE,
     message.ENVELOPE,
     array.ENVELOPE,
 )

@@ -59,6 +59,30 @@ def datadog_archive(record: Any) -> bytes:
     )
 
 
+def vector_parsed(record: Any) -> bytes:
+    return _json({"message": record, "timestamp": TIME, "source_type": "file"})
+
+
+def structured_logger(record: Any) -> bytes:
+    return _json({"level": "info", "timestamp": TIME, "msg": _text(record), "service": "chat"})
+
+
+def ecs_original(record: Any) -> bytes:
+    return _json({"@timestamp": TIME, "event": {"original": _text(record)}, "service": {"name": "chat"}})
+
+
+def filebeat_decoded(record: Any) -> bytes:
+    return _json({"@timestamp": TIME, "agent": {"type": "filebeat"}, "json": record})
+
+
+def fluentd_pair(record: Any) -> bytes:
+    return _json([TIME_MS / 1000, record])
+
+
+def loki(record: Any) -> bytes:
+    return _json({"streams": [{"stream": {"app": "chat"}, "values": [[f"{TIME_MS}000000", _text(record)]]}]})
+
+
 def otel_text(record: Any) -> bytes:
     log = {"timeUnixNano": f"{TIME_MS}000000", "body": {"stringValue": _text(record)}, "attributes": []}
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "chat"}}]}
@@ -230,6 +254,12 @@ WRAPS: dict[str, tuple[Callable[[Any], bytes], list[str]]] = {
         (logstash, ["message"]),
         (datadog, ["message"]),
         (datadog_archive, ["message"]),
+        (vector_parsed, ["message"]),
+        (structured_logger, ["message"]),
+        (ecs_original, ["message"]),
+        (filebeat_decoded, ["message"]),
+        (fluentd_pair, ["array"]),
+        (loki, ["loki"]),
         (otel_text, ["otel-logs"]),
         (otel_map, ["otel-logs"]),
         (cloudwatch, ["cloudwatch"]),
