@@ -183,7 +183,7 @@ class Metrics:
         self.records_rejected = self._counter(
             "driftline_records_rejected_total",
             "records",
-            "records that could not be read and went to the dead letter",
+            "records that gave no event; all but not_judged went to the dead letter",
             labels=("reason",),
             most=32,
         )

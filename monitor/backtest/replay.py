@@ -14,6 +14,7 @@ from monitor.counting.ports import Tally
 from monitor.counting.slice_table import SliceTable
 from monitor.events.batch import Vocabulary
 from monitor.events.formats.decoder import BlockDecoder
+from monitor.events.reasons import NO_FAULT
 from monitor.findings.model import Finding, Kind
 from monitor.incidents.model import Incident
 from monitor.ingestion.deadletter import CountedDeadLetters
@@ -175,7 +176,8 @@ def _add(summary: Summary, tally: Tally) -> None:
     summary.duplicates += tally.duplicates
     summary.late += tally.late
     summary.future += tally.future
-    summary.dead_lettered += sum(tally.rejected.values()) + tally.gap
+    summary.dead_lettered += tally.gap
+    summary.dead_lettered += sum(count for reason, count in tally.rejected.items() if reason not in NO_FAULT)
     for reason, count in tally.rejected.items():
         summary.rejected[reason] = summary.rejected.get(reason, 0) + count
 

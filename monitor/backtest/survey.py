@@ -27,8 +27,9 @@ from monitor.events.batch import Action, EventBatch, ScoreKind, Status, Verdict,
 from monitor.events.decode import Decoded
 from monitor.events.formats.decoder import BlockDecoder
 from monitor.events.formats.explain import UNREADABLE, explain
-from monitor.events.formats.format import Event
+from monitor.events.formats.format import Event, Identity
 from monitor.events.formats.reader import CANONICAL, Reader, Recognised
+from monitor.events.reasons import NO_FAULT
 from monitor.events.records import RecordBlock
 from monitor.settings.model import Settings
 from monitor.signals import contradictions
@@ -147,6 +148,8 @@ class Survey:
         """Guardrail -> the format that its records are of; those of no entry are canonical."""
         self.unread: list[bytes] = []
         """The first records that were no event, to propose a mapping by; never shown, and gone with the survey."""
+        self.read_records = 0
+        """Records that a reader has read at least a part of; those of an envelope count once."""
         self._explained = 0
         self._reader: Reader | None = None
 
@@ -230,15 +233,15 @@ class Survey:
             if value is None:
                 continue
             self._explained += 1
-            found = explain(self._reader, value)
-            seen = self.formats.setdefault(found.format, FormatSeen())
-            seen.why = seen.why or found.why
-            seen.because = seen.because or found.because
-            for name in map(field_name, found.dropped):
-                known = name in seen.dropped or len(seen.dropped) < MOST_NAMES
-                seen.dropped[name if known else OTHER_FIELDS] += 1
-            if found.reason and len(self.unread) < UNREAD and len(value) <= UNREAD_BYTES:
-                self.unread.append(bytes(value))
+            for found in explain(self._reader, value)[:EXPLAINED_PER_BLOCK]:
+                seen = self.formats.setdefault(found.format, FormatSeen())
+                seen.why = seen.why or found.why
+                seen.because = seen.because or found.because
+                for name in map(field_name, found.dropped):
+                    known = name in seen.dropped or len(seen.dropped) < MOST_NAMES
+                    seen.dropped[name if known else OTHER_FIELDS] += 1
+                if found.reason and len(self.unread) < UNREAD and len(value) <= UNREAD_BYTES:
+                    self.unread.append(bytes(value))
 
     def seen(self, name: str, records: int, why: str = "") -> None:
         """So many more records of a format."""
@@ -246,10 +249,11 @@ class Survey:
         seen.records += records
         seen.why = seen.why or why
 
-    def _note(self, found: Recognised, events: list[Event]) -> None:
-        if found.format is None:
-            return  # canonical in an envelope: what is of no other format is counted as canonical anyway
+    def _note(self, found: Recognised, events: list[Event], *, first: bool) -> None:
+        self.read_records += first
         self.seen(found.name, 1, found.why)
+        if found.format is None:
+            return
         for event in events:
             guardrail = event.get("guardrail")
             if isinstance(guardrail, str) and len(self.format_of) < MAX_NAMES:
@@ -319,15 +323,22 @@ MAX_LEVELS: Final = 16
 class _NotingReader(Reader):
     """A reader that tells of what it has read."""
 
-    def __init__(self, note: Callable[[Recognised, list[Event]], None], *args: Any, **options: Any) -> None:
+    def __init__(self, note: Callable[..., None], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._note = note
+        self._first = True
+
+    def parts(self, value: bytes, *, around: Identity | None = None) -> list[Recognised]:
+        """As the reader."""
+        self._first = True
+        return super().parts(value, around=around)
 
     def events(self, recognised: Recognised) -> list[Event] | None:
         """As the reader."""
         events = super().events(recognised)
         if events is not None:
-            self._note(recognised, events)
+            self._note(recognised, events, first=self._first)
+            self._first = False
         return events
 
 
@@ -342,21 +353,17 @@ class _SurveyingDecoder:
     def decode(self, block: RecordBlock) -> Decoded:
         """As the decoder."""
         self._survey.explain_some(block)
-        before = _noncanonical(self._survey)
+        before = self._survey.read_records
         decoded = self._decoder.decode(block)
-        unread = len({why.row for why in decoded.rejected})
+        unread = {why.offset for why in decoded.rejected} - set(decoded.batch.offset.tolist())
         if self._may_be_canonical:
-            rest = len(block) - unread - (_noncanonical(self._survey) - before)
+            rest = len(block) - len(unread) - (self._survey.read_records - before)
             if rest > 0:
                 self._survey.seen(CANONICAL, rest)
-        if unread:
-            self._survey.seen(UNREADABLE, unread)
+        if faults := sum(why.times for why in decoded.rejected if why.reason not in NO_FAULT):
+            self._survey.seen(UNREADABLE, faults)
         self._survey.add(decoded.batch)
         return decoded
-
-
-def _noncanonical(survey: Survey) -> int:
-    return sum(seen.records for name, seen in survey.formats.items() if name not in (CANONICAL, UNREADABLE))
 
 
 def _bin(score: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -6,12 +6,13 @@ The replay is the one of ``driftline backtest``; other budgets judge the same co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from monitor.backtest.learn_thresholds import LearnedLine, learned_lines
-from monitor.backtest.near_canonical import proposed_mapping
 from monitor.backtest.proposal import Proposal, baseline_events, propose
 from monitor.backtest.rejudge import RejudgeResult, rejudged
 from monitor.backtest.replay import Replay, replayed
@@ -26,6 +27,8 @@ from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.events.formats.reader import CANONICAL
 from monitor.events.formats.registry import BY_NAME
 from monitor.events.formats.thresholds import Thresholds
+from monitor.events.inference.propose import propose as propose_mapping
+from monitor.events.inference.propose import strangers
 from monitor.findings.model import Finding, Kind
 from monitor.incidents.model import Incident
 from monitor.ingestion.source import Source
@@ -36,7 +39,7 @@ from monitor.judging.ports import BaselineState, JudgeStore
 from monitor.settings.formats import Mapping as SourceMapping
 from monitor.settings.model import Settings
 from monitor.wiring import translate
-from monitor.wiring.decoding import AUTO
+from monitor.wiring.decoding import AUTO, reader_of
 
 FACTORS: Final = (0.5, 1.0, 2.0)
 MAX_PICTURES: Final = 200
@@ -151,11 +154,24 @@ def _mapped(survey: Survey, settings: Settings, replay: Replay) -> Settings | No
     rejected = sum(replay.summary.rejected.values())
     if settings.source.mapping is not None or settings.source.format != AUTO or rejected <= replay.summary.events:
         return None
-    found = proposed_mapping(survey.unread)
-    if found is None:
+    reader = reader_of(settings.source, max_depth=settings.limits.depth)
+    records = strangers(reader, survey.unread)[0] or _objects(survey.unread)
+    found = propose_mapping(records, name="guardrail")
+    if found is None or not found.read:
         return None
-    mapping = SourceMapping.model_validate(found)
+    mapping = SourceMapping.model_validate(dict(found.mapping))
     return _with(settings, source={"format": MAPPING, "mapping": mapping})
+
+
+def _objects(values: Sequence[bytes]) -> list[dict[str, Any]]:
+    """The values that are JSON objects: nearly canonical ones are no strangers."""
+    found = []
+    for value in values:
+        with suppress(msgspec.DecodeError):
+            record = msgspec.json.decode(value)
+            if isinstance(record, dict) and record:
+                found.append(record)
+    return found
 
 
 def _tried(

@@ -214,8 +214,9 @@ def _print_text(
         if count:
             console.print(f"  {guardrail}: {count:,} verdicts contradict their own score and threshold")
     for reason, count in sorted(summary.rejected.items()):
-        first = result.dead_letters.first[reason][0]
-        console.print(f"  {reason}: {count:,}; the first at {first.partition}:{first.offset}: {first.detail}")
+        letters = result.dead_letters.first.get(reason)
+        where = f"; the first at {letters[0].partition}:{letters[0].offset}: {letters[0].detail}" if letters else ""
+        console.print(f"  {reason}: {count:,}{where}")
 
 
 def _comparison(rows: list[Row], stretches: list[Stretch]) -> Table:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from monitor.cli.try_source import Readable
     from monitor.settings import Settings
 
+INFERRED_FROM: Final = 2_000
+"""Records of no format from which a mapping is inferred."""
 MAX_EVENTS: Final = 1_000_000
 """Of a topic; at 100,000 events/s some ten seconds of reading."""
 

@@ -36,6 +36,7 @@ def plain(trial: Trial, name: str) -> dict[str, Any]:
                 },
             }
             for reason, count in sorted(summary.rejected.items())
+            if reason in letters.first
         },
         "formats": [
             {

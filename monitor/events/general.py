@@ -22,6 +22,7 @@ from monitor.events.schema import (
     FIELDS,
     MAX_IDENTIFIER_BYTES,
     MAX_WORD_BYTES,
+    ROUNDING,
     VERSION,
     Field,
     Kind,
@@ -239,9 +240,9 @@ def _read_integer(field: Field, value: object) -> int:
 def _read_number(field: Field, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         _wrong_type(field, value, "a number")
-    if not field.minimum <= value <= field.maximum:
+    if not field.minimum - ROUNDING <= value <= field.maximum + ROUNDING:
         _out_of_range(field, value)
-    return float(value)
+    return float(min(max(value, field.minimum), field.maximum))
 
 
 def _read_time(field: Field, value: object) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
@@ -35,6 +36,12 @@ class Reason(StrEnum):
     """No wire format that is read has this shape."""
     no_verdict = "no_verdict"
     """The record's format is known, and there is no guardrail's verdict in it."""
+    not_judged = "not_judged"
+    """No guardrail judged in this record, rightly: a model call without one, the empty last chunk of a stream."""
+
+
+NO_FAULT: Final = frozenset({Reason.not_judged})
+"""Reasons that are counted, and no more: such a record is as it should be, and no dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,14 @@ class Rejected:
         offset: its offset.
         reason: the code.
         sentence: the reason for a person: field, value (truncated; never of fields that bear text) and range.
+        times: records inside of this one that are rejected for it; 1 where the record is one itself.
     """
 
     row: int
     offset: int
     reason: Reason
     sentence: str
+    times: int = 1
 
 
 class Rejection(Exception):  # noqa: N818 - an outcome, not a fault

@@ -25,6 +25,9 @@ MAX_RULES: Final = 256
 MAX_LABELS: Final = 32
 FIRST_TIME_MS: Final = 946_684_800_000
 """2000-01-01T00:00:00Z. Seconds taken for milliseconds (10 digits today) fall below it and are refused."""
+ROUNDING: Final = 1e-6
+"""How far outside of its range a number is a rounding error, and read as the end of the range: single precision gives
+1.0000001192 (1 + 2**-23) for a certain score, and sums of it a few times more."""
 LAST_TIME_MS: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z. Micro- and nanoseconds taken for milliseconds (16 and 19 digits) fall above it."""
 
@@ -222,7 +225,8 @@ def json_schema() -> dict[str, Any]:
     Names and identifiers that an event can do without have no longest length: what is too long to be kept is pooled
     or hashed, and the event stays. The decoder is stricter in one point that JSON Schema cannot say: lengths of other
     strings are UTF-8 bytes, not characters. And an event without ``time`` is valid here; it is rejected if its record
-    has no timestamp either.
+    has no timestamp either. The decoder is more lenient in another: a number outside of its range by at most
+    :data:`ROUNDING` is the range's end.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -16,7 +16,7 @@ from monitor.events.keyed import keyed_hash
 from monitor.events.lookup import find_choice
 from monitor.events.numeral import read_number, to_double
 from monitor.events.plain_time import plain_time_ms
-from monitor.events.schema import MAX_IDENTIFIER_BYTES, MAX_LABELS, MAX_RULES, MAX_WORD_BYTES
+from monitor.events.schema import MAX_IDENTIFIER_BYTES, MAX_LABELS, MAX_RULES, MAX_WORD_BYTES, ROUNDING
 from monitor.events.utf8 import hex_digit
 
 
@@ -85,14 +85,14 @@ def read_integer(buffer, at, end, minimum, maximum):  # type: ignore[no-untyped-
 
 @njit(cache=True, nogil=True, forceinline=True)
 def read_double(buffer, at, end, minimum, maximum):  # type: ignore[no-untyped-def]
-    """(position after it or -1, a double of the range)."""
+    """(position after it or -1, a double of the range; what is above it by a rounding error is its end)."""
     at, mantissa, power, _ = read_number(buffer, at, end)
     if at < 0:
         return at, np.nan
     value = to_double(mantissa, power)
-    if value < np.float64(minimum) or value > np.float64(maximum):
+    if value < np.float64(minimum) or value > np.float64(maximum) + ROUNDING:
         return np.int64(-1), np.nan
-    return at, value
+    return at, min(value, np.float64(maximum))
 
 
 @njit(cache=True, nogil=True, forceinline=True)

@@ -17,9 +17,9 @@ from monitor.counting.ports import LogIdentity
 from monitor.errors import DriftlineError, SourceRefused, SourceUnavailable
 from monitor.events.records import RecordBlock
 from monitor.ingestion.file_identity import HEAD_BYTES, FileIdentity, former_file
-from monitor.ingestion.lines import LineSplitter
 from monitor.ingestion.open_file import STANDARD_INPUT, OpenFile, size_of
 from monitor.ingestion.source import Assignment, Polled
+from monitor.ingestion.splitter import Splitter
 from monitor.ingestion.streams import Stream, open_stream
 
 CHUNK_BYTES: Final = 1 << 20  # one poll's work: about 2,400 events of 435 bytes
@@ -177,7 +177,7 @@ class FileSource:
 
     def _open(self, name: str, start: int, counted: int) -> OpenFile:
         path = str(self._former.get(name, self._paths[name]))
-        splitter = LineSplitter(partition=name, start=start, max_line_bytes=self._max_line_bytes)
+        splitter = Splitter(partition=name, start=start, max_line_bytes=self._max_line_bytes)
         if path == STANDARD_INPUT:
             return OpenFile(name, path, Stream(self._stdin or standard_input()), splitter, counted, None)
         try:

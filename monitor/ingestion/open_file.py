@@ -14,7 +14,7 @@ import structlog
 from monitor.errors import SourceRefused
 from monitor.events.records import RecordBlock
 from monitor.ingestion.file_identity import FileIdentity
-from monitor.ingestion.lines import LineSplitter
+from monitor.ingestion.splitter import Splitter
 from monitor.ingestion.streams import CompressedStream, Stream
 
 STANDARD_INPUT: Final = "-"
@@ -29,7 +29,7 @@ class OpenFile:
     name: str
     path: str
     stream: Stream
-    splitter: LineSplitter
+    splitter: Splitter
     counted: int
     """Records before this one were counted before."""
     total_bytes: int | None

@@ -16,6 +16,7 @@ from monitor.counting.ports import CountStore, LogIdentity, Tally
 from monitor.counting.slice_table import SliceTable
 from monitor.errors import Fenced
 from monitor.events.formats.decoder import BlockDecoder
+from monitor.events.reasons import NO_FAULT
 from monitor.events.records import RecordBlock
 from monitor.ingestion.deadletter import DeadLetters
 from monitor.ingestion.gaps import Gap, OnGap
@@ -204,7 +205,7 @@ class Worker:
         decoded = self._decoder.decode(block)
         position = counter.next_offset
         for why in decoded.rejected:
-            if why.offset >= position:
+            if why.offset >= position and why.reason not in NO_FAULT:
                 self._dead_letters.send(
                     partition=block.partition,
                     offset=why.offset,
@@ -213,7 +214,8 @@ class Worker:
                     key=block.key(why.row),
                     value=block.value(why.row),
                 )
-        counter.count(decoded.batch, [(why.offset, why.reason.value) for why in decoded.rejected], clock_ms=clock_ms)
+        rejected = [(why.offset, why.reason.value) for why in decoded.rejected for _ in range(why.times)]
+        counter.count(decoded.batch, rejected, clock_ms=clock_ms)
         self._uncommitted += len(block)
 
     def _skip(self, partition: str, *, before: int | None) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Final, Literal, Self
 
-import jmespath
-from jmespath.exceptions import JMESPathError
-from pydantic import field_validator
+from pydantic import AfterValidator, field_validator, model_validator
 
+from monitor.settings.expressions import looks_at_record, tree_of
 from monitor.settings.section import Section, setting
+from monitor.settings.values import Words
 
 FormatName = Literal[
     "auto",
@@ -23,6 +24,7 @@ FormatName = Literal[
     "azure-prompt-shields",
     "litellm",
     "openai-moderation",
+    "mistral-moderation",
     "otel",
     "llm-guard",
     "lakera",
@@ -32,6 +34,23 @@ FormatName = Literal[
     "nemo-guardrails",
     "guardrails-ai",
     "cloudflare",
+    "azure-safety-checks",
+    "bedrock-agent",
+    "lakera-v1",
+    "nemo-traces",
+    "openai-agents",
+    "model-armor",
+    "gemini",
+    "anthropic",
+    "openai-guardrails",
+    "portkey",
+    "prisma-airs",
+    "cisco-ai-defense",
+    "pangea",
+    "presidio",
+    "guard-models",
+    "evaluation-scores",
+    "vendor-error",
 ]
 
 
@@ -43,9 +62,65 @@ def expression(meaning: str, *, example: str, must: bool = False) -> str:
     return found
 
 
-class Mapping(Section):
+VERDICT_LINE: Final = re.compile(r"\s*(.{1,128}?)\s*=\s*(allow|flag|deny|modify)\s*")
+"""A word of the record and the verdict that it stands for."""
+_EVIDENCE: Final = ("verdict", "action", "status", "score", "harmful", "text", "rules")
+
+
+def _verdict_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
+    words = []
+    for line in lines:
+        match = VERDICT_LINE.fullmatch(line)
+        if match is None:
+            raise ValueError(f"{line[:80]!r} is not of the form: word = allow (or flag, deny, modify)")
+        words.append(match[1].lower())
+    twice = next((word for word in words if words.count(word) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice[:80]!r} is given twice")
+    return lines
+
+
+class Expressions(Section):
+    """A section whose texts are JMESPath expressions."""
+
+    @field_validator("*")
+    @classmethod
+    def _compiles(cls, value: object) -> object:
+        if isinstance(value, str):
+            tree_of(value)
+        return value
+
+
+class Unwrap(Expressions):
+    """A record inside of your own JSON, that is of a format which Driftline knows; the rest fills what it lacks."""
+
+    when: str = expression(
+        "which records hold another: those of which this holds", must=True, example="vendor_response.raw"
+    )
+    record: str = expression(
+        "the record inside, an array of them, or text that holds one", must=True, example="vendor_response.raw"
+    )
+    event_id: str | None = expression("unique per record", example="id")
+    time: str | None = expression("when it was judged: RFC 3339, or epoch seconds to nanoseconds", example="ts")
+    request_id: str | None = expression("joins the guardrails that judged one request", example="request_id")
+    session_id: str | None = expression("the conversation", example="session_id")
+    model: str | None = expression("the model that the product calls", example="model")
+    app: str | None = expression("the product or feature", example="app")
+
+    @property
+    def expressions(self) -> dict[str, str]:
+        """Canonical field -> expression."""
+        names = ("event_id", "time", "request_id", "session_id", "model", "app")
+        given = {name: getattr(self, name) for name in names}
+        return {name: text for name, text in given.items() if text is not None}
+
+
+class Mapping(Expressions):
     """Canonical fields as JMESPath expressions over a record, for ``format: mapping``; constants are ``'quoted'``."""
 
+    when: str = expression(
+        "which records the mapping is for: those of which this holds", must=True, example="blocked != `null`"
+    )
     events: str | None = expression(
         "an array with one event per element; none: the record is one event", example="checks"
     )
@@ -59,7 +134,14 @@ class Mapping(Section):
     score_kind: str | None = expression("continuous, quantised, ordinal or boolean", example="score_kind")
     score_semantics: str | None = expression("p_unsafe, label_confidence or inverted", example="'inverted'")
     threshold: str | None = expression("decision threshold, on the score's scale", example="`0.5`")
-    verdict: str | None = expression("allow, flag, deny or modify", example="blocked && 'deny' || 'allow'")
+    verdict: str | None = expression("allow, flag, deny or modify, or a word of verdicts", example="blocked")
+    verdicts: Annotated[Words, AfterValidator(_verdict_lines)] | None = setting(
+        None,
+        "what the words of verdict stand for; true and false are words; a word that is not listed is rejected",
+        example=["true = deny", "false = allow"],
+        max_length=100,
+        allowed="one or more lines such as BLOCKED = deny",
+    )
     action: str | None = expression("allow, block, redact or audit", example="action")
     status: str | None = expression("ok, error, timeout, not_run, skipped or bypassed", example="status")
     request_id: str | None = expression("joins the guardrails that judged one request", example="request_id")
@@ -82,18 +164,23 @@ class Mapping(Section):
     harmful: str | None = expression("what a person found later: makes the record a label", example="harmful")
     highest: float = setting(1, "upper end of the score's scale; 0 is the lower", unit="score", gt=0, le=1_000_000)
 
-    @field_validator("*")
-    @classmethod
-    def _compiles(cls, value: object) -> object:
-        if isinstance(value, str):
-            try:
-                jmespath.compile(value)
-            except JMESPathError as error:
-                raise ValueError(f"is not JMESPath: {str(error).splitlines()[0]}") from None
-        return value
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.verdicts is not None and self.verdict is None:
+            raise ValueError("verdicts says what the words of verdict stand for; add verdict, or leave verdicts out")
+        given = [text for name in _EVIDENCE if (text := getattr(self, name)) is not None]
+        if not any(map(looks_at_record, given)):
+            raise ValueError(f"at least one of {', '.join(_EVIDENCE)} must be an expression that looks at the record")
+        return self
 
     @property
     def expressions(self) -> dict[str, str]:
         """Canonical field -> expression."""
-        given = {name: getattr(self, name) for name in type(self).model_fields if name not in ("events", "highest")}
+        others = ("when", "events", "highest", "verdicts")
+        given = {name: getattr(self, name) for name in type(self).model_fields if name not in others}
         return {name: text for name, text in given.items() if text is not None}
+
+    @property
+    def words(self) -> list[tuple[str, str]]:
+        """The lines of ``verdicts``: (word, verdict)."""
+        return [(match[1], match[2]) for line in self.verdicts or () if (match := VERDICT_LINE.fullmatch(line))]

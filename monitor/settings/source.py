@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, model_validator
 
-from monitor.settings.formats import FormatName, Mapping
+from monitor.settings.formats import FormatName, Mapping, Unwrap
 from monitor.settings.secret import SecretPlace, place_of
 from monitor.settings.section import File, Paths, Section, setting
 from monitor.settings.values import Duration, Size, Word, Words
@@ -171,7 +172,7 @@ class Files(Section):
 
     paths: Paths = setting(
         ...,
-        "files to read, one event per line; .gz and .zst are expanded",
+        "files to read: JSON lines, also printed over several lines, UTF-16 or Avro; .gz and .zst are expanded",
         example=["events.jsonl"],
         min_length=1,
         max_length=10_000,
@@ -189,6 +190,47 @@ class Files(Section):
         if self.follow and closed:
             raise ValueError(f"follow: {closed[0][:80]} does not grow; follow plain files only, or leave follow out")
         return self
+
+
+def _registry_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("must be http:// or https:// and a host; secrets belong in username and password_file")
+    return url.rstrip("/")
+
+
+class SchemaRegistry(Section):
+    """The schema registry of topics in Avro or Protobuf (Confluent's API, also Karapace, Apicurio and Redpanda)."""
+
+    url: Annotated[Word, AfterValidator(_registry_url)] = setting(
+        ..., "where it is", example="https://registry.example.com:8081", max_length=2_000
+    )
+    username: Word | None = setting(None, "user name, or an API key", example="driftline", max_length=256)
+    password_file: File | None = setting(
+        None, "file with the password in its first line", example="/run/secrets/registry-password"
+    )
+    password_env: str | None = setting(
+        None,
+        "environment variable with the password",
+        example="REGISTRY_PASSWORD",
+        pattern=ENV_NAME,
+        allowed=ENV_NAME_ALLOWED,
+    )
+    ca_file: File | None = setting(
+        None, "certificates of the authorities to trust; none: the system's", example="/etc/driftline/ca.pem"
+    )
+    timeout: Duration = setting("10s", "longest wait for an answer", ge=Duration(100), le=Duration(60_000))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password_file (or password_env) belong together; give both or neither")
+        return self
+
+    @property
+    def password(self) -> SecretPlace | None:
+        """Where the password is."""
+        return place_of(self.password_file, self.password_env)
 
 
 class Source(Section):
@@ -209,6 +251,9 @@ class Source(Section):
     mapping: Mapping | None = setting(
         None, "how JSON is read that is of no other format; with format: mapping, all of it"
     )
+
+    schema_registry: SchemaRegistry | None = setting(None, "the schema registry of topics in Avro or Protobuf")
+    unwrap: Unwrap | None = setting(None, "where your own JSON holds a record of a format that Driftline reads")
 
     @model_validator(mode="after")
     def _mapping_and_format(self) -> Self:

@@ -10,17 +10,22 @@ import structlog
 from monitor.errors import SettingsError
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import MAX_DEPTH, Decoder
+from monitor.events.envelopes.registry import ENVELOPES, envelopes_with
+from monitor.events.envelopes.unwrap import unwrap_envelope
 from monitor.events.formats.decoder import BlockDecoder, FormatDecoder
-from monitor.events.formats.format import Context, Format
+from monitor.events.formats.format import Context, Envelope, Format
 from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.events.formats.mapping import mapping_format
 from monitor.events.formats.reader import CANONICAL, Reader
-from monitor.events.formats.registry import BY_NAME, ENVELOPES, FORMATS
+from monitor.events.formats.registry import BY_NAME, FORMATS
 from monitor.events.formats.threshold_filler import ThresholdFiller
 from monitor.events.formats.thresholds import Thresholds
 from monitor.ingestion.files import FileSource
+from monitor.ingestion.schema_registry import RegistryOptions, SchemaRegistry
+from monitor.ingestion.source import Source as LogSource
 from monitor.settings import load_settings
 from monitor.settings.model import Settings
+from monitor.settings.source import SchemaRegistry as RegistrySettings
 from monitor.settings.source import Source
 
 AUTO = "auto"
@@ -58,7 +63,7 @@ def block_decoder(
 def reader_of(source: Source, *, max_depth: int, kind: Callable[..., Reader] = Reader) -> Reader:
     """Reader of ``source.format``; of a kind of its own for those who look over its shoulder."""
     context = Context(thresholds=Thresholds.parse(source.thresholds or ()))
-    return kind(_formats(source), ENVELOPES, context, max_depth=max_depth)
+    return kind(_formats(source), _envelopes(source), context, max_depth=max_depth)
 
 
 def reader_for(name: str, config: Path | None) -> Reader:
@@ -87,15 +92,23 @@ def first_records(path: Path, count: int) -> list[bytes]:
     Raises:
         SourceRefused: the file cannot be read.
     """
+    return sample(FileSource([path]), count)
+
+
+def sample(source: LogSource, count: int) -> list[bytes]:
+    """The first records of a source that ends, which is closed then.
+
+    Raises:
+        SourceRefused, SourceUnavailable: it cannot be read.
+    """
     found: list[bytes] = []
-    source = FileSource([path])
     source.start(_Reading())
     try:
         while len(found) < count:
             polled = source.poll(timeout_s=1.0)
             for block in polled.blocks:
                 found += [block.value(row) or b"" for row in range(min(len(block), count - len(found)))]
-            if polled.ended:
+            if polled.ended >= source.partitions():
                 break
     finally:
         source.close()
@@ -123,7 +136,33 @@ def _formats(source: Source) -> tuple[Format, ...]:
     if source.format not in (AUTO, CANONICAL, MAPPING):
         return (BY_NAME[source.format],)
     known = () if source.format == MAPPING else FORMATS
-    if source.mapping is None:
-        return known
     mapping = source.mapping
-    return (*known, mapping_format(mapping.expressions, events=mapping.events, highest=mapping.highest))
+    if mapping is None:
+        return known
+    mapped = mapping_format(
+        mapping.expressions,
+        when=mapping.when,
+        events=mapping.events,
+        highest=mapping.highest,
+        verdicts=mapping.words,
+    )
+    return (*known, mapped)
+
+
+def _envelopes(source: Source) -> tuple[Envelope, ...]:
+    """What may be around a record, in the order in which it is tried."""
+    unwrap, registry = source.unwrap, source.schema_registry
+    known = ENVELOPES if registry is None else envelopes_with(SchemaRegistry(_registry_options(registry)))
+    if unwrap is None:
+        return known
+    return (unwrap_envelope(unwrap.expressions, when=unwrap.when, record=unwrap.record), *known)
+
+
+def _registry_options(registry: RegistrySettings) -> RegistryOptions:
+    return RegistryOptions(
+        url=registry.url,
+        username=registry.username,
+        password=registry.password,
+        ca_file=registry.ca_file,
+        timeout_s=registry.timeout.seconds,
+    )

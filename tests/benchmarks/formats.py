@@ -1,30 +1,60 @@
-"""How fast each wire format becomes columns, next to canonical events, in one run.
+"""How fast each wire format becomes columns, bare and in envelopes, next to canonical events, in one run.
 
     python -m tests.benchmarks.formats [--rounds 5] [--events 20000]
 
-Each contestant is one golden sample, repeated with its own offsets; rounds are interleaved, and processor
-time is measured, so that other load hits all of them alike. One record may give several events: both rates are shown.
+Each contestant is one golden sample, a canonical event in an envelope, or an own record under a mapping, repeated
+with its own offsets; rounds are interleaved, and processor time is measured, so that other load hits all of them
+alike. One record may give several events: both rates are shown.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
+from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.decoder import BlockDecoder, FormatDecoder
 from monitor.events.formats.format import Context
+from monitor.events.formats.mapping import mapping_format
 from monitor.events.formats.reader import Reader
-from monitor.events.formats.registry import ENVELOPES, FORMATS
+from monitor.events.formats.registry import FORMATS
 from monitor.events.records import RecordBlock
 from tests.benchmarks.decoding import make_events
 from tests.unit.events.blocks import KEY, block_of
+from tests.unit.events.envelopes.wraps import WRAPS
 from tests.unit.events.formats.samples import SAMPLES
 
 BLOCK_EVENTS = 2_000
 """Events of one block, about as many as a fetch brings."""
+_EVENT = json.loads(make_events(1, text=False)[0])
+_OWN = {
+    "ts": 1767225600,
+    "request": {"id": "r-1", "session": "s-1"},
+    "detector": {"name": "toxicity", "version": "3"},
+    "result": {"points": 80, "limit": 50, "outcome": "BLOCK"},
+    "latency": {"ms": 12.5},
+}
+_MAPPING = mapping_format(
+    {
+        "guardrail": "detector.name",
+        "guardrail_version": "detector.version",
+        "time": "ts",
+        "request_id": "request.id",
+        "session_id": "request.session",
+        "score": "result.points",
+        "threshold": "result.limit",
+        "verdict": "result.outcome",
+        "stage": "'input'",
+        "latency_ms": "latency.ms",
+    },
+    when="result.outcome != `null`",
+    highest=100,
+    verdicts=[("BLOCK", "deny"), ("PASS", "allow")],
+)
 Contestant = tuple[BlockDecoder, RecordBlock, int]
 
 
@@ -40,6 +70,13 @@ def contestants() -> dict[str, Contestant]:
         "canonical": (Decoder(Vocabulary.bounded(), KEY), canonical, BLOCK_EVENTS),
         "canonical, auto": (auto(), canonical, BLOCK_EVENTS),
     }
+    for name, (wrap, _) in WRAPS.items():
+        found[f"in {name}"] = (auto(), block_of([wrap(_EVENT)] * BLOCK_EVENTS), BLOCK_EVENTS)
+    batch = json.dumps([_EVENT] * 100).encode()
+    found["in an array of 100"] = (auto(), block_of([batch] * (BLOCK_EVENTS // 100)), BLOCK_EVENTS)
+    mapped = Reader((_MAPPING,), ENVELOPES, Context(), max_depth=32)
+    own = FormatDecoder(Decoder(Vocabulary.bounded(), KEY), mapped, max_bytes=1 << 20, auto=False)
+    found["mapping"] = (own, block_of([json.dumps(_OWN).encode()] * BLOCK_EVENTS), BLOCK_EVENTS)
     first = {sample.name.split(".")[0]: sample for sample in reversed(SAMPLES)}
     for form in FORMATS:
         sample = first[form.name]

@@ -1,4 +1,4 @@
-"""The tables of monitor/events/formats/README.md, rendered from the registry.
+"""The tables of the READMEs of monitor/events/formats and monitor/events/envelopes, rendered from the registries.
 
 Run ``python -m tests.contract.format_tables`` after a change of a format; test_formats.py fails until that is done.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from monitor.events.formats.format import Format, Orientation
+from monitor.events.batch import ScoreKind
+from monitor.events.envelopes.registry import ENVELOPES
+from monitor.events.formats.format import Detail, Format, Orientation, ThresholdFrom
 from monitor.events.formats.mapping import mapping_format
-from monitor.events.formats.registry import ENVELOPES, FORMATS
+from monitor.events.formats.registry import FORMATS
 from tests.contract.readme_tables import between
 
-README = Path(__file__).resolve().parents[2] / "monitor" / "events" / "formats" / "README.md"
+EVENTS = Path(__file__).resolve().parents[2] / "monitor" / "events"
 _CANONICAL_DROPS = "text, after its fingerprint; labels; unknown fields"
 SEMANTICS = {
     Orientation.high: "`p_unsafe`",
@@ -30,7 +32,7 @@ def formats_table() -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
         f"| `canonical` | `score` | {' | '.join(3 * ['as declared'])} | event | 0 to 1 | {_CANONICAL_DROPS} |",
     ]
-    for one in (*FORMATS, mapping_format({"guardrail": "name"})):
+    for one in (*FORMATS, mapping_format({"guardrail": "name", "score": "score"}, when="score")):
         lines += _rows(one)
     return "\n".join(lines)
 
@@ -54,29 +56,48 @@ def _rows(one: Format) -> list[str]:
 
 
 def envelopes_table() -> str:
-    """Envelope and what is dropped of it."""
-    lines = ["| envelope | what it is | dropped |", "| --- | --- | --- |"]
-    lines += [f"| `{one.name}` | {one.title} | {one.dropped} |" for one in ENVELOPES]
+    """Envelope, what it gives, and what is dropped of it."""
+    lines = ["| envelope | what it is | fills | dropped |", "| --- | --- | --- | --- |"]
+    lines += [f"| `{one.name}` | {one.title} | {one.fills} | {one.dropped} |" for one in ENVELOPES]
     return "\n".join(lines)
 
 
-TABLES = {"formats": formats_table, "envelopes": envelopes_table}
+def details_table() -> str:
+    """Format, where its shape is from, and which details its records can hold."""
+    details = [detail.value for detail in Detail]
+    columns = ["format", "source", "score", "threshold", *details]
+    lines = [f"| {' | '.join(columns)} |", f"| {' | '.join(['---'] * len(columns))} |"]
+    for one in FORMATS:
+        scored = any(score.kind != ScoreKind.boolean for score in one.scores)
+        placed = any(score.threshold in (ThresholdFrom.event, ThresholdFrom.vendor) for score in one.scores)
+        marks = [scored, placed, *(detail in one.carries for detail in Detail)]
+        lines.append(f"| `{one.name}` | {one.source} | {' | '.join('yes' if mark else '' for mark in marks)} |")
+    return "\n".join(lines)
+
+
+TABLES = {"formats": formats_table, "details": details_table, "envelopes": envelopes_table}
+_ROOM = {"details": "formats"}
+"""The room of a table, where it is not of the table's name."""
+
+
+def _readme(name: str) -> Path:
+    return EVENTS / _ROOM.get(name, name) / "README.md"
 
 
 def written(name: str) -> str:
-    """The table as it stands in the README."""
-    text = README.read_text(encoding="utf-8")
+    """The table as it stands in the README of its room."""
+    text = _readme(name).read_text(encoding="utf-8")
     begin, end = between(text, name)
     return text[begin:end].strip()
 
 
 def write() -> None:
     """Put the tables in their places."""
-    text = README.read_text(encoding="utf-8")
     for name, table in TABLES.items():
+        readme = _readme(name)
+        text = readme.read_text(encoding="utf-8")
         begin, end = between(text, name)
-        text = f"{text[:begin]}\n{table()}\n{text[end:]}"
-    README.write_text(text, encoding="utf-8")
+        readme.write_text(f"{text[:begin]}\n{table()}\n{text[end:]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

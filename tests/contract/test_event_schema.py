@@ -16,7 +16,7 @@ import monitor.events
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
 from monitor.events.reasons import Reason
-from monitor.events.schema import FIELDS, Field, Kind, json_schema
+from monitor.events.schema import FIELDS, ROUNDING, Field, Kind, json_schema
 from tests.unit.events.blocks import NOW_MS, block_of
 
 README = (Path(monitor.events.__file__).parent / "README.md").read_text(encoding="utf-8")
@@ -56,6 +56,16 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
+def rounded(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with numbers that a rounding error put outside of their range at its end, as the decoder does."""
+    return event | {
+        one.name: min(max(value, one.minimum), one.maximum)
+        for one in FIELDS
+        if one.kind == Kind.number and isinstance(value := event.get(one.name), float)
+        if one.minimum - ROUNDING <= value <= one.maximum + ROUNDING
+    }
+
+
 def accepts(event: dict[str, Any]) -> bool:
     return not DECODER.decode(block_of([json.dumps(event).encode()], timestamp_ms=NOW_MS)).rejected
 
@@ -73,7 +83,7 @@ def test_the_decoder_accepts_what_the_schema_allows_and_nothing_else(event: dict
     # a string that is no time at all is beyond the schema: "format" only annotates
     if isinstance(event.get("time"), str) and event["time"] in {"word"}:
         event.pop("time")
-    assert accepts(event) == VALIDATOR.is_valid(event), event
+    assert accepts(event) == VALIDATOR.is_valid(rounded(event)), event
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
@@ -84,7 +94,7 @@ def test_schema_and_decoder_agree_on_every_field_alone(field: Field, data: st.Da
     if field.kind == Kind.time and value == "word":
         return
     event = {"v": 1, "guardrail": "g", "verdict": "allow"} | {field.name: value}
-    assert accepts(event) == VALIDATOR.is_valid(event), event
+    assert accepts(event) == VALIDATOR.is_valid(rounded(event)), event
 
 
 def readme_rows() -> dict[str, list[str]]:

@@ -206,12 +206,14 @@ def severities(rng: np.random.Generator, count: int) -> Iterator[bytes]:
 
 def test_of_levels_the_lowest_one_that_is_stopped_is_learned_on_the_vendor_s_scale(tmp_path: Path) -> None:
     mapping = {
+        "when": "level != `null`",
         "guardrail": "name",
         "time": "at",
         "score": "level",
         "highest": 3,
         "score_kind": "'ordinal'",
-        "verdict": "ok && 'allow' || 'deny'",
+        "verdict": "ok",
+        "verdicts": ["true = allow", "false = deny"],
     }
     trial = tried(written(tmp_path / "own.jsonl", severities(np.random.default_rng(7), 3_000)), mapping=mapping)
     (learned,) = trial.learned

@@ -1,4 +1,7 @@
-"""Azure AI Content Safety ``text:analyze``: severities 0 to 7; no verdict, because the threshold is the caller's."""
+"""Azure AI Content Safety ``text:analyze``: severities 0 to 7; no verdict, because the threshold is the caller's.
+
+Source: learn.microsoft.com/azure/ai-services/content-safety, quickstart of text:analyze.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, at
 from monitor.events.formats.values import required_number, word
 from monitor.events.formats.verdicts import BOOLEAN
 
@@ -44,6 +47,8 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="azure-content-safety",
+    source="learn.microsoft.com, text:analyze",
+    carries=(Detail.verdict,),
     title="Azure AI Content Safety, text:analyze",
     keys=("categoriesAnalysis",),
     fits=_fits,
@@ -51,6 +56,7 @@ FORMAT: Final = Format(
         "categoriesAnalysis": [{"category": VALUE, "severity": VALUE}],
         "blocklistsMatch": [{"blocklistName": VALUE}],
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(
         Score("categories", ScoreKind.ordinal, Orientation.high, ThresholdFrom.settings, "severity 0 to 7"),

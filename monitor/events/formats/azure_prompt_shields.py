@@ -1,4 +1,7 @@
-"""Azure AI Prompt Shields ``text:shieldPrompt``: attack or not, so no boundary."""
+"""Azure AI Prompt Shields ``text:shieldPrompt``: attack or not, so no boundary.
+
+Source: learn.microsoft.com/azure/ai-services/content-safety, quickstart of text:shieldPrompt.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, at
 from monitor.events.formats.values import flag
 from monitor.events.formats.verdicts import BOOLEAN
 
@@ -43,6 +46,11 @@ def _event(category: str, stage: str, *, attack: bool) -> Event:
 
 FORMAT: Final = Format(
     name="azure-prompt-shields",
+    source="learn.microsoft.com, text:shieldPrompt",
+    carries=(
+        Detail.verdict,
+        Detail.stage,
+    ),
     title="Azure AI Prompt Shields",
     keys=("userPromptAnalysis", "documentsAnalysis"),
     fits=_fits,
@@ -50,6 +58,7 @@ FORMAT: Final = Format(
         "userPromptAnalysis": {"attackDetected": VALUE},
         "documentsAnalysis": [{"attackDetected": VALUE}],
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("prompt, documents", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),
     dropped="everything else",

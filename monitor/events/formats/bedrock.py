@@ -1,4 +1,7 @@
-"""AWS Bedrock Guardrails: the assessment, which every Bedrock record holds (botocore, bedrock-runtime).
+"""AWS Bedrock Guardrails: the assessment, which every Bedrock record holds.
+
+Source: botocore, bedrock-runtime, service-2.json (GuardrailAssessment, GuardrailCoverage,
+GuardrailAutomatedReasoningFinding).
 
 Content filters are ordinal: confidence NONE, LOW, MEDIUM, HIGH against a strength that says from which confidence on
 the filter blocks (LOW blocks HIGH only, MEDIUM from MEDIUM, HIGH from LOW). So each event carries its own threshold.
@@ -13,9 +16,32 @@ from typing import Any, Final
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE, Keep
 from monitor.events.formats.format import Event, Identity, Orientation, Score, ThresholdFrom, at
-from monitor.events.formats.values import choose, http_date, identifier, joined, number, word
+from monitor.events.formats.values import (
+    choose,
+    http_date,
+    identifier,
+    joined,
+    numeral,
+    optional_flag,
+    required_number,
+    share,
+    word,
+)
 from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN, MASKED, by_category, worst
 
+_COUNTED: Final = {"guarded": VALUE, "total": VALUE}
+COVERAGE: Final[Keep] = {"textCharacters": _COUNTED, "images": _COUNTED}
+"""``guardrailCoverage``: how much of what was sent the guardrail has looked at."""
+_REASONED: Final = {
+    "valid": ALLOWED,
+    "noTranslations": ALLOWED,
+    "invalid": AUDITED,
+    "satisfiable": AUDITED,
+    "impossible": AUDITED,
+    "translationAmbiguous": AUDITED,
+    "tooComplex": {"status": "skipped"},
+}
+"""Findings of automated reasoning, which only ever detects; a text that is too complex for it was not judged."""
 _HIT: Final = {"action": VALUE, "detected": VALUE}
 ASSESSMENT: Final[Keep] = {
     "topicPolicy": {"topics": [_HIT | {"name": VALUE}]},
@@ -26,18 +52,27 @@ ASSESSMENT: Final[Keep] = {
         "regexes": [_HIT | {"name": VALUE}],
     },
     "contextualGroundingPolicy": {"filters": [_HIT | {"type": VALUE, "threshold": VALUE, "score": VALUE}]},
-    "invocationMetrics": {"guardrailProcessingLatency": VALUE},
+    "automatedReasoningPolicy": {"findings": [{name: {} for name in _REASONED}]},
+    "invocationMetrics": {"guardrailProcessingLatency": VALUE, "guardrailCoverage": COVERAGE},
     "appliedGuardrailDetails": {"guardrailId": VALUE, "guardrailVersion": VALUE},
 }
 RESPONSE: Final[Keep] = {"RequestId": VALUE, "HTTPHeaders": {"date": VALUE}}
 """``ResponseMetadata``, which boto3 adds to every response."""
+METADATA: Final[Keep] = {"requestId": VALUE}
+"""``$metadata``, which the SDK for JavaScript adds."""
 
 SCORES: Final = (
     Score("content filters", ScoreKind.ordinal, Orientation.high, ThresholdFrom.event, "confidence against strength"),
     Score("grounding, relevance", ScoreKind.continuous, Orientation.low, ThresholdFrom.event),
-    Score("topics, words, personal data, overall", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),
+    Score(
+        "topics, words, personal data, reasoning, overall",
+        ScoreKind.boolean,
+        Orientation.none,
+        ThresholdFrom.none,
+        "",
+    ),
 )
-DROPPED: Final = "matched words and personal data, texts, reasons, automated reasoning findings, usage, ARNs"
+DROPPED: Final = "matched words and personal data, texts, reasons, what automated reasoning found, usage, ARNs"
 
 _CONFIDENCE: Final = {"none": 0, "low": 1, "medium": 2, "high": 3}
 _CUT: Final = {"low": 3, "medium": 2, "high": 1}
@@ -46,15 +81,21 @@ _OUTCOME: Final = {"blocked": BLOCKED, "anonymized": MASKED, "none": AUDITED}
 
 
 def assessment_events(
-    assessment: dict[str, Any], *, guardrail_id: str | None = None, stage: str | None = None, intervened: bool = False
+    assessment: dict[str, Any],
+    *,
+    guardrail_id: str | None = None,
+    stage: str | None = None,
+    intervened: bool = False,
+    coverage: dict[str, Any] | None = None,
 ) -> list[Event]:
-    """One event for the whole assessment and one per filter in it.
+    """One event for the whole assessment, one per filter in it, and one if a part was not looked at.
 
     Args:
         assessment: allowlisted by :data:`ASSESSMENT`.
         guardrail_id: from around the assessment; its own details go first.
         stage: where the text came from, if known.
-        intervened: whether the response says that something was done, for assessments without details.
+        intervened: whether the response reports that something was done, for assessments without details.
+        coverage: allowlisted by :data:`COVERAGE`, of the response; the assessment's own goes first.
 
     Raises:
         Rejection: a word or number is none of Bedrock's.
@@ -64,18 +105,29 @@ def assessment_events(
         "guardrail": joined("bedrock", details.get("guardrailId") or guardrail_id),
         "guardrail_version": word(details.get("guardrailVersion")),
         "stage": stage,
-        "latency_ms": number(at(assessment, "invocationMetrics", "guardrailProcessingLatency")),
+        "latency_ms": numeral(at(assessment, "invocationMetrics", "guardrailProcessingLatency")),
     }
-    parts = [*_content(assessment), *_grounding(assessment), *by_category(_boolean(assessment))]
-    overall = worst(parts) if parts else ALLOWED
+    parts = [
+        *_content(assessment),
+        *_grounding(assessment),
+        *by_category(_boolean(assessment)),
+        *_reasoning(assessment),
+    ]
+    judged = [part for part in parts if part.get("status") is None]
+    overall = worst(judged) if judged else ALLOWED
     if intervened and overall["action"] in (None, "allow", "audit"):
         overall = BLOCKED
-    return [common | BOOLEAN | overall, *(common | part for part in parts)]
+    unseen = _uncovered(at(assessment, "invocationMetrics", "guardrailCoverage") or coverage)
+    if unseen == 1.0 and overall == ALLOWED:
+        return [common | {"status": "skipped"}]  # nothing was looked at, so nothing was allowed
+    partly = [common | {"category": "not_covered", "status": "skipped"}] if unseen else []
+    return [common | BOOLEAN | overall, *(common | part for part in parts), *partly]
 
 
-def response_identity(metadata: dict[str, Any] | None) -> Identity:
-    """What boto3's ``ResponseMetadata`` says: the request and when it was answered."""
-    request = identifier(at(metadata, "RequestId"))
+def response_identity(record: dict[str, Any]) -> Identity:
+    """The request and when it was answered, from what the SDK adds to a response."""
+    metadata = record.get("ResponseMetadata")
+    request = identifier(at(metadata, "RequestId")) or identifier(at(record, "$metadata", "requestId"))
     return Identity(record=request, request=request, time=http_date(at(metadata, "HTTPHeaders", "date")))
 
 
@@ -84,11 +136,38 @@ def source_stage(source: Any) -> str | None:
     return {"INPUT": "input", "OUTPUT": "output"}.get(source) if isinstance(source, str) else None
 
 
+def _uncovered(coverage: dict[str, Any] | None) -> float:
+    """The largest share of what was sent that the guardrail has not looked at; 0 if that is not reported."""
+    shares = [0.0]
+    for kind in ("textCharacters", "images"):
+        counts = at(coverage, kind) or {}
+        if counts.get("guarded") is not None and counts.get("total") is not None:
+            guarded, total = (
+                required_number(counts[name], name, low=0.0, high=1e12) for name in ("guarded", "total")
+            )
+            if guarded < total:
+                shares.append(1.0 - guarded / total)
+    return max(shares)
+
+
+def _reasoning(assessment: dict[str, Any]) -> list[Event]:
+    """Findings of automated reasoning as one event: the worst that it found, or that it could not judge."""
+    findings = at(assessment, "automatedReasoningPolicy", "findings")
+    if findings is None:
+        return []
+    results = [_REASONED[name] for finding in findings for name in finding]
+    judged = [result for result in results if "status" not in result]
+    event = BOOLEAN | {"category": "automated_reasoning"}
+    if results and not judged:
+        return [{"category": "automated_reasoning", "status": "skipped"}]
+    return [event | (worst(judged) if judged else ALLOWED)]
+
+
 def _outcome(hit: dict[str, Any]) -> Event:
-    """What a filter's action says; an entry that says nothing of detection was listed because it detected."""
+    """What a filter's action means; an entry without ``detected`` was listed because it detected."""
     action = hit.get("action")
     outcome = choose(action, _OUTCOME, "action") if action is not None else AUDITED
-    return ALLOWED if hit.get("detected") is False else outcome
+    return ALLOWED if optional_flag(hit.get("detected"), "detected") is False else outcome
 
 
 def _content(assessment: dict[str, Any]) -> list[Event]:
@@ -114,10 +193,10 @@ def _grounding(assessment: dict[str, Any]) -> list[Event]:
     return [
         {
             "category": joined("grounding", hit.get("type")),
-            "score": number(hit.get("score")),
+            "score": share(hit.get("score"), "score"),
             "score_kind": "continuous",
             "score_semantics": "inverted",
-            "threshold": number(hit.get("threshold")),
+            "threshold": share(hit.get("threshold"), "threshold"),
             **_grounded(hit),
         }
         for hit in at(assessment, "contextualGroundingPolicy", "filters") or []

@@ -1,4 +1,7 @@
-"""AWS Bedrock ``InvokeGuardrailChecks`` response: continuous scores, no verdict; the threshold is the caller's."""
+"""AWS Bedrock ``InvokeGuardrailChecks`` response: continuous scores, no verdict; the threshold is the caller's.
+
+Source: botocore, bedrock-runtime, service-2.json (InvokeGuardrailChecksResponse).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from monitor.events.formats import bedrock
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Orientation,
@@ -52,11 +56,13 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
         }
         for category, score in highest.items()
     ]
-    return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=FORMAT.name)
+    return identified(events, bedrock.response_identity(record), format_name=FORMAT.name)
 
 
 FORMAT: Final = Format(
     name="bedrock-checks",
+    source="botocore, bedrock-runtime",
+    carries=(Detail.time,),
     title="AWS Bedrock InvokeGuardrailChecks",
     keys=("results",),
     fits=_fits,
@@ -67,7 +73,9 @@ FORMAT: Final = Format(
             "sensitiveInformation": {"results": [{"type": VALUE, "confidenceScore": VALUE}]},
         },
         "ResponseMetadata": bedrock.RESPONSE,
+        "$metadata": bedrock.METADATA,
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("every check", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),),
     dropped="offsets of personal data, usage",

@@ -24,14 +24,25 @@ def _open(record: dict[str, Any]) -> tuple[Any, Identity]:
     )
     body = at(record, "output", "outputBodyJson")
     if isinstance(body, list):  # chunks of a stream; the trace comes with the last one that has it
-        body = next((one for one in reversed(body) if _speaks(one)), None)
-    if not isinstance(body, dict):
-        raise Rejection(Reason.no_verdict, "an invocation log without a readable answer")
+        body = next((one for one in reversed(body) if _reports(one)), None)
+    if body is None and at(record, "output", "outputBodyS3Path") is not None:
+        raise Rejection(Reason.no_verdict, "the answer is not in the log: it is in Amazon S3, at outputBodyS3Path")
+    error = record.get("errorCode")
+    if isinstance(error, str) and at(record, "input", "inputBodyJson", "guardrailConfig") is not None:
+        return {"Error": {"Code": error}}, identity  # a guardrail was asked for, and did not judge
+    if not _reports(body):
+        raise Rejection(Reason.not_judged, "an invocation on whose answer no guardrail reports")
     return body, identity
 
 
-def _speaks(chunk: Any) -> bool:
-    return at(chunk, "metadata", "trace") is not None or at(chunk, "amazon-bedrock-guardrailAction") is not None
+def _reports(body: Any) -> bool:
+    """Whether an answer, or a chunk of one, reports what a guardrail did."""
+    return (
+        at(body, "metadata", "trace") is not None
+        or at(body, "trace", "guardrail") is not None
+        or at(body, "amazon-bedrock-guardrailAction") is not None
+        or at(body, "stopReason") == "guardrail_intervened"
+    )
 
 
 ENVELOPE: Final = Envelope(
@@ -42,4 +53,5 @@ ENVELOPE: Final = Envelope(
     keep=_KEEP,
     open=_open,
     dropped="prompts, answers, account, identity, region",
+    fills="time, event_id, request_id, model",
 )

@@ -1,4 +1,8 @@
-"""AWS Bedrock guardrail traces: of ``Converse`` and of an ``InvokeModel`` body."""
+"""AWS Bedrock guardrail traces: of ``Converse`` and of an ``InvokeModel`` body.
+
+Sources: botocore, bedrock-runtime, service-2.json (ConverseTrace, GuardrailTraceAssessment); the AWS Bedrock user
+guide, "Use a guardrail with inference operations" (amazon-bedrock-guardrailAction, amazon-bedrock-trace).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Any, Final
 
 from monitor.events.formats import bedrock
 from monitor.events.formats.allowlist import ANY_KEY, VALUE, Keep
-from monitor.events.formats.format import Context, Event, Format, at, has, identified
+from monitor.events.formats.format import Context, Detail, Event, Format, at, has, identified
 from monitor.events.formats.values import word
 from monitor.events.formats.verdicts import BLOCKED, BOOLEAN
 
@@ -36,10 +40,11 @@ def trace_events(trace: dict[str, Any] | None) -> list[Event]:
 
 
 def _blocked(events: list[Event], *, intervened: bool) -> list[Event]:
-    """Without a trace, an intervention is all that is known."""
-    if events or not intervened:
+    """An intervention is certain, also where the trace is missing or cut and names nothing that was done."""
+    if not intervened or any(event.get("action") in ("block", "redact") for event in events):
         return events
-    return [{"guardrail": "bedrock", **BOOLEAN, **BLOCKED}]
+    names = {event["guardrail"] for event in events}
+    return [{"guardrail": names.pop() if len(names) == 1 else "bedrock", **BOOLEAN, **BLOCKED}, *events]
 
 
 def _fits_converse(record: Any) -> str | None:
@@ -57,7 +62,7 @@ def _read_converse(record: dict[str, Any], context: Context) -> list[Event]:
     for event in events:
         if event.get("stage") == "output":
             event["finish_reason"] = word(stop)
-    return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=CONVERSE.name)
+    return identified(events, bedrock.response_identity(record), format_name=CONVERSE.name)
 
 
 def _fits_invoke(record: Any) -> str | None:
@@ -69,11 +74,20 @@ def _read_invoke(record: dict[str, Any], context: Context) -> list[Event]:
     events = _blocked(trace_events(at(record, "amazon-bedrock-trace", "guardrail")), intervened=intervened)
     if not events and record.get("amazon-bedrock-guardrailAction") == "NONE":
         events = [{"guardrail": "bedrock", **BOOLEAN, "verdict": "allow", "action": "allow"}]
-    return identified(events, bedrock.response_identity(record.get("ResponseMetadata")), format_name=INVOKE.name)
+    return identified(events, bedrock.response_identity(record), format_name=INVOKE.name)
 
 
 CONVERSE: Final = Format(
     name="bedrock-converse",
+    source="botocore, bedrock-runtime",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="AWS Bedrock Converse trace",
     keys=("trace", "metadata", "stopReason"),
     fits=_fits_converse,
@@ -82,13 +96,24 @@ CONVERSE: Final = Format(
         "metadata": {"trace": {"guardrail": _TRACE}},
         "stopReason": VALUE,
         "ResponseMetadata": bedrock.RESPONSE,
+        "$metadata": bedrock.METADATA,
     },
+    guardrail="bedrock",
     read=_read_converse,
     scores=bedrock.SCORES,
     dropped=f"{bedrock.DROPPED}; the conversation",
 )
 INVOKE: Final = Format(
     name="bedrock-invoke-model",
+    source="AWS Bedrock user guide, InvokeModel with guardrails",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="AWS Bedrock InvokeModel trace",
     keys=("amazon-bedrock-guardrailAction",),
     fits=_fits_invoke,
@@ -96,7 +121,9 @@ INVOKE: Final = Format(
         "amazon-bedrock-guardrailAction": VALUE,
         "amazon-bedrock-trace": {"guardrail": _TRACE},
         "ResponseMetadata": bedrock.RESPONSE,
+        "$metadata": bedrock.METADATA,
     },
+    guardrail="bedrock",
     read=_read_invoke,
     scores=bedrock.SCORES,
     dropped=f"{bedrock.DROPPED}; the answer",

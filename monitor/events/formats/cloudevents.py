@@ -56,4 +56,5 @@ ENVELOPE: Final = Envelope(
     keep=_KEEP,
     open=_open,
     dropped="subject, type, extensions",
+    fills="time, event_id",
 )

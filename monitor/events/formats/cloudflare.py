@@ -1,4 +1,7 @@
-"""Cloudflare prompt injection score: 1 to 99, low is an attack; 100 is not scored, which is a matter of coverage."""
+"""Cloudflare prompt injection score: 1 to 99, low is an attack; 100 is not scored, which is a matter of coverage.
+
+Sources: developers.cloudflare.com/waf/detections/ai-security-for-apps and the field reference of Logpush.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -63,6 +67,13 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 FORMAT: Final = Format(
     name="cloudflare",
+    source="developers.cloudflare.com, WAF and Logpush fields",
+    carries=(
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+        Detail.time,
+    ),
     title="Cloudflare AI security scores",
     keys=(_RULE_FIELD, *_LOG_FIELDS, "cf"),
     fits=_fits,
@@ -72,6 +83,7 @@ FORMAT: Final = Format(
         "cf": {"llm": {"prompt": {"injection_score": VALUE}}},
         **dict.fromkeys(("RayID", "EdgeStartTimestamp", "Datetime", "Action", "SecurityAction"), VALUE),
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("injection score", ScoreKind.quantised, Orientation.low, ThresholdFrom.settings, "1 to 99"),),
     dropped="addresses, URLs, headers, user agents, personal data categories",

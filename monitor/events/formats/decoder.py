@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch
 from monitor.events.decode import Decoded
 from monitor.events.formats import cloudevents_binary
-from monitor.events.formats.format import Identity
-from monitor.events.formats.reader import Reader
+from monitor.events.formats.format import MAX_EVENTS, Event, Identity
+from monitor.events.formats.parse import encoded
+from monitor.events.formats.reader import Reader, Recognised
 from monitor.events.reasons import Reason, Rejected, Rejection
 from monitor.events.records import RecordBlock
 from monitor.events.schema import VERSION
 
 SAMPLES: Final = 4
 """Records of a block that are looked at to guess whether it is canonical. A wrong guess costs time, nothing else."""
-_ENCODE: Final = msgspec.json.Encoder().encode
 _NOTHING: Final[Mapping[int, Identity]] = {}
 
 OnFormat = Callable[[str, str, str], None]
@@ -41,8 +41,18 @@ class BlockDecoder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One part of a record: its events as canonical JSON, or why it has none."""
+
+    pieces: list[bytes]
+    fault: Rejection | None = None
+
+
 class FormatDecoder:
-    """Decodes records of any format; one record may give several events, or one rejection, never some of both.
+    """Decodes records of any format. A record may give several events; one in an envelope may hold several records.
+
+    Each of the records inside gives all of its events or one rejection, whatever becomes of the others.
 
     Args:
         canonical: checks and normalises what the readers say.
@@ -66,7 +76,7 @@ class FormatDecoder:
         self._max_bytes = max_bytes
         self._auto = auto
         self._on_format = on_format
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Decode every record of the block."""
@@ -78,56 +88,70 @@ class FormatDecoder:
         decoded = self._canonical.decode(block)
         odd = [why.row for why in decoded.rejected if why.reason in _MALFORMED]
         readings = self._read(block, odd)
-        if any(isinstance(reading, list) for reading in readings.values()):
+        if any(part.pieces for parts in readings.values() for part in parts):
             return self._merge(block, readings)
-        return Decoded(decoded.batch, [_better(why, readings.get(why.row)) for why in decoded.rejected])
+        read = {row: _rejected(block, row, parts) for row, parts in readings.items()}
+        return Decoded(decoded.batch, [better for why in decoded.rejected for better in read.get(why.row, [why])])
 
     def _read(
         self, block: RecordBlock, rows: Iterable[int], around: Mapping[int, Identity] = _NOTHING
-    ) -> dict[int, list[bytes] | Rejected]:
-        """What the readers make of these records: canonical JSON, or a rejection; left out is what is canonical.
+    ) -> dict[int, list[_Read]]:
+        """What the readers make of these records, part by part; left out is what is canonical as it stands.
 
         ``around`` holds the envelopes, by row, that are outside the values.
         """
-        readings: dict[int, list[bytes] | Rejected] = {}
+        readings: dict[int, list[_Read]] = {}
         for row in rows:
             value = block.value(row)
             if value is None or len(value) > self._max_bytes:
                 continue
-            try:
-                found = self._reader.recognise(value, around=around.get(row))
-                events = self._reader.events(found)
-            except Rejection as why:
-                readings[row] = Rejected(row, int(block.offset[row]), why.reason, why.sentence)
-                continue
-            if events is not None:
-                self._tell(block.partition, found.name, found.why)
-                readings[row] = [_ENCODE({"v": VERSION, **event}) for event in events]
+            room = MAX_EVENTS
+            parts: list[_Read] = []
+            for found in self._reader.parts(value, around=around.get(row)):
+                try:
+                    events = self._reader.events(found)
+                    if events is None:
+                        continue
+                    room -= len(events)
+                    if room < 0:
+                        raise Rejection(Reason.out_of_range, f"more than {MAX_EVENTS} events in one record")
+                except Rejection as why:
+                    parts.append(_Read([], why))
+                    continue
+                self._report(block.partition, found)
+                parts.append(_Read([canonical_json(event) for event in events]))
+            if parts:
+                readings[row] = parts
         return readings
 
-    def _merge(self, block: RecordBlock, readings: dict[int, list[bytes] | Rejected]) -> Decoded:
+    def _merge(self, block: RecordBlock, readings: dict[int, list[_Read]]) -> Decoded:
         """The whole block through the canonical decoder, with the readings in place of their records."""
         rows: list[int] = []
+        places: list[int] = []  # of each piece, the part of its record that it is from
         pieces: list[bytes | None] = []
-        rejected: list[Rejected] = []
         for row in range(len(block)):
-            reading = readings.get(row)
-            if isinstance(reading, Rejected):
-                rejected.append(reading)
+            parts = readings.get(row)
+            if parts is None:
+                rows.append(row)
+                places.append(0)
+                pieces.append(block.value(row))
                 continue
-            mine = [block.value(row)] if reading is None else reading
-            rows += [row] * len(mine)
-            pieces += mine
+            for place, part in enumerate(parts):
+                rows += [row] * len(part.pieces)
+                places += [place] * len(part.pieces)
+                pieces += part.pieces
         decoded = self._canonical.decode(_block(block, np.array(rows, np.int64), pieces))
-        return _whole(np.array(rows, np.int64), decoded, rejected)
+        return _whole(block, np.array(rows, np.int64), np.array(places, np.int64), decoded, readings)
 
-    def _tell(self, partition: str, name: str, why: str) -> None:
-        if (partition, name) not in self._told:
-            self._told.add((partition, name))
-            self._on_format(partition, name, why)
+    def _report(self, partition: str, found: Recognised) -> None:
+        if (partition, found.name) not in self._reported:
+            self._reported.add((partition, found.name))
+            self._on_format(partition, found.name, found.why)
 
 
-_MALFORMED: Final = frozenset({Reason.missing_field, Reason.not_an_object, Reason.invalid_json})
+_MALFORMED: Final = frozenset(
+    {Reason.missing_field, Reason.not_an_object, Reason.invalid_json, Reason.wrong_version, Reason.too_deep}
+)
 """What the canonical decoder says of records that may be of another format."""
 
 
@@ -155,23 +179,55 @@ def _block(block: RecordBlock, rows: NDArray[np.int64], pieces: list[bytes | Non
     )
 
 
-def _better(why: Rejected, reading: list[bytes] | Rejected | None) -> Rejected:
-    """The readers know better what a record is that is no canonical event."""
-    return reading if isinstance(reading, Rejected) else why
+def canonical_json(event: Event) -> bytes:
+    """A reader's event as a producer that speaks canonical would have written it."""
+    return encoded({"v": VERSION, **event})
 
 
-def _whole(rows: NDArray[np.int64], decoded: Decoded, rejected: list[Rejected]) -> Decoded:
-    """Rejections by the records' own rows, and no event of a record that was rejected for another of its events."""
-    if not decoded.rejected:
-        return Decoded(decoded.batch, rejected)
-    first: dict[int, Rejected] = {}
+def _rejected(block: RecordBlock, row: int, parts: list[_Read]) -> list[Rejected]:
+    """Why parts of a record are rejected: one rejection per reason, that of its first part, with their number."""
+    found: dict[Reason, list[int]] = {}
+    for place, part in enumerate(parts):
+        if part.fault is not None:
+            found.setdefault(part.fault.reason, []).append(place)
+    rejected = []
+    for reason, places in found.items():
+        sentence = str(parts[places[0]].fault)
+        if len(parts) > 1:
+            more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+            sentence = f"record {places[0] + 1} of {len(parts)} in this one{more}: {sentence}"
+        rejected.append(Rejected(row, int(block.offset[row]), reason, sentence, len(places)))
+    return rejected
+
+
+def _whole(
+    block: RecordBlock,
+    rows: NDArray[np.int64],
+    places: NDArray[np.int64],
+    decoded: Decoded,
+    readings: Mapping[int, list[_Read]],
+) -> Decoded:
+    """Rejections by the records' own rows, and no event of a part that was rejected for another of its events."""
+    faults: dict[tuple[int, int], Rejection] = {}
     for why in decoded.rejected:
-        row = int(rows[why.row])
-        first.setdefault(row, Rejected(row, why.offset, why.reason, why.sentence))
-    accepted = np.delete(rows, [why.row for why in decoded.rejected])
-    keep = ~np.isin(accepted, list(first))
-    batch = decoded.batch if keep.all() else _rows(decoded.batch, keep)
-    return Decoded(batch, sorted([*rejected, *first.values()], key=lambda why: why.row))
+        faults.setdefault((int(rows[why.row]), int(places[why.row])), Rejection(why.reason, why.sentence))
+    rejected: list[Rejected] = []
+    for row, parts in readings.items():
+        known = [
+            dataclasses.replace(part, fault=faults.get((row, place), part.fault)) for place, part in enumerate(parts)
+        ]
+        rejected += _rejected(block, row, known)
+    rejected += [
+        Rejected(row, int(block.offset[row]), why.reason, why.sentence)
+        for (row, _), why in faults.items()
+        if row not in readings
+    ]
+    rejected.sort(key=lambda why: why.row)
+    if not faults:
+        return Decoded(decoded.batch, rejected)
+    accepted = np.delete(np.stack([rows, places], axis=1), [why.row for why in decoded.rejected], axis=0)
+    keep = np.array([(row, place) not in faults for row, place in accepted.tolist()], np.bool_)
+    return Decoded(decoded.batch if keep.all() else _rows(decoded.batch, keep), rejected)
 
 
 def _rows(batch: EventBatch, keep: NDArray[np.bool_]) -> EventBatch:

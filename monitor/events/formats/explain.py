@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from monitor.events.batch import TOLERANCE, ScoreSemantics, Status, Verdict
+from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.allowlist import leaves, listed
+from monitor.events.formats.decoder import canonical_json
 from monitor.events.formats.format import Event, Score
 from monitor.events.formats.reader import CANONICAL, Reader, Recognised
-from monitor.events.formats.registry import ENVELOPES, FORMATS
+from monitor.events.formats.registry import FORMATS
 from monitor.events.general import read
-from monitor.events.reasons import Rejection
+from monitor.events.reasons import NO_FAULT, Rejection
 from monitor.events.schema import BY_NAME
 
 UNREADABLE: Final = "unreadable"
@@ -21,16 +21,16 @@ MAX_PATHS: Final = 200
 _BECAUSE: Final = "only listed fields are read; see the format's row in monitor/events/formats/README.md"
 _HIDDEN: Final = ("text", "labels")
 _MAX_DEPTH: Final = 64
-_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One record.
+    """One record, or one of the records inside of one.
 
     Attributes:
         format: its format; ``unreadable`` if it is none.
         why: what in it says so.
+        envelopes: what is around it, outermost first.
         events: canonical events, absent fields left out; empty if the record is rejected.
         dropped: paths of fields that are not read; never their values.
         because: why they are not.
@@ -40,6 +40,7 @@ class Explained:
 
     format: str
     why: str
+    envelopes: list[str] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     because: str = ""
@@ -47,30 +48,52 @@ class Explained:
     reason: str = ""
     sentence: str = ""
 
+    @property
+    def unread(self) -> bool:
+        """Whether it is rejected for a fault, and not for having nothing to read."""
+        return bool(self.reason) and self.reason not in NO_FAULT
+
     def plain(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
 
 
-def explain(reader: Reader, value: bytes) -> Explained:
-    """How one record is read. Its time is taken to be known, as it is in Kafka."""
-    try:
-        found = reader.recognise(value)
-    except Rejection as why:
-        return Explained(UNREADABLE, "no format fits", reason=why.reason.value, sentence=why.sentence)
+def explain(reader: Reader, value: bytes) -> list[Explained]:
+    """How a record is read: one answer, or one for each of the records inside of it.
+
+    Their time is taken to be known, as it is in Kafka.
+    """
+    return [_explained(reader, value, found) for found in reader.parts(value)]
+
+
+def _explained(reader: Reader, value: bytes, found: Recognised) -> Explained:
+    envelopes = [one.name for one, _ in found.envelopes]
+    if found.fault is not None:
+        reason, sentence = found.fault.reason.value, found.fault.sentence
+        return Explained(UNREADABLE, found.why, envelopes, reason=reason, sentence=sentence)
     dropped, because = _dropped(found)
     try:
         events = reader.events(found)
-        shown = [_plain(event) for event in events] if events is not None else [_canonical(value, found)]
-        for event in shown:
-            _check(event)
+        if events is None:
+            read(value, has_timestamp=True, max_depth=_MAX_DEPTH)
+        shown = [_plain(event) for event in events or [_canonical(found)]]
+        for event in shown if events is not None else ():
+            read(canonical_json(event), has_timestamp=True, max_depth=_MAX_DEPTH)
     except Rejection as why:
+        name = found.name if isinstance(found.record, dict | list) or found.format is not None else UNREADABLE
         return Explained(
-            found.name, found.why, dropped=dropped, because=because, reason=why.reason.value, sentence=why.sentence
+            name,
+            found.why,
+            envelopes,
+            dropped=dropped,
+            because=because,
+            reason=why.reason.value,
+            sentence=why.sentence,
         )
     return Explained(
         found.name,
         found.why,
+        envelopes,
         events=[_hidden(event) for event in shown],
         dropped=dropped,
         because=because,
@@ -141,30 +164,24 @@ def _score(score: Score) -> dict[str, str]:
 def _dropped(found: Recognised) -> tuple[list[str], str]:
     if found.format is None:
         record = found.record if isinstance(found.record, dict) else {}
-        return sorted(set(record) - set(BY_NAME) | set(record) & set(_HIDDEN))[:MAX_PATHS], (
+        return _shown(set(record) - set(BY_NAME) | set(record) & set(_HIDDEN)), (
             "text and labels are measured and dropped, unknown fields are not read"
         )
-    paths = [path for path, kept in leaves(found.record, found.format.keep) if not kept]
-    return sorted(set(paths))[:MAX_PATHS], f"{_BECAUSE}: {found.format.dropped}"
+    paths = {path for path, kept in leaves(found.record, found.format.keep) if not kept}
+    return _shown(paths), f"{_BECAUSE}: {found.format.dropped}"
+
+
+def _shown(paths: set[str]) -> list[str]:
+    """Names of fields are the producer's to choose: half of a surrogate pair in one must not stop the output."""
+    return [path.encode("utf-8", "backslashreplace").decode() for path in sorted(paths)[:MAX_PATHS]]
 
 
 def _plain(event: Event) -> Event:
     return {name: value for name, value in event.items() if value is not None}
 
 
-def _canonical(value: bytes, found: Recognised) -> Event:
-    """The event as it stands; reading it says whether it is one."""
-    read(value, has_timestamp=True, max_depth=_MAX_DEPTH)
+def _canonical(found: Recognised) -> Event:
     return {name: said for name, said in found.record.items() if name in BY_NAME and said is not None}
-
-
-def _check(event: Event) -> None:
-    """The canonical decoder's own checks.
-
-    Raises:
-        Rejection: it would not be accepted.
-    """
-    read(_ENCODE({"v": 1, **event}), has_timestamp=True, max_depth=_MAX_DEPTH)
 
 
 def _hidden(event: Event) -> Event:

@@ -23,6 +23,22 @@ Event = dict[str, Any]
 """A canonical event as plain JSON; ``v`` is added by the decoder, None is the same as absent."""
 
 
+class Detail(StrEnum):
+    """What records of a format can hold of an event; a score and its threshold are in :class:`Score`."""
+
+    verdict = "verdict"
+    """What the guardrail thought, and not its score alone."""
+    action = "action"
+    """What was enforced."""
+    status = "status"
+    """That a guardrail did not judge: a fault, a time-out, skipped."""
+    stage = "stage"
+    version = "version"
+    """Of the guardrail: a version, a model, a profile."""
+    time = "time"
+    latency = "latency"
+
+
 class Orientation(StrEnum):
     """Which end of a score is the bad one, as the vendor writes it."""
 
@@ -67,9 +83,11 @@ class Context:
 
     Attributes:
         thresholds: thresholds of the settings.
+        named: whether the settings name the format, so that a record needs no mark of its own.
     """
 
     thresholds: Thresholds = field(default_factory=Thresholds)
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +99,16 @@ class Identity:
         request: the request that was judged.
         time: integer epoch milliseconds or RFC 3339.
         model: the model that the product calls.
+        app: the product or service that wrote the record.
+        session: the conversation.
     """
 
     record: str | None = None
     request: str | None = None
     time: int | str | None = None
     model: str | None = None
+    app: str | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +125,12 @@ class Format:
         read: events of an allowlisted record; raises Rejection. Never part of the events: all or none.
         scores: what scores it has.
         dropped: what the allowlist leaves out and why, for people.
+        source: where the shape is from, for people; the fields are in the module's docstring.
+        carries: what its records can hold.
+        unsure: of a record that no format fits: why it is not taken for this one although it looks like it, and the
+            way out; None if it does not look like it.
+        prepare: what the allowlist is applied to, where a part of the record is JSON in a string.
+        guardrail: whose status an error body is where the settings name the format; empty: nobody's.
     """
 
     name: str
@@ -113,6 +141,16 @@ class Format:
     read: Callable[[Any, Context], list[Event]]
     scores: tuple[Score, ...]
     dropped: str
+    source: str
+    carries: tuple[Detail, ...]
+    unsure: Callable[[Any], str | None] | None = None
+    prepare: Callable[[Any], Any] | None = None
+    guardrail: str = ""
+
+
+Inner = tuple[Any, Identity]
+"""A record that was inside of an envelope, and what the envelope says about it. Bytes and text are read on: as JSON,
+or as another envelope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +158,9 @@ class Envelope:
     """A format that only carries records of other formats.
 
     Attributes:
-        open: the record inside and what the envelope says about it; raises Rejection.
+        open: the record inside, or a list where there may be several; raises Rejection.
+        fills: what it knows that its records may lack, for people.
+        weak: its shape is not its own alone: a record that is of a format or canonical as it stands is left so.
     """
 
     name: str
@@ -128,8 +168,10 @@ class Envelope:
     keys: tuple[str, ...]
     fits: Callable[[Any], str | None]
     keep: Keep
-    open: Callable[[Any], tuple[Any, Identity]]
+    open: Callable[[Any], Inner | list[Inner]]
     dropped: str
+    fills: str = ""
+    weak: bool = False
 
 
 def identified(events: list[Event], identity: Identity, *, format_name: str) -> list[Event]:
@@ -141,7 +183,13 @@ def identified(events: list[Event], identity: Identity, *, format_name: str) -> 
     for place, event in enumerate(events):
         if identity.record and not event.get("event_id"):
             event["event_id"] = f"{format_name}:{identity.record}#{place}"
-        for name, value in (("request_id", identity.request), ("time", identity.time), ("model", identity.model)):
+        for name, value in (
+            ("request_id", identity.request),
+            ("time", identity.time),
+            ("model", identity.model),
+            ("app", identity.app),
+            ("session_id", identity.session),
+        ):
             if value is not None and event.get(name) is None:
                 event[name] = value
     return events

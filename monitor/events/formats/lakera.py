@@ -1,4 +1,7 @@
-"""Lakera Guard v2: flagged or not, per detector with a breakdown; ordinal words at the results endpoint."""
+"""Lakera Guard v2: flagged or not, per detector with a breakdown; ordinal words at the results endpoint.
+
+Sources: docs.lakera.ai (guard and guard/results) and the integrations of it in litellm and Kong.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -28,8 +32,10 @@ _LEVEL: Final = re.compile(r"l([1-5])_[a-z_]{1,32}")
 
 
 def _fits(record: Any) -> str | None:
-    if has(record, "flagged") and (has(record, "breakdown") or has(record, "payload") or has(record, "dev_info")):
-        return "has flagged and breakdown, payload or dev_info"
+    if has(record, "flagged") and (
+        any(isinstance(record.get(key), list) for key in ("breakdown", "payload")) or has(record.get("dev_info"))
+    ):
+        return "has flagged and breakdown[], payload[] or dev_info"
     if has(record, "flagged", "metadata") and has(record["metadata"], "request_uuid"):
         return "has flagged and metadata.request_uuid"
     results = at(record, "results")
@@ -74,6 +80,11 @@ def _detector(one: dict[str, Any], context: Context) -> Event:
 _DETECTOR: Final = {"detector_type": VALUE, "detected": VALUE, "result": VALUE}
 FORMAT: Final = Format(
     name="lakera",
+    source="integrations of Lakera Guard v2",
+    carries=(
+        Detail.verdict,
+        Detail.version,
+    ),
     title="Lakera Guard v2",
     keys=("flagged", "results"),
     fits=_fits,
@@ -84,6 +95,7 @@ FORMAT: Final = Format(
         "metadata": {"request_uuid": VALUE},
         "dev_info": {"model_version": VALUE},
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(
         Score("flagged, breakdown", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),

@@ -1,29 +1,41 @@
-"""Meta Llama Guard: its bare answer, or a chat completion with it.
+"""Meta Llama Guard: its bare answer, or an answer of a server that runs it.
 
-``safe``, or ``unsafe`` and a line of category codes; blank lines may come first. Boolean, unless the completion
-carries the log-probability of the first word: then the score is P("unsafe") of that word.
+Source: github.com/meta-llama/PurpleLlama, Llama-Guard3 and Llama-Guard4, MODEL_CARD.md: ``safe``, or ``unsafe`` and a
+line of category codes; blank lines may come first. Boolean, unless a completion carries the log-probability of the
+first word: then the score is P("unsafe") of that word. Workers AI can make an object of the answer, safe and
+categories.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
+from monitor.events.formats.completion import (
+    KEEP,
+    KEYS,
+    Answer,
+    answers,
+    identity_of,
+    is_answer,
+    latency_ms,
+    probability,
+)
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
-    Identity,
     Orientation,
     Score,
     ThresholdFrom,
     at,
+    has,
     identified,
 )
-from monitor.events.formats.values import identifier, number, seconds_ms, word
+from monitor.events.formats.values import flag, names, word
 from monitor.events.formats.verdicts import BOOLEAN
 from monitor.events.reasons import Reason, Rejection
 
@@ -36,33 +48,34 @@ def _fits(record: Any) -> str | None:
     if isinstance(record, str):
         return "safe or unsafe" if _ANSWER.fullmatch(record[:512]) else None
     model = at(record, "model")
-    if isinstance(model, str) and isinstance(at(record, "choices"), list) and _MODEL.search(model[:256]):
-        return "a chat completion of Llama Guard"
-    return None
+    if isinstance(model, str) and _MODEL.search(model[:256]) and is_answer(record):
+        return "an answer of Llama Guard"
+    said = at(record, "result", "response")
+    bare = isinstance(said, str) and _ANSWER.fullmatch(said[:512]) is not None
+    return "has result.response, safe or unsafe" if bare or has(said, "safe", "categories") else None
 
 
 def _read(record: Any, context: Context) -> list[Event]:
     if not isinstance(record, dict):
-        return [_event(record, None, context)]
-    events = [
-        _event(at(choice, "message", "content") or choice.get("text"), at(choice, "logprobs", "content"), context)
-        for choice in record.get("choices") or []
-    ]
-    request = identifier(record.get("id"))
-    version = word(record.get("model"))
-    identity = Identity(record=request, request=request, time=seconds_ms(record.get("created")))
-    return identified([event | {"guardrail_version": version} for event in events], identity, format_name=FORMAT.name)
+        return [_event(Answer(record, []), context)]
+    common = {"guardrail_version": word(record.get("model")), "latency_ms": latency_ms(record)}
+    events = [_event(answer, context) | common for answer in answers(record)]
+    return identified(events, identity_of(record), format_name=FORMAT.name)
 
 
-def _event(answer: Any, tokens: list[dict[str, Any]] | None, context: Context) -> Event:
-    match = _ANSWER.fullmatch(answer[:512]) if isinstance(answer, str) else None
+def _event(answer: Answer, context: Context) -> Event:
+    if isinstance(answer.said, dict):
+        safe = flag(answer.said.get("safe"), "safe")
+        rules = names(answer.said.get("categories")) or None
+        return {"guardrail": _GUARDRAIL, "verdict": "allow" if safe else "flag", "rules": rules, **BOOLEAN}
+    match = _ANSWER.fullmatch(answer.said[:512]) if isinstance(answer.said, str) else None
     if match is None:
         raise Rejection(Reason.unknown_value, "the answer is neither safe nor unsafe with codes such as S1,S10")
     event: Event = {"guardrail": _GUARDRAIL, "verdict": "allow" if match[1] else "flag"}
     codes = sorted(set(re.findall(r"S\d{1,2}", match[3] or "")))
     if codes:  # rules, not categories: a safe answer has none, and a stream of hits alone has no rate
         event["rules"] = codes
-    score = _probability(tokens or [])
+    score = probability(answer, "unsafe")
     if score is None:
         return event | BOOLEAN
     return event | {
@@ -72,33 +85,20 @@ def _event(answer: Any, tokens: list[dict[str, Any]] | None, context: Context) -
     }
 
 
-def _probability(tokens: list[dict[str, Any]]) -> float | None:
-    """P(unsafe) of the first word that is no white space."""
-    for token in tokens[:4]:
-        text = token.get("token")
-        if not isinstance(text, str) or not text.strip():
-            continue
-        for one in [token, *(token.get("top_logprobs") or [])]:
-            logarithm = number(one.get("logprob"))
-            if one.get("token") is not None and str(one["token"]).strip() == "unsafe" and logarithm is not None:
-                return math.exp(min(logarithm, 0.0))
-        return None
-    return None
-
-
-_CHOICE: Final = {
-    "message": {"content": VALUE},
-    "text": VALUE,
-    "logprobs": {
-        "content": [{"token": VALUE, "logprob": VALUE, "top_logprobs": [{"token": VALUE, "logprob": VALUE}]}]
-    },
-}
 FORMAT: Final = Format(
     name="llama-guard",
+    source="model cards of Llama Guard 3 and 4; Ollama, Workers AI",
+    carries=(
+        Detail.verdict,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
     title="Meta Llama Guard",
-    keys=("choices",),
+    keys=KEYS,
     fits=_fits,
-    keep=({"id": VALUE, "model": VALUE, "created": VALUE, "choices": [_CHOICE]}, VALUE),
+    keep=(KEEP, VALUE),
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(
         Score("the first word's log-probability", ScoreKind.continuous, Orientation.high, ThresholdFrom.settings),

@@ -1,5 +1,7 @@
 """LLM Guard: risk scores of the API's answers and of its structured log.
 
+Sources: github.com/protectai/llm-guard, llm_guard/util.py and evaluate.py, llm_guard_api/app/schemas.py.
+
 The score is not a probability: ``calculate_risk_score`` (llm_guard/util.py) stretches the distance to the scanner's
 threshold to -1 .. 1 and rounds it to .1, whatever the documentation says. With the threshold t known it is undone,
 raw = t + r (1 - t) above and t + r t below; without it (r + 1) / 2 has its boundary at .5 by construction. Scanners
@@ -18,6 +20,7 @@ from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import ANY_KEY, VALUE
 from monitor.events.formats.format import (
     Context,
+    Detail,
     Event,
     Format,
     Identity,
@@ -27,7 +30,7 @@ from monitor.events.formats.format import (
     has,
     identified,
 )
-from monitor.events.formats.values import identifier, instant, joined, number, required_number
+from monitor.events.formats.values import identifier, instant, joined, milliseconds, optional_flag, required_number
 from monitor.events.formats.verdicts import BOOLEAN
 
 _GUARDRAIL: Final = "llm-guard"
@@ -35,7 +38,7 @@ _STAGES: Final = {"Scanned prompt": "input", "Scanned output": "output"}
 
 
 def _fits(record: Any) -> str | None:
-    if has(record, "is_valid", "scanners"):
+    if has(record, "is_valid", "scanners") and isinstance(record["scanners"], dict):
         return "has is_valid and scanners"
     if has(record, "event", "scores") and record["event"] in tuple(_STAGES):
         return "event is Scanned prompt or Scanned output"
@@ -45,12 +48,13 @@ def _fits(record: Any) -> str | None:
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
     stage = _STAGES.get(str(record.get("event")))
     risks = record.get("scanners") or record.get("scores") or {}
-    valid = record.get("is_valid")
-    events = [_scanner(name, risk, valid, context) for name, risk in risks.items()]
-    if isinstance(valid, bool):
+    valid = optional_flag(record.get("is_valid"), "is_valid")
+    risk_of = {name: required_number(risk, "scanners", low=-1.0, high=1.0) for name, risk in risks.items()}
+    explained = valid is True or any(risk > 0.0 for risk in risk_of.values())
+    events = [_scanner(name, risk, explained, context) for name, risk in risk_of.items()]
+    if valid is not None:
         events.insert(0, {"guardrail": _GUARDRAIL, **BOOLEAN, "verdict": "allow" if valid else "deny"})
-    seconds = number(record.get("elapsed_time_seconds"))
-    common = {"stage": stage, "latency_ms": None if seconds is None or seconds < 0 else seconds * 1000.0}
+    common = {"stage": stage, "latency_ms": milliseconds(record.get("elapsed_time_seconds"))}
     return identified([common | event for event in events], _identity(record), format_name=FORMAT.name)
 
 
@@ -59,11 +63,11 @@ def _identity(record: dict[str, Any]) -> Identity:
     return Identity(record=request, request=request, time=instant(record.get("timestamp")))
 
 
-def _scanner(name: str, value: Any, valid: Any, context: Context) -> Event:
-    risk = required_number(value, "scanners", low=-1.0, high=1.0)
+def _scanner(name: str, risk: float, explained: bool, context: Context) -> Event:
+    """``explained``: whether the whole verdict follows from the other scanners, so that a 0 is none of its causes."""
     event: Event = {"guardrail": joined(_GUARDRAIL, name)}
     if risk == 0.0:
-        return event | {"verdict": "allow" if valid is True else None}
+        return event | {"verdict": "allow" if explained else None}
     threshold = context.thresholds.scaled(str(event["guardrail"]), None)
     if threshold is None:
         score, threshold = (risk + 1.0) / 2.0, 0.5
@@ -79,6 +83,13 @@ def _scanner(name: str, value: Any, valid: Any, context: Context) -> Event:
 
 FORMAT: Final = Format(
     name="llm-guard",
+    source="llm_guard and llm_guard_api sources",
+    carries=(
+        Detail.verdict,
+        Detail.stage,
+        Detail.time,
+        Detail.latency,
+    ),
     title="LLM Guard",
     keys=("is_valid", "event"),
     fits=_fits,
@@ -91,6 +102,7 @@ FORMAT: Final = Format(
         "timestamp": VALUE,
         "request_id": VALUE,
     },
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(
         Score(

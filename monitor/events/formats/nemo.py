@@ -1,7 +1,7 @@
 """NVIDIA NeMo Guardrails: ``log.activated_rails`` of a GenerationResponse. A rail stops or it does not: boolean.
 
-Dialog and generation rails steer the conversation and judge nothing; they are left out. The tracing adapter's files
-of 2024 carry durations and no decision, so there is no verdict to read in them.
+Source: docs.nvidia.com/nemo/guardrails/observability/logging. Dialog and generation rails steer the conversation and
+judge nothing; they are left out. Trace files are read by ``nemo_traces``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at
-from monitor.events.formats.values import flag, number, seconds_ms, word
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, at
+from monitor.events.formats.values import milliseconds, optional_flag, seconds_ms, word
 from monitor.events.formats.verdicts import ALLOWED, BLOCKED, BOOLEAN
+from monitor.events.reasons import Reason, Rejection
 
 STAGES: Final = {
     "input": "input",
@@ -21,40 +22,66 @@ STAGES: Final = {
     "tool_input": "tool",
     "tool_output": "tool",
 }
-"""Kinds of rails that judge."""
+"""Kinds of rails that judge; today's engine writes them with a capital."""
+_PLACES: Final = (("log", "activated_rails"), ("activated_rails",), ("guardrails", "log", "activated_rails"))
+"""Of the library, and of the server, whose answer is a chat completion with ``guardrails``."""
+_STEERING: Final = ("dialog", "generation", "actions")
 
 
 def _fits(record: Any) -> str | None:
-    if isinstance(at(record, "log", "activated_rails"), list):
-        return "has log.activated_rails[]"
-    return "has activated_rails[]" if isinstance(at(record, "activated_rails"), list) else None
+    return next((f"has {'.'.join(path)}[]" for path in _PLACES if isinstance(at(record, *path), list)), None)
 
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
-    rails = at(record, "log", "activated_rails") or record.get("activated_rails") or []
-    return [_event(rail) for rail in rails if isinstance(rail.get("type"), str) and rail["type"] in STAGES]
+    rails: list[dict[str, Any]] = next((found for path in _PLACES if (found := at(record, *path))), [])
+    return [_event(rail, stage) for rail in rails if (stage := stage_of(rail.get("type"))) is not None]
 
 
-def _event(rail: dict[str, Any]) -> Event:
-    seconds = number(rail.get("duration"))
-    stop = rail.get("stop")
+def stage_of(kind: Any) -> str | None:
+    """The stage of a kind of rail; None for those that only steer a dialogue.
+
+    Raises:
+        Rejection: it is no kind of rail; a rail that nobody knows must not vanish.
+    """
+    known = kind.lower().replace(" ", "_") if isinstance(kind, str) else ""
+    if known in STAGES:
+        return STAGES[known]
+    if known not in _STEERING:
+        raise Rejection(Reason.unknown_value, f"the type of a rail is not one of {', '.join((*STAGES, *_STEERING))}")
+    return None
+
+
+def _event(rail: dict[str, Any], stage: str) -> Event:
     return {
         "guardrail": word(rail.get("name")),
-        "stage": STAGES[rail["type"]],
+        "stage": stage,
         "time": seconds_ms(rail.get("finished_at")) or seconds_ms(rail.get("started_at")),
-        "latency_ms": None if seconds is None or seconds < 0 else seconds * 1000.0,
+        "latency_ms": milliseconds(rail.get("duration")),
         **BOOLEAN,
-        **(BLOCKED if stop is not None and flag(stop, "stop") else ALLOWED),
+        **(BLOCKED if optional_flag(rail.get("stop"), "stop") else ALLOWED),
     }
 
 
 _RAIL: Final = dict.fromkeys(("type", "name", "stop", "started_at", "finished_at", "duration"), VALUE)
 FORMAT: Final = Format(
     name="nemo-guardrails",
+    source="docs.nvidia.com, logging of NeMo Guardrails",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.stage,
+        Detail.time,
+        Detail.latency,
+    ),
     title="NVIDIA NeMo Guardrails, activated rails",
-    keys=("log", "activated_rails"),
+    keys=("log", "activated_rails", "guardrails"),
     fits=_fits,
-    keep={"log": {"activated_rails": [_RAIL]}, "activated_rails": [_RAIL]},
+    keep={
+        "log": {"activated_rails": [_RAIL]},
+        "activated_rails": [_RAIL],
+        "guardrails": {"log": {"activated_rails": [_RAIL]}},
+    },
+    guardrail="nemo-guardrails",
     read=_read,
     scores=(Score("stop", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),),
     dropped="actions with their parameters and results, model calls with prompts and completions, the answer",

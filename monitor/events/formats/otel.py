@@ -1,9 +1,8 @@
-"""OpenTelemetry GenAI over OTLP JSON: evaluation results, the guardrail proposal in three spellings, NeMo's rails.
+"""OpenTelemetry GenAI over OTLP JSON: evaluations, guardrails' spans and logs in their dialects, finish reasons.
 
-An evaluation's score has no declared scale or direction: it is read as P(unsafe) if it lies between 0 and 1, unless a
-threshold of the settings says ``<=``; other scales are left out, the label remains. A guardrail's verdict (what it
-thought) and action (what was done) are two attributes and stay two. In OTLP JSON 64-bit integers are strings and ids
-hexadecimal.
+Source: open-telemetry/semantic-conventions-genai, docs/gen-ai; the dialects are in ``otel_guardrail`` and
+``otel_dialects``. A guardrail's verdict (what it thought) and action (what was done) are two attributes and stay two.
+In OTLP JSON 64-bit integers are strings and ids hexadecimal.
 """
 
 from __future__ import annotations
@@ -13,12 +12,18 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE, Keep
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, at, has
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, at, has
+from monitor.events.formats.otel_dialects import ATTRIBUTES as DIALECT_ATTRIBUTES
+from monitor.events.formats.otel_dialects import dialect_event
+from monitor.events.formats.otel_evaluation import evaluation_event
+from monitor.events.formats.otel_finish import ATTRIBUTES as FINISH_ATTRIBUTES
+from monitor.events.formats.otel_finish import finish_event
 from monitor.events.formats.otel_guardrail import ATTRIBUTES as GUARDRAIL_ATTRIBUTES
 from monitor.events.formats.otel_guardrail import guardrail_event
-from monitor.events.formats.values import identifier, nanoseconds_ms, share, word
+from monitor.events.formats.values import identifier, nanoseconds_ms, word
 
-_ANY_VALUE: Final[Keep] = dict.fromkeys(("stringValue", "doubleValue", "intValue", "boolValue"), VALUE)
+_PLAIN_VALUE: Final[Keep] = dict.fromkeys(("stringValue", "doubleValue", "intValue", "boolValue"), VALUE)
+_ANY_VALUE: Final[Keep] = _PLAIN_VALUE | {"arrayValue": {"values": [{"stringValue": VALUE}]}}
 _ATTRIBUTES: Final[Keep] = [{"key": VALUE, "value": _ANY_VALUE}]
 _LOG: Final[Keep] = {
     "eventName": VALUE,
@@ -34,10 +39,11 @@ _SPAN: Final[Keep] = {
     "spanId": VALUE,
     "startTimeUnixNano": VALUE,
     "endTimeUnixNano": VALUE,
+    "status": {"code": VALUE},
     "attributes": _ATTRIBUTES,
     "events": [{"name": VALUE, "timeUnixNano": VALUE, "attributes": _ATTRIBUTES}],
 }
-_EVALUATION: Final = "gen_ai.evaluation."
+_FAILED: Final = (2, "2", "STATUS_CODE_ERROR")
 _WANTED: Final = frozenset(
     {
         "event.name",
@@ -50,13 +56,11 @@ _WANTED: Final = frozenset(
         "gen_ai.request.model",
         "gen_ai.conversation.id",
         *GUARDRAIL_ATTRIBUTES,
+        *DIALECT_ATTRIBUTES,
+        *FINISH_ATTRIBUTES,
     }
 )
 """Attributes that are read; of the others not even the key is looked at twice."""
-_LABELS: Final = {
-    **dict.fromkeys(("fail", "failed", "unsafe", "flagged", "malicious", "deny", "block", "blocked"), "flag"),
-    **dict.fromkeys(("pass", "passed", "safe", "benign", "allow", "allowed"), "allow"),
-}
 
 
 def _fits(record: Any) -> str | None:
@@ -97,9 +101,15 @@ def _unrolled(span: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _event(item: dict[str, Any], context: Context) -> Event | None:
     said = attributes(item.get("attributes"))
     name = item.get("eventName") or said.get("event.name") or item.get("name")
-    found = guardrail_event(said) if said else None
-    if found is None and _EVALUATION + "name" in said:
-        found = _evaluation(said, context)
+    if not said:
+        return None
+    failed = at(item, "status", "code") in _FAILED
+    found = (
+        guardrail_event(said)
+        or dialect_event(said, item.get("name"), failed=failed)
+        or evaluation_event(said, context)
+        or finish_event(said)
+    )
     if found is None:
         return None
     trace, span = identifier(item.get("traceId")), identifier(item.get("spanId"))
@@ -111,13 +121,14 @@ def _event(item: dict[str, Any], context: Context) -> Event | None:
     subject = f"{trace or ''}:{span or ''}:{place}" if span else response
     if subject and time is not None:
         found["event_id"] = f"otel:{subject}:{name}:{found['guardrail']}:{found.get('category')}:{time}"[:500]
+    known = float(end - begin) if begin is not None and end is not None and end >= begin else None
     return found | {
         "time": time,
         "request_id": response or trace,
         "session_id": identifier(said.get("gen_ai.conversation.id")),
         "model": word(said.get("gen_ai.request.model")),
         "model_version": word(said.get("gen_ai.response.model")),
-        "latency_ms": float(end - begin) if begin is not None and end is not None and end >= begin else None,
+        "latency_ms": found.get("latency_ms") if known is None else known,
     }
 
 
@@ -133,32 +144,26 @@ def attributes(pairs: list[dict[str, Any]] | None) -> dict[str, Any]:
 
 def _plain(value: dict[str, Any]) -> Any:
     kind, plain = next(iter(value.items()))
+    if kind == "arrayValue":
+        return [one.get("stringValue") for one in at(plain, "values") or []]
     if kind == "intValue" and isinstance(plain, str):  # 64-bit integers are strings in OTLP JSON
         return int(plain) if len(plain) <= 20 and plain.lstrip("-").isdigit() and plain.isascii() else None
     return plain
 
 
-def _evaluation(said: dict[str, Any], context: Context) -> Event:
-    guardrail = word(said[_EVALUATION + "name"])
-    error = said.get("error.type")
-    if error is not None:
-        return {"guardrail": guardrail, "status": "timeout" if "timeout" in str(error).lower() else "error"}
-    label = said.get(_EVALUATION + "score.label")
-    score = share(said.get(_EVALUATION + "score.value"))
-    rule = context.thresholds.of(guardrail)
-    return {
-        "guardrail": guardrail,
-        "verdict": _LABELS.get(label.lower()) if isinstance(label, str) else None,
-        "score": score,
-        "score_kind": None if score is None else "continuous",
-        "score_semantics": "inverted" if rule is not None and rule.low_is_unsafe and score is not None else None,
-        "threshold": context.thresholds.scaled(guardrail, None) if score is not None else None,
-    }
-
-
 FORMAT: Final = Format(
     name="otel",
-    title="OpenTelemetry GenAI, OTLP JSON: evaluations, guardrail proposals, NeMo rails",
+    source="OpenTelemetry semantic conventions for GenAI; sources of the dialects",
+    carries=(
+        Detail.verdict,
+        Detail.action,
+        Detail.status,
+        Detail.stage,
+        Detail.version,
+        Detail.time,
+        Detail.latency,
+    ),
+    title="OpenTelemetry GenAI, OTLP JSON: evaluations, guardrails' spans in seven dialects, finish reasons",
     keys=("resourceLogs", "resourceSpans", "attributes"),
     fits=_fits,
     keep={
@@ -171,7 +176,13 @@ FORMAT: Final = Format(
     scores=(
         Score("gen_ai.evaluation.score.value", ScoreKind.continuous, Orientation.declared, ThresholdFrom.settings),
         Score("risk.score of a guardrail", ScoreKind.continuous, Orientation.high, ThresholdFrom.none),
-        Score("verdicts without a score, NeMo rails", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),
+        Score(
+            "verdicts without a score, rails, finish reasons",
+            ScoreKind.boolean,
+            Orientation.none,
+            ThresholdFrom.none,
+            "",
+        ),
     ),
     dropped="messages, instructions, explanations, verdict reasons, content hashes, resources, all other attributes",
 )

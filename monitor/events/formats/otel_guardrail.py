@@ -6,11 +6,12 @@ None of the three is merged; newest first: ``gen_ai.guardrail.*``, ``gen_ai.secu
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from monitor.events.formats.format import Event
-from monitor.events.formats.nemo import STAGES
-from monitor.events.formats.values import share, word
+from monitor.events.formats.nemo import stage_of
+from monitor.events.formats.values import choose, optional_flag, share, word
 from monitor.events.formats.verdicts import ALLOWED, BLOCKED, BOOLEAN
 
 _G, _S, _O = "gen_ai.guardrail.", "gen_ai.security.", "gen_ai.guardian."
@@ -48,14 +49,16 @@ _SUBSTAGES: Final = {"tool_call": "tool", "tool_definition": "tool", "retrieval"
 
 
 def guardrail_event(said: dict[str, Any]) -> Event | None:
-    """The verdict that a span's or record's attributes tell; None if they tell none."""
+    """The verdict in the attributes of a span or record; None if there is none.
+
+    Raises:
+        Rejection: a rail is of no kind that is known, or a score is no number from 0 to 1.
+    """
     if "rail.name" in said:
         return _rail(said)
     verdict, action = _first(said, _VERDICT), _first(said, _ACTION)
     if verdict is None and action is None and not (_is_guardrail(said) and "error.type" in said):
         return None
-    error = said.get("error.type")
-    score = share(_first(said, _SCORE))
     subtype = _word_of(_first(said, _SUBTYPE))
     event: Event = {
         "guardrail": word(_first(said, _NAME)) or "unnamed",
@@ -63,28 +66,33 @@ def guardrail_event(said: dict[str, Any]) -> Event | None:
         "stage": _SUBSTAGES.get(subtype) or _stage(said),
         "category": word(_first(said, _CATEGORY)),
     }
-    if error is not None and verdict is None:
-        return event | {"status": "timeout" if "timeout" in str(error).lower() else "error"}
+    if "error.type" in said and verdict is None:
+        return event | {"status": failure(said["error.type"])}
+    score = share(_first(said, _SCORE), "risk.score")
     return event | {
-        "verdict": _VERDICTS.get(_word_of(verdict)),
-        "action": _ACTIONS.get(_word_of(action)),
+        "verdict": None if verdict is None else choose(verdict, _VERDICTS, "verdict.type"),
+        "action": None if action is None else choose(action, _ACTIONS, "action.type"),
         "score": score,
         "score_kind": "boolean" if score is None else "continuous",
     }
 
 
+def failure(error_type: Any) -> str:
+    """The status that the name of an error stands for."""
+    name = re.sub(r"[^a-z]", "", str(error_type).lower())
+    return "timeout" if "timeout" in name or "timedout" in name or "deadlineexceeded" in name else "error"
+
+
 def _rail(said: dict[str, Any]) -> Event | None:
     """Rails that only steer a dialogue are none of ours."""
-    kind = said.get("rail.type")
-    if not isinstance(kind, str) or kind not in STAGES:
+    stage = stage_of(said.get("rail.type"))
+    if stage is None:
         return None
-    stopped = said.get("rail.stop") is True
-    return {
-        "guardrail": word(said["rail.name"]),
-        "stage": STAGES[kind],
-        **BOOLEAN,
-        **(BLOCKED if stopped else ALLOWED),
-    }
+    event: Event = {"guardrail": word(said["rail.name"]), "stage": stage}
+    stopped = optional_flag(said.get("rail.stop"), "rail.stop")
+    if "error.type" in said and not stopped:
+        return event | {"status": failure(said["error.type"])}
+    return event | BOOLEAN | (BLOCKED if stopped else ALLOWED)
 
 
 def _is_guardrail(said: dict[str, Any]) -> bool:

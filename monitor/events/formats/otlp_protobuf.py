@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -18,6 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from monitor.events.formats import otel
 from monitor.events.formats.allowlist import VALUE
 from monitor.events.formats.format import Envelope, Identity
+from monitor.events.formats.otel_finish import ATTRIBUTES as ARRAYS
 from monitor.events.reasons import Reason, Rejection
 
 M = TypeVar("M", bound=Message)
@@ -56,6 +58,7 @@ def _logs(request: ExportLogsServiceRequest) -> list[dict[str, Any]]:
             "traceId": log.trace_id.hex(),
             "spanId": log.span_id.hex(),
             "attributes": _attributes(log.attributes),
+            "body": MessageToDict(log.body),
         }
         for resource in request.resource_logs
         for scope in resource.scope_logs
@@ -77,6 +80,7 @@ def _span(span: Span) -> dict[str, Any]:
         "spanId": span.span_id.hex(),
         "startTimeUnixNano": span.start_time_unix_nano,
         "endTimeUnixNano": span.end_time_unix_nano,
+        "status": {"code": span.status.code},
         "attributes": _attributes(span.attributes),
         "events": [
             {"name": one.name, "timeUnixNano": one.time_unix_nano, "attributes": _attributes(one.attributes)}
@@ -86,7 +90,7 @@ def _span(span: Span) -> dict[str, Any]:
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> list[dict[str, Any]]:
-    """Plain values only; arrays and objects are where messages are."""
+    """Plain values, and arrays of words that are known; other arrays and objects are where messages are."""
     return [{"key": pair.key, "value": value} for pair in pairs if (value := _value(pair))]
 
 
@@ -100,6 +104,10 @@ def _value(pair: KeyValue) -> dict[str, Any] | None:
             return {"intValue": pair.value.int_value}
         case "bool_value":
             return {"boolValue": pair.value.bool_value}
+        case "array_value" if pair.key in ARRAYS:
+            return {
+                "arrayValue": {"values": [{"stringValue": one.string_value} for one in pair.value.array_value.values]}
+            }
     return None
 
 

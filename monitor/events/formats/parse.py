@@ -13,6 +13,7 @@ from monitor.events.general import nesting_depth
 MAX_TEXT: Final = 256
 """Longest bare text that is looked at: Llama Guard answers ``unsafe`` and a list of 14 short codes."""
 _DECODE: Final = msgspec.json.Decoder().decode
+_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 def parse(value: bytes, *, max_depth: int) -> Any:
@@ -30,6 +31,15 @@ def parse(value: bytes, *, max_depth: int) -> Any:
         return _STRICT.decode(value.decode("utf-8"))
     except (ValueError, RecursionError):
         return _bare(value)
+
+
+def encoded(value: Any) -> bytes:
+    """JSON of plain values. Half of a surrogate pair, which JSON has and UTF-8 has not, stays an escape; integers of
+    any length are written."""
+    try:
+        return _ENCODE(value)
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(value).encode("ascii")
 
 
 def parsed_text(text: Any, *, max_depth: int) -> Any:

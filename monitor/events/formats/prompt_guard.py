@@ -1,4 +1,8 @@
-"""Meta Prompt Guard as a classifier's answer: the score belongs to the predicted label, not to the attack."""
+"""Meta Prompt Guard as a classifier's answer: the score belongs to the predicted label, not to the attack.
+
+Sources: the model cards of Prompt-Guard-86M and Llama-Prompt-Guard-2; transformers, text-classification pipeline (one
+label of a text, or all of them).
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,8 @@ from typing import Any, Final
 
 from monitor.events.batch import ScoreKind
 from monitor.events.formats.allowlist import VALUE
-from monitor.events.formats.format import Context, Event, Format, Orientation, Score, ThresholdFrom, has
-from monitor.events.formats.values import choose, number, required_number
+from monitor.events.formats.format import Context, Detail, Event, Format, Orientation, Score, ThresholdFrom, has
+from monitor.events.formats.values import choose, numeral, required_number
 
 _GUARDRAIL: Final = "prompt-guard"
 _VERDICT: Final = {
@@ -19,17 +23,38 @@ _VERDICT: Final = {
     "jailbreak": "flag",
 }
 """Version 2 has BENIGN and MALICIOUS (LABEL_0, LABEL_1); version 1 also INJECTION and JAILBREAK."""
+_OWN: Final = frozenset({"benign", "malicious", "jailbreak"})
+"""INJECTION is also a label of other people's classifiers, and LABEL_0 and LABEL_1 are of everybody's."""
 
 
 def _fits(record: Any) -> str | None:
-    if isinstance(record, list):
-        flat = record[0] if len(record) == 1 and isinstance(record[0], list) else record
-        return "an array of label and score" if flat and _is_answer(flat[0]) else None
-    return "has label and score" if _is_answer(record) and len(record) == 2 else None
+    labels = _labels(record)
+    if not labels or not labels <= _VERDICT.keys() or not labels & _OWN:
+        return None
+    return "an array of label and score" if isinstance(record, list) else "has label and score"
 
 
-def _is_answer(one: Any) -> bool:
-    return has(one, "label", "score") and isinstance(one["label"], str) and one["label"].lower() in _VERDICT
+def _unsure(record: Any) -> str | None:
+    if not _labels(record):
+        return None
+    return (
+        "label and score of a classifier that its labels do not name: set source.format to prompt-guard if it is"
+        " Meta's, or translate its labels with source.mapping"
+    )
+
+
+def _labels(record: Any) -> set[str]:
+    """The labels of a classifier's answer, in lower case; none if it is something else."""
+    answers = (
+        [one for item in record for one in (item if isinstance(item, list) else [item])]
+        if isinstance(record, list)
+        else [record]
+    )
+    if not all(has(one, "label", "score") and isinstance(one["label"], str) for one in answers):
+        return set()
+    if isinstance(record, dict) and len(record) != 2:
+        return set()
+    return {one["label"].lower() for one in answers}
 
 
 def _read(record: list[Any], context: Context) -> list[Event]:
@@ -44,7 +69,7 @@ def _texts(record: list[Any]) -> list[list[dict[str, Any]]]:
     single = [item for item in record if isinstance(item, dict)]
     several = [item for item in record if isinstance(item, list)]
     labels = {one.get("label") for one in single}
-    total = sum(number(one.get("score")) or 0.0 for one in single)
+    total = sum(numeral(one.get("score")) or 0.0 for one in single)
     one_text = len(labels) == len(single) and abs(total - 1.0) < 0.02
     return [*([single] if one_text else [[one] for one in single]), *several]
 
@@ -67,11 +92,18 @@ def _event(answers: list[dict[str, Any]], context: Context) -> Event:
 _ANSWER: Final = {"label": VALUE, "score": VALUE}
 FORMAT: Final = Format(
     name="prompt-guard",
+    source="model cards of Prompt Guard 1 and 2",
+    carries=(
+        Detail.verdict,
+        Detail.stage,
+    ),
     title="Meta Prompt Guard",
     keys=("label",),
     fits=_fits,
     keep=[(_ANSWER, [_ANSWER])],
+    guardrail=_GUARDRAIL,
     read=_read,
     scores=(Score("the predicted label's", ScoreKind.continuous, Orientation.label, ThresholdFrom.settings),),
     dropped="everything else",
+    unsure=_unsure,
 )

@@ -1,20 +1,23 @@
-"""One record, whatever its format: recognised by its shape, allowlisted, read."""
+"""One record, whatever its format: taken out of its envelopes, recognised by its shape, allowlisted, read."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
+import numpy as np
+
+from monitor.events.envelopes.peel import Part, Peeler
+from monitor.events.envelopes.unwrap import NAME as UNWRAP
 from monitor.events.formats.allowlist import allowed
+from monitor.events.formats.failures import failure_of
 from monitor.events.formats.format import MAX_EVENTS, Context, Envelope, Event, Format, Identity, identified
-from monitor.events.formats.parse import parse
+from monitor.events.general import nesting_depth
 from monitor.events.reasons import Reason, Rejection
 
-MAX_ENVELOPES: Final = 2
-"""A CloudEvent around a Bedrock invocation log is two."""
 CANONICAL: Final = "canonical"
-F = TypeVar("F", bound=Format | Envelope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Recognised:
         record: the record inside of its envelopes.
         envelopes: the envelopes around it, outermost first, each with what it was opened from.
         identities: what they say, innermost first.
+        fault: why it is of no format, or could not be taken out of its envelopes.
     """
 
     format: Format | None
@@ -34,6 +38,7 @@ class Recognised:
     record: Any
     envelopes: list[tuple[Envelope, Any]] = field(default_factory=list)
     identities: list[Identity] = field(default_factory=list)
+    fault: Rejection | None = None
 
     @property
     def name(self) -> str:
@@ -41,18 +46,18 @@ class Recognised:
         return CANONICAL if self.format is None else self.format.name
 
 
-class _Index(Generic[F]):
+class _Formats:
     """Formats by the keys of which a record must have one."""
 
-    def __init__(self, formats: Sequence[F]) -> None:
-        self._formats: tuple[F, ...] = tuple(formats)
+    def __init__(self, formats: Sequence[Format]) -> None:
+        self._formats = tuple(formats)
         self._by_key: dict[str, list[int]] = {}
         for place, one in enumerate(formats):
             for key in one.keys:
                 self._by_key.setdefault(key, []).append(place)
         self._keyless = [place for place, one in enumerate(formats) if not one.keys]
 
-    def __call__(self, record: Any) -> Iterable[F]:
+    def __call__(self, record: Any) -> Iterable[Format]:
         """The formats that a record may be of, in their order; of what is no object, all."""
         if not isinstance(record, dict):
             return self._formats
@@ -61,6 +66,33 @@ class _Index(Generic[F]):
             return ()
         places = {place for key in hits for place in self._by_key[key]}
         return [self._formats[place] for place in sorted(places.union(self._keyless))]
+
+
+class _Envelopes:
+    """Envelopes by key: those with keys are around objects, those without around everything else.
+
+    The user's own, which has none, is tried first, whatever the record is.
+    """
+
+    def __init__(self, envelopes: Sequence[Envelope]) -> None:
+        self._own = tuple(one for one in envelopes if one.name == UNWRAP)
+        self._place = {id(one): place for place, one in enumerate(envelopes)}
+        self._by_key = {
+            key: tuple(one for one in envelopes if key in one.keys) for one in envelopes for key in one.keys
+        }
+        self._keyless = tuple(one for one in envelopes if not one.keys)
+
+    def __call__(self, record: Any) -> Iterable[Envelope]:
+        """The envelopes that may be what a record is, in their order."""
+        if not isinstance(record, dict):
+            return self._keyless
+        hits = self._by_key.keys() & record.keys()
+        if not hits:
+            return self._own
+        if len(hits) == 1 and not self._own:
+            return self._by_key[hits.pop()]
+        found = {id(one): one for key in hits for one in self._by_key[key]}
+        return [*self._own, *sorted(found.values(), key=lambda one: self._place[id(one)])]
 
 
 class Reader:
@@ -77,32 +109,33 @@ class Reader:
         self, formats: Sequence[Format], envelopes: Sequence[Envelope], context: Context, *, max_depth: int
     ) -> None:
         self._only = formats[0] if len(formats) == 1 else None
-        self._formats_of = _Index(formats)
-        self._envelopes_of = _Index(envelopes)
-        self._context = context
+        self._formats_of = _Formats(formats)
+        self._peeler = Peeler(_Envelopes(envelopes), self._stands, max_depth=max_depth)
+        self._context = dataclasses.replace(context, named=self._only is not None)
+        self._unsure = [one.unsure for one in formats if one.unsure is not None]
         self._max_depth = max_depth
 
-    def recognise(self, value: bytes, *, around: Identity | None = None) -> Recognised:
-        """What a record is.
+    def parts(self, value: bytes, *, around: Identity | None = None) -> list[Recognised]:
+        """What a record is, or what each of the records inside of it is; at least one.
 
         Args:
             value: the record.
             around: what an envelope outside the value says about it.
+        """
+        return [self._recognised(part) for part in self._peeler.parts(value, () if around is None else (around,))]
+
+    def recognise(self, value: bytes, *, around: Identity | None = None) -> Recognised:
+        """What a record is that is one, and not several in an envelope.
 
         Raises:
-            Rejection: it is no known format.
+            Rejection: it is no known format, or several records.
         """
-        record = parse(value, max_depth=self._max_depth)
-        opened: list[tuple[Envelope, Any]] = []
-        identities: list[Identity] = [] if around is None else [around]
-        while len(opened) <= MAX_ENVELOPES:
-            envelope = next((one for one in self._envelopes_of(record) if one.fits(record)), None)
-            if envelope is None:
-                return self._inside(record, opened, identities)
-            opened.append((envelope, record))
-            record, identity = envelope.open(record)
-            identities.insert(0, identity)
-        raise Rejection(Reason.too_deep, f"more than {MAX_ENVELOPES} envelopes around a record")
+        parts = self.parts(value, around=around)
+        if len(parts) > 1:
+            raise Rejection(Reason.wrong_type, f"{len(parts)} records in one")
+        if parts[0].fault is not None:
+            raise parts[0].fault
+        return parts[0]
 
     def events(self, recognised: Recognised) -> list[Event] | None:
         """The canonical events of a record; None if it is one to begin with, to be decoded as it stands.
@@ -110,12 +143,17 @@ class Reader:
         Raises:
             Rejection: it cannot be read.
         """
+        if recognised.fault is not None:
+            raise recognised.fault
         if recognised.format is None:
             if not recognised.identities:
                 return None
             events = [dict(recognised.record)]
+        elif (status := self._failure(recognised)) is not None:
+            events = [{"guardrail": recognised.format.guardrail, "status": status}]
         else:
-            kept = allowed(recognised.record, recognised.format.keep)
+            prepare = recognised.format.prepare
+            kept = allowed(prepare(recognised.record) if prepare else recognised.record, recognised.format.keep)
             if kept is None:
                 raise Rejection(Reason.not_an_object, f"{recognised.name}: not the kind of JSON that this format is")
             events = recognised.format.read(kept, self._context)
@@ -127,21 +165,64 @@ class Reader:
             identified(events, identity, format_name=recognised.name)
         return events
 
-    def _inside(self, record: Any, opened: list[tuple[Envelope, Any]], identities: list[Identity]) -> Recognised:
+    def _failure(self, recognised: Recognised) -> str | None:
+        """The status of a record that is an error in place of an answer of the format that the settings name."""
+        if self._only is None or not self._only.guardrail or self._only.fits(recognised.record):
+            return None
+        return failure_of(recognised.record)
+
+    def _stands(self, record: Any) -> bool:
+        if _is_canonical(record):
+            return True
+        candidates = self._formats_of(record) if self._only is None else (self._only,)
+        return any(one.fits(record) for one in candidates)
+
+    def _recognised(self, part: Part) -> Recognised:  # noqa: PLR0911 - one line per case
+        record, around = part.record, (part.envelopes, part.identities)
+        if part.fault is not None:
+            return Recognised(None, "cannot be taken out of its envelope", record, *around, part.fault)
         if self._only is not None:
-            if isinstance(record, bytes | str) and not opened and not self._only.fits(record):
-                return Recognised(None, "not JSON", record)  # the canonical decoder says what is wrong with it
-            return Recognised(self._only, "as set", record, opened, identities)
-        if isinstance(record, dict) and (record.get("v") is not None or isinstance(record.get("guardrail"), str)):
-            return Recognised(None, "has v or guardrail", record, opened, identities)
+            if isinstance(record, bytes | str) and not self._only.fits(record):
+                return self._no_json(record, "not JSON", part)
+            return Recognised(self._only, "as set", record, *around)
+        form, why = self._told_apart(record)
+        if why:
+            return Recognised(form, why, record, *around)
+        if hint := next((found for unsure in self._unsure if (found := unsure(record))), ""):
+            return Recognised(None, "no format fits", record, *around, Rejection(Reason.unknown_format, hint))
+        if isinstance(record, bytes | str) or (not isinstance(record, dict) and not part.envelopes):
+            return self._no_json(record, "no object", part)
+        return Recognised(None, "no format fits", record, *around, Rejection(Reason.unknown_format, _UNKNOWN))
+
+    def _told_apart(self, record: Any) -> tuple[Format | None, str]:
+        """The format, None for canonical; and what says so, empty if nothing does."""
+        if _is_canonical(record):
+            return None, "has v and guardrail"
         for candidate in self._formats_of(record):
             why = candidate.fits(record)
             if why:
-                return Recognised(candidate, why, record, opened, identities)
-        if not isinstance(record, dict) and not opened:
-            return Recognised(None, "no object", record)  # the canonical decoder says what is wrong with it
-        raise Rejection(
-            Reason.unknown_format,
-            "neither a canonical event (v is missing) nor of a known format; see `driftline formats`, or map its"
-            " fields with source.mapping",
-        )
+                return candidate, why
+        if isinstance(record, dict) and (record.get("v") is not None or isinstance(record.get("guardrail"), str)):
+            return None, "has v or guardrail, and no format fits"
+        return None, ""
+
+    def _no_json(self, record: Any, why: str, part: Part) -> Recognised:
+        """Bare, the canonical decoder says what is wrong with it; inside of an envelope it is said here."""
+        if not part.envelopes:
+            return Recognised(None, why, record)
+        raw = record.encode("utf-8", "replace") if isinstance(record, str) else record
+        fault = Rejection(Reason.invalid_json, f"what is inside of {part.envelopes[-1][0].name} is not JSON")
+        if nesting_depth(np.frombuffer(raw, np.uint8)) > self._max_depth:
+            fault = Rejection(Reason.too_deep, f"nested more than {self._max_depth} deep")
+        return Recognised(None, why, record, part.envelopes, part.identities, fault)
+
+
+_UNKNOWN: Final = (
+    "neither a canonical event (v is missing) nor of a known format; see `driftline formats`, or map its fields with"
+    " source.mapping"
+)
+
+
+def _is_canonical(record: Any) -> bool:
+    """Both together are no vendor's; one alone may be, and is canonical only if no format fits."""
+    return isinstance(record, dict) and record.get("v") is not None and isinstance(record.get("guardrail"), str)

@@ -1,32 +1,47 @@
-"""All wire formats, one line each; records are tried in this order."""
+"""All wire formats, one line each; records are tried in this order. Envelopes have a registry of their own."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from monitor.events.formats import (
+    anthropic,
     azure_content_safety,
     azure_openai,
     azure_prompt_shields,
+    azure_safety_checks,
+    bedrock_agent,
     bedrock_apply,
     bedrock_checks,
-    bedrock_log,
     bedrock_trace,
-    cloudevents,
+    cisco_ai_defense,
     cloudflare,
+    evaluation_scores,
+    gemini,
+    guard_models,
     guardrails_ai,
     lakera,
+    lakera_v1,
     litellm,
     llama_firewall,
     llama_guard,
     llm_guard,
+    mistral_moderation,
+    model_armor,
     nemo,
+    nemo_traces,
+    openai_agents,
+    openai_guardrails,
     openai_moderation,
     otel,
-    otlp_protobuf,
+    pangea,
+    portkey,
+    presidio,
+    prisma_airs,
     prompt_guard,
+    vendor_error,
 )
-from monitor.events.formats.format import Envelope, Format
+from monitor.events.formats.format import Format
 
 FORMATS: Final[tuple[Format, ...]] = (
     bedrock_apply.FORMAT,
@@ -38,6 +53,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     azure_prompt_shields.FORMAT,
     litellm.FORMAT,
     openai_moderation.FORMAT,
+    mistral_moderation.FORMAT,
     otel.FORMAT,
     llm_guard.FORMAT,
     lakera.FORMAT,
@@ -47,7 +63,23 @@ FORMATS: Final[tuple[Format, ...]] = (
     nemo.FORMAT,
     guardrails_ai.FORMAT,
     cloudflare.FORMAT,
+    azure_safety_checks.FORMAT,
+    bedrock_agent.FORMAT,
+    lakera_v1.FORMAT,
+    nemo_traces.FORMAT,
+    openai_agents.FORMAT,
+    model_armor.FORMAT,
+    gemini.FORMAT,
+    anthropic.FORMAT,
+    openai_guardrails.FORMAT,
+    portkey.FORMAT,
+    prisma_airs.FORMAT,
+    cisco_ai_defense.FORMAT,
+    pangea.FORMAT,
+    presidio.FORMAT,
+    guard_models.FORMAT,
+    evaluation_scores.FORMAT,
+    vendor_error.FORMAT,
 )
-ENVELOPES: Final[tuple[Envelope, ...]] = (cloudevents.ENVELOPE, bedrock_log.ENVELOPE, otlp_protobuf.ENVELOPE)
 
 BY_NAME: Final[dict[str, Format]] = {one.name: one for one in FORMATS}

@@ -10,10 +10,12 @@ from typing import Any, Final, TypeVar
 
 from monitor.events.instant import rfc3339_ms
 from monitor.events.reasons import Reason, Rejection
-from monitor.events.schema import FIRST_TIME_MS, LAST_TIME_MS, MAX_RULES, MAX_WORD_BYTES
+from monitor.events.schema import FIRST_TIME_MS, LAST_TIME_MS, MAX_RULES, MAX_WORD_BYTES, ROUNDING
 
 T = TypeVar("T")
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
+_NUMERAL: Final = re.compile(r"\s{0,4}[+-]?[0-9]{1,20}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?\s{0,4}", re.ASCII)
+_FLAGS: Final[dict[Any, bool]] = {"true": True, "false": False, "1": True, "0": False, 1: True, 0: False}
 
 
 def word(value: Any) -> str | None:
@@ -50,35 +52,66 @@ def number(value: Any) -> float | None:
         return None
 
 
-def share(value: Any) -> float | None:
-    """A number from 0 to 1; None for everything else."""
-    read = number(value)
-    return read if read is not None and 0.0 <= read <= 1.0 else None
+def numeral(value: Any) -> float | None:
+    """A finite number, also as text that spells it; None for everything else."""
+    if isinstance(value, str):
+        return float(value) if _NUMERAL.fullmatch(value) else None
+    return number(value)
+
+
+def milliseconds(seconds: Any) -> float | None:
+    """A duration in seconds as milliseconds; None if it is none, or negative."""
+    read = numeral(seconds)
+    return None if read is None or read < 0 else read * 1000.0
 
 
 def required_number(value: Any, name: str, *, low: float, high: float) -> float:
-    """A number in a range.
+    """A number in a range, or text that spells it; ``93%`` is .93. A rounding error outside of it is the range's end.
 
     Raises:
-        Rejection: it is none, or out of range.
+        Rejection: it is none, or out of range. Text is not quoted: it may be anything.
     """
-    read = number(value)
+    percent = isinstance(value, str) and value.endswith("%") and (low, high) == (0.0, 1.0)
+    read = numeral(value[:-1].rstrip() if percent else value)
     if read is None:
         raise Rejection(Reason.wrong_type, f"{name} must be a number")
-    if not low <= read <= high:
-        raise Rejection(Reason.out_of_range, f"{name} is {read:g}; allowed is {low:g} to {high:g}")
-    return read
+    read = read / 100.0 if percent else read
+    slack = ROUNDING * (high - low)
+    if not low - slack <= read <= high + slack:
+        raise Rejection(Reason.out_of_range, f"{name} is {read:.10g}; allowed is {low:g} to {high:g}")
+    return min(max(read, low), high)
+
+
+def share(value: Any, name: str) -> float | None:
+    """A number from 0 to 1, as :func:`required_number`; None if there is none.
+
+    Raises:
+        Rejection: there is one, and it is no number, or out of range.
+    """
+    return None if value is None or value == "" else required_number(value, name, low=0.0, high=1.0)
 
 
 def flag(value: Any, name: str) -> bool:
-    """True or false.
+    """True or false, also as text or as 1 and 0.
 
     Raises:
         Rejection: it is neither.
     """
-    if not isinstance(value, bool):
+    if isinstance(value, bool):
+        return value
+    known = _FLAGS.get(value.strip().lower() if isinstance(value, str) else value) if _is_plain(value) else None
+    if known is None:
         raise Rejection(Reason.wrong_type, f"{name} must be true or false")
-    return value
+    return known
+
+
+def optional_flag(value: Any, name: str) -> bool | None:
+    """As :func:`flag`; None if there is none.
+
+    Raises:
+        Rejection: there is one, and it is neither true nor false.
+    """
+    return None if value is None or value == "" else flag(value, name)
 
 
 def choose(value: Any, table: Mapping[str, T], name: str) -> T:
@@ -95,7 +128,7 @@ def choose(value: Any, table: Mapping[str, T], name: str) -> T:
 
 def seconds_ms(value: Any) -> int | None:
     """Epoch seconds to epoch milliseconds; None if it is no number or no plausible time."""
-    read = number(value)
+    read = numeral(value)
     return _plausible(read * 1000.0) if read is not None else None
 
 
@@ -109,14 +142,13 @@ def nanoseconds_ms(value: Any) -> int | None:
 
 
 def instant(value: Any) -> int | None:
-    """A time in any of the usual forms: RFC 3339, or epoch seconds, milli-, micro- or nanoseconds by magnitude.
+    """A time in any of the usual forms: RFC 3339, or epoch seconds to nanoseconds by magnitude, also as text.
 
     A time without an offset is none: nobody knows whose clock it was.
     """
-    if isinstance(value, str):
-        ms = rfc3339_ms(value)
-        return None if ms is None else _plausible(ms)
-    read = number(value)
+    if isinstance(value, str) and (ms := rfc3339_ms(value)) is not None:
+        return _plausible(ms)
+    read = numeral(value)
     if read is None:
         return None
     for unit in (1000.0, 1.0, 1e-3, 1e-6):
@@ -159,6 +191,10 @@ def strongest(words: Iterable[str | None], order: tuple[str, ...]) -> str | None
     """The last of the words in this order."""
     present = [order.index(text) for text in words if text in order]
     return order[max(present)] if present else None
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float)
 
 
 def _plausible(ms: float) -> int | None:

@@ -28,6 +28,8 @@ NUMERALS = st.one_of(
     st.integers(-(10**25), 10**25).map(str),
     st.from_regex(r"\A-?[0-9]{1,21}(\.[0-9]{0,21})?([eE][+-]?[0-9]{0,4})?\Z"),
     st.from_regex(r"\A0\.[0-9]{15,20}\Z"),
+    st.floats(1 - 2e-6, 1 + 2e-6).map(repr),
+    st.floats(-2e-6, 2e-6).map(repr),
 )
 
 
@@ -221,6 +223,7 @@ ORDINARY: list[dict[str, Any]] = [
     event(text='"quoted"\n\\ \u00e9 \U0001f600', category="日本語", score=None, unknown={"a": [1, {"b": "\n"}]}),
     event(stage="output", finish_reason="tool_calls", script="latin", disorder=3, text="Да!"),
     event(event_id="e", verdict="allow", harmful=True),
+    event(score=1.0000001192092896, threshold=1.0000001),
     event(fingerprint="0123456789ABCDEF", status="not_run", score=1, input_length=0, output_length=10**9, app=""),
 ]
 

@@ -102,6 +102,17 @@ def test_the_confidence_of_a_label_needs_the_label() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "score"), [(1.0000001192092896, 1.0), (1.000001, 1.0), (-1.4e-09, 0.0), (-1e-6, 0.0)]
+)
+def test_a_score_outside_of_its_range_by_a_rounding_error_is_the_range_s_end(said: float, score: float) -> None:
+    """Single precision writes 1.0000001192 for certain; the surest score must not be the one that is not counted."""
+    block = block_of([json.dumps(event(score=said, threshold=said)).encode()])
+    for decoded in (new_decoder().decode(block), new_decoder().decode_general(block)):
+        assert decoded.rejected == []
+        assert (decoded.batch.score[0], decoded.batch.threshold[0]) == (score, score)
+
+
+@pytest.mark.parametrize(
     ("text", "milliseconds"),
     [
         ("2026-01-01T00:00:00Z", NOW_MS),
@@ -182,8 +193,8 @@ def test_without_any_time_a_record_is_rejected() -> None:
         (event(guardrail="\ud800"), Reason.wrong_type, "surrogate"),
         (event(stage="inputs"), Reason.unknown_value, "'inputs'"),
         (event(stage=["input"]), Reason.wrong_type, "array"),
-        (event(score=1.0000001), Reason.out_of_range, "1.0000001"),
-        (event(score=-1e-9), Reason.out_of_range, "0 to 1"),
+        (event(score=1.00001), Reason.out_of_range, "1.00001"),
+        (event(score=-1e-5), Reason.out_of_range, "0 to 1"),
         (event(score="0.5"), Reason.wrong_type, "string"),
         (event(score=True), Reason.wrong_type, "boolean"),
         (b'{"v":1,"guardrail":"g","score":1e999}', Reason.out_of_range, "inf"),

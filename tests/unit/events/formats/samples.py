@@ -15,10 +15,11 @@ import pytest
 
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
+from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.decoder import FormatDecoder
 from monitor.events.formats.format import Context
 from monitor.events.formats.reader import Reader
-from monitor.events.formats.registry import ENVELOPES, FORMATS
+from monitor.events.formats.registry import FORMATS
 from monitor.events.formats.thresholds import Thresholds
 from tests.unit.events.blocks import KEY
 
@@ -63,5 +64,5 @@ def read(value: Any, *thresholds: str) -> list[dict[str, Any]]:
     """The events of a record, absent fields left out."""
     reader = new_reader(*thresholds)
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    events = reader.events(reader.recognise(raw)) or []
+    events = [event for part in reader.parts(raw) for event in reader.events(part) or []]
     return [{name: said for name, said in event.items() if said is not None} for event in events]

