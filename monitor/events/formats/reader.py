@@ -152,8 +152,7 @@ class Reader:
         elif (status := self._failure(recognised)) is not None:
             events = [{"guardrail": recognised.format.guardrail, "status": status}]
         else:
-            prepare = recognised.format.prepare
-            kept = allowed(prepare(recognised.record) if prepare else recognised.record, recognised.format.keep)
+            kept = allowed(recognised.record, recognised.format.keep)
             if kept is None:
                 raise Rejection(Reason.not_an_object, f"{recognised.name}: not the kind of JSON that this format is")
             events = recognised.format.read(kept, self._context)
@@ -184,10 +183,10 @@ class Reader:
         if self._only is not None:
             if isinstance(record, bytes | str) and not self._only.fits(record):
                 return self._no_json(record, "not JSON", part)
-            return Recognised(self._only, "as set", record, *around)
+            return Recognised(self._only, "as set", _prepared(record, self._only), *around)
         form, why = self._told_apart(record)
         if why:
-            return Recognised(form, why, record, *around)
+            return Recognised(form, why, _prepared(record, form), *around)
         if hint := next((found for unsure in self._unsure if (found := unsure(record))), ""):
             return Recognised(None, "no format fits", record, *around, Rejection(Reason.unknown_format, hint))
         if isinstance(record, bytes | str) or (not isinstance(record, dict) and not part.envelopes):
@@ -221,6 +220,11 @@ _UNKNOWN: Final = (
     "neither a canonical event (v is missing) nor of a known format; see `driftline formats`, or map its fields with"
     " source.mapping"
 )
+
+
+def _prepared(record: Any, form: Format | None) -> Any:
+    """The record as the format's allowlist knows it."""
+    return record if form is None or form.prepare is None else form.prepare(record)
 
 
 def _is_canonical(record: Any) -> bool:
