@@ -174,7 +174,11 @@ class Reader:
         if _is_canonical(record):
             return True
         candidates = self._formats_of(record) if self._only is None else (self._only,)
-        return any(one.fits(record) for one in candidates)
+        return any(one.fits(record) for one in candidates) or self._hint(record) != ""
+
+    def _hint(self, record: Any) -> str:
+        """Why a record is not taken for a format that it looks like, and the way out; empty if it looks like none."""
+        return next((found for unsure in self._unsure if (found := unsure(record))), "")
 
     def _recognised(self, part: Part) -> Recognised:  # noqa: PLR0911 - one line per case
         record, around = part.record, (part.envelopes, part.identities)
@@ -187,7 +191,7 @@ class Reader:
         form, why = self._told_apart(record)
         if why:
             return Recognised(form, why, _prepared(record, form), *around)
-        if hint := next((found for unsure in self._unsure if (found := unsure(record))), ""):
+        if hint := self._hint(record):
             return Recognised(None, "no format fits", record, *around, Rejection(Reason.unknown_format, hint))
         if isinstance(record, bytes | str) or (not isinstance(record, dict) and not part.envelopes):
             return self._no_json(record, "no object", part)
