@@ -129,7 +129,7 @@ class Format:
         carries: what its records can hold.
         unsure: of a record that no format fits: why it is not taken for this one although it looks like it, and the
             way out; None if it does not look like it.
-        prepare: what the allowlist is applied to, where a part of the record is JSON in a string.
+        prepare: the record as the allowlist knows it, where a part is JSON in a string or keys have other spellings.
         guardrail: whose status an error body is where the settings name the format; empty: nobody's.
     """
 

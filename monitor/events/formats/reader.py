@@ -152,8 +152,7 @@ class Reader:
         elif (status := self._failure(recognised)) is not None:
             events = [{"guardrail": recognised.format.guardrail, "status": status}]
         else:
-            prepare = recognised.format.prepare
-            kept = allowed(prepare(recognised.record) if prepare else recognised.record, recognised.format.keep)
+            kept = allowed(recognised.record, recognised.format.keep)
             if kept is None:
                 raise Rejection(Reason.not_an_object, f"{recognised.name}: not the kind of JSON that this format is")
             events = recognised.format.read(kept, self._context)
@@ -175,7 +174,11 @@ class Reader:
         if _is_canonical(record):
             return True
         candidates = self._formats_of(record) if self._only is None else (self._only,)
-        return any(one.fits(record) for one in candidates)
+        return any(one.fits(record) for one in candidates) or self._hint(record) != ""
+
+    def _hint(self, record: Any) -> str:
+        """Why a record is not taken for a format that it looks like, and the way out; empty if it looks like none."""
+        return next((found for unsure in self._unsure if (found := unsure(record))), "")
 
     def _recognised(self, part: Part) -> Recognised:  # noqa: PLR0911 - one line per case
         record, around = part.record, (part.envelopes, part.identities)
@@ -184,11 +187,11 @@ class Reader:
         if self._only is not None:
             if isinstance(record, bytes | str) and not self._only.fits(record):
                 return self._no_json(record, "not JSON", part)
-            return Recognised(self._only, "as set", record, *around)
+            return Recognised(self._only, "as set", _prepared(record, self._only), *around)
         form, why = self._told_apart(record)
         if why:
-            return Recognised(form, why, record, *around)
-        if hint := next((found for unsure in self._unsure if (found := unsure(record))), ""):
+            return Recognised(form, why, _prepared(record, form), *around)
+        if hint := self._hint(record):
             return Recognised(None, "no format fits", record, *around, Rejection(Reason.unknown_format, hint))
         if isinstance(record, bytes | str) or (not isinstance(record, dict) and not part.envelopes):
             return self._no_json(record, "no object", part)
@@ -221,6 +224,11 @@ _UNKNOWN: Final = (
     "neither a canonical event (v is missing) nor of a known format; see `driftline formats`, or map its fields with"
     " source.mapping"
 )
+
+
+def _prepared(record: Any, form: Format | None) -> Any:
+    """The record as the format's allowlist knows it."""
+    return record if form is None or form.prepare is None else form.prepare(record)
 
 
 def _is_canonical(record: Any) -> bool:

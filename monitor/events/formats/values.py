@@ -71,6 +71,8 @@ def required_number(value: Any, name: str, *, low: float, high: float) -> float:
     Raises:
         Rejection: it is none, or out of range. Text is not quoted: it may be anything.
     """
+    if type(value) is float and low <= value <= high:  # nearly every score
+        return value
     percent = isinstance(value, str) and value.endswith("%") and (low, high) == (0.0, 1.0)
     read = numeral(value[:-1].rstrip() if percent else value)
     if read is None:

@@ -2,8 +2,9 @@
 
 Sources: platform.openai.com/docs/guides/error-codes (``error`` with message, type, param and code); Azure's REST
 errors (``error`` with a code in a string), whose message names the service; botocore, bedrock-runtime (names of
-exceptions); llm_guard_api/app/app.py (``message`` and ``details``); google.rpc.Status, which names its service.
-Lakera's errors have no mark of their own: they, and all others, are read where the settings name the format.
+exceptions); llm_guard_api/app/app.py (``message`` and ``details``); docs.anthropic.com (``type`` error);
+google.rpc.Status, which names its service. Lakera's errors have no mark of their own: they, and all others, are read
+where the settings name the format.
 """
 
 from __future__ import annotations
@@ -38,13 +39,15 @@ _AZURE_CODE: Final = re.compile(
     r"[45][0-9]{2}|TooManyRequests|Unauthorized|PermissionDenied|Forbidden|InternalError|InternalServerError|ServerBusy"
     r"|ServiceUnavailable|Timeout|OperationTimeout|InvalidRequest|InvalidRequestBody|NotFound|ResourceNotFound"
 )
+_GATEWAY: Final = re.compile(r"Rate limit is exceeded|Access denied due to|Out of call volume quota")
+"""Of Azure API Management, which is in front of Azure's services."""
 _BEDROCK: Final = re.compile(
     r"(?:.{0,80}#)?(?:Throttling|AccessDenied|Validation|ModelTimeout|ModelNotReady|ModelError|ModelStreamError"
     r"|ServiceUnavailable|ServiceQuotaExceeded|InternalServer|ResourceNotFound|ExpiredToken|UnrecognizedClient"
     r"|Conflict)(?:Exception)?(?::.{0,200})?"
 )
 _ALONE: Final = frozenset(KEEP) | {
-    *("name", "$fault", "$metadata", "$service", "details", "ResponseMetadata", "Message"),
+    *("type", "name", "$fault", "$metadata", "$service", "details", "ResponseMetadata", "Message"),
     *("requestId", "request_id", "timestamp"),
 }
 """Keys that may be beside each other in an error body; with others it is more than that."""
@@ -61,7 +64,11 @@ def guardrail_of(record: Any) -> str | None:
         return "bedrock"
     if set(record) == {"message", "details"} and isinstance(record["details"], list | None):
         return "llm-guard"
+    if set(record) == {"statusCode", "message"} and _GATEWAY.match(str(record["message"])):
+        return "azure"
     error = record.get("error")
+    if record.get("type") == "error" and str(at(error, "type")).endswith("_error"):
+        return "anthropic-refusal"
     return _of_error(error) if isinstance(error, dict) else None
 
 
@@ -112,7 +119,7 @@ FORMAT: Final = Format(
         Detail.status,
         Detail.time,
     ),
-    title="error bodies of OpenAI, Azure, AWS Bedrock, Google and LLM Guard",
+    title="error bodies of OpenAI, Azure, AWS Bedrock, Anthropic, Google and LLM Guard",
     keys=(*KEYS, "$fault"),
     fits=_fits,
     keep=KEEP
@@ -120,6 +127,7 @@ FORMAT: Final = Format(
         "error": ({**KEEP["error"][0], "param": VALUE, "details": [{"metadata": {"service": VALUE}}]}, VALUE),
         "details": VALUE,
         "name": VALUE,
+        "type": VALUE,
         "$fault": VALUE,
         "ResponseMetadata": RESPONSE,
         "$metadata": METADATA,

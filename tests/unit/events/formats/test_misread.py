@@ -46,6 +46,13 @@ def test_labels_that_are_not_meta_s_alone_are_refused_with_the_way_out(labels: l
     assert "source.format to prompt-guard" in why.sentence
 
 
+def test_labels_of_one_text_are_not_taken_for_records_of_their_own() -> None:
+    """One of them is Meta's, and says nothing of the model: the smaller of two scores was read as an attack."""
+    why = rejected([{"label": "SAFE", "score": 0.9}, {"label": "MALICIOUS", "score": 0.1}])
+    assert why.reason == Reason.unknown_format
+    assert "source.format to prompt-guard" in why.sentence
+
+
 def test_labels_of_meta_s_models_are_read_if_the_settings_name_the_format() -> None:
     only = Reader((BY_NAME["prompt-guard"],), ENVELOPES, Context(), max_depth=32)
     events = only.events(only.recognise(b'[{"label": "LABEL_1", "score": 0.9}]'))
@@ -76,7 +83,7 @@ def test_a_call_that_no_guardrail_looked_at_is_counted_as_that(record: dict[str,
 def kept(one: Sample) -> Iterator[tuple[tuple[Any, ...], Any]]:
     """The values of a record that are read: (path, value)."""
     found = new_reader().recognise(one.value)
-    if found.format is None or found.envelopes or isinstance(found.record, str):
+    if found.format is None or found.envelopes or isinstance(found.record, str) or found.record != one.record:
         return
     for path, (_, is_kept) in zip(spots(one.record), leaves(one.record, found.format.keep), strict=False):
         value = one.record

@@ -50,7 +50,7 @@ def test_secrets_beside_every_field_are_gone(sample: Sample) -> None:
 @given(st.sampled_from(SAMPLES), st.data())
 def test_what_the_allowlist_does_not_keep_changes_nothing(sample: Sample, data: st.DataObject) -> None:
     found = new_reader().recognise(sample.value)
-    if found.format is None or isinstance(found.record, str) or found.envelopes:
+    if found.format is None or isinstance(found.record, str) or found.envelopes or found.record != sample.record:
         return
     dropped = [
         path
