@@ -220,7 +220,7 @@ def test_the_port_is_free_again_afterwards() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_answers_and_is_documented(path: str) -> None:
-    with running(State()) as address:
+    with running(State(), Metrics(CollectorRegistry())) as address:
         status, headers, body = ask(address, path)
     assert status == 200
     assert headers["Content-Type"]
