@@ -122,6 +122,7 @@ def try_log(
     open_source: Callable[[], Source | None],
     settings: Settings,
     *,
+    name: str = "guardrail",
     on_progress: Callable[[Tally], None] | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Trial:
@@ -130,6 +131,7 @@ def try_log(
     Args:
         open_source: a source of the same records each time; None where they cannot be had a second time.
         settings: the source's format, mapping and thresholds, the budget, and whatever else is not proposed.
+        name: of the guardrail, where no field of the records is it and a mapping has to be inferred.
         on_progress: called with what each step counted.
         on_stage: called with what is being done, for people.
     """
@@ -139,7 +141,7 @@ def try_log(
     on_stage("reading")
     survey = Survey(settings)
     with replayed(source, settings, on_progress=on_progress, decoder_of=survey.decoder) as first:
-        mapped = _mapped(survey, settings, first)
+        mapped = _mapped(survey, settings, first, name)
         source = open_source() if mapped is not None else None
         if mapped is None or source is None:
             return _tried(first, survey, settings, open_source, on_progress, on_stage)
@@ -149,14 +151,14 @@ def try_log(
         return _tried(second, again, mapped, open_source, on_progress, on_stage)
 
 
-def _mapped(survey: Survey, settings: Settings, replay: Replay) -> Settings | None:
+def _mapped(survey: Survey, settings: Settings, replay: Replay, name: str) -> Settings | None:
     """The settings with a mapping for records that are nearly canonical, where most could not be read otherwise."""
     rejected = sum(replay.summary.rejected.values())
     if settings.source.mapping is not None or settings.source.format != AUTO or rejected <= replay.summary.events:
         return None
     reader = reader_of(settings.source, max_depth=settings.limits.depth)
     records = strangers(reader, survey.unread)[0] or _objects(survey.unread)
-    found = propose_mapping(records, name="guardrail")
+    found = propose_mapping(records, name=name)
     if found is None or not found.read:
         return None
     mapping = SourceMapping.model_validate(dict(found.mapping))

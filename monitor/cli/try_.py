@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from monitor.cli.try_source import Readable
     from monitor.settings import Settings
 
-INFERRED_FROM: Final = 2_000
-"""Records of no format from which a mapping is inferred."""
 MAX_EVENTS: Final = 1_000_000
 """Of a topic; at 100,000 events/s some ten seconds of reading."""
 
@@ -88,8 +86,15 @@ def try_(
         )
         settings = _settings(source, name=name, pages=pages, per=per)
         progress = _Progress(opened, source, quiet=as_json)
-        trial = try_log(source.open, settings, on_progress=progress.counted, on_stage=progress.stage)
+        trial = try_log(
+            source.open, settings, name=_stem(source.name), on_progress=progress.counted, on_stage=progress.stage
+        )
     _output(trial, source.name, write=write, report=report, as_json=as_json)
+
+
+def _stem(name: str) -> str:
+    """What a guardrail without a name of its own is called: its log."""
+    return Path(name.removeprefix("topic ")).name.split(".")[0] or "guardrail"
 
 
 def _settings(source: Readable, *, name: str | None, pages: float | None, per: str | None) -> Settings:

@@ -53,6 +53,11 @@ class _Kept:
     dense: list[list[tuple[Any, ...]]]
     """By any-change test and stratum."""
 
+    def holds_for(self, epoch: Epoch) -> bool:
+        """Whether it is this epoch, with the tests that it has now: a new release's signals join a running one."""
+        counts = len(epoch.page_tests), len(epoch.any_change_tests)
+        return self.effective_tick == epoch.effective_tick and counts == (len(self.pages), len(self.any_changes))
+
 
 @dataclass(frozen=True, slots=True)
 class _Engines:
@@ -101,7 +106,7 @@ class ViewBuilder:
                 streams.append(self._unwatched(unit, homes))
                 continue
             kept = self._epochs.get(number)
-            if kept is None or kept.effective_tick != unit.epoch.effective_tick:
+            if kept is None or not kept.holds_for(unit.epoch):
                 kept = self._epochs[number] = _kept(number, unit.unit, unit.epoch)
             streams.append(self._watched(unit, unit.epoch, kept))
             tests += _tests_of(unit.epoch, kept, engines)

@@ -31,8 +31,9 @@ def test_error_rates_by_labels_and_contradictions_are_added_up_per_guardrail(
     monkeypatch.delenv("DRIFTLINE_CONFIG", raising=False)
     text = CliRunner().invoke(backtest, [log(tmp_path)])
     assert text.exit_code == 0, text.output
-    assert "shield, by its labels: missed 33.3% of 3 harmful, false positive 0.0% of 2 benign" in text.output
-    assert "shield: 2 verdicts contradict their own score and threshold" in text.output
+    said = " ".join(text.output.split())  # however wide the screen is
+    assert "shield, by its labels: missed 33.3% of 3 harmful, false positive 0.0% of 2 benign" in said
+    assert "shield: 2 verdicts contradict their own score and threshold" in said
     answer = CliRunner().invoke(backtest, [log(tmp_path), "--json"])
     summary = json.loads(answer.output.splitlines()[-1])
     assert summary["labels"] == {"shield": {"caught": 2, "missed": 1, "passed": 2}}
