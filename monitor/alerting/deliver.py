@@ -26,7 +26,7 @@ SLACK_MS: Final = 30_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """When to try again: 5 s, 10 s, 20 s ... 10 min, each up to a fifth earlier, for ever.
+    """When to try again: 5 s, 10 s, 20 s ... 10 min, each up to a fifth earlier, indefinitely.
 
     Never giving up on passing trouble is what "at least once" means; the backlog gauge shows what waits.
     """
@@ -46,7 +46,7 @@ class Backoff:
 
 
 class Outcome(StrEnum):
-    """What became of one try."""
+    """Outcome of one try."""
 
     sent = "sent"
     retried = "retried"
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a step did: the channel and outcome of each try."""
+    """Result of a step: the channel and outcome of each try."""
 
     outcomes: tuple[tuple[str, Outcome], ...] = ()
 

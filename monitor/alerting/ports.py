@@ -1,4 +1,4 @@
-"""What alerting needs stored and how it reaches the world."""
+"""Ports: storage and delivery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monitor.incidents.ports import ResponseStore
 
 
 class EventAction(StrEnum):
-    """What a notification asks of its receiver (PagerDuty's event actions plus ``update``)."""
+    """The action that a notification requests of its receiver (PagerDuty's event actions plus ``update``)."""
 
     trigger = "trigger"
     update = "update"
