@@ -31,7 +31,7 @@ from monitor.storage.stores import Stores, open_stores
 
 @dataclass(frozen=True, slots=True)
 class RejudgeResult:
-    """What a judge came to; ``store`` is closed once :func:`rejudged` is left."""
+    """Result of a re-judged run; ``store`` is closed once :func:`rejudged` is left."""
 
     findings: Sequence[Finding]
     incidents: Sequence[Incident]
