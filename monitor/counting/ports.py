@@ -27,7 +27,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What happened to the records of a commit; every record is in exactly one of the first four."""
+    """Per-commit record statistics; every record is in exactly one of the first four."""
 
     events: int = 0
     duplicates: int = 0
