@@ -1,4 +1,4 @@
-"""What people do with an incident, and when it is allowed.
+"""The actions of people on an incident, and when each is allowed.
 
     open --acknowledge--> acknowledged --resolve--> resolved --close--> closed
       \\----------------------resolve----------------/   |
@@ -25,7 +25,7 @@ from monitor.incidents.timeline import What
 from monitor.incidents.words import incident_name, plain
 
 DRIFTLINE: Final = "driftline"
-"""The actor of whatever no person did."""
+"""The actor of every change that no person made."""
 LONGEST_SNOOZE_MS: Final = 7 * 86_400_000
 LONGEST_TEXT: Final = 4000
 """Characters of a note, reason or summary."""
@@ -63,16 +63,16 @@ class Change:
 
 
 def possible(status: Status) -> tuple[Act, ...]:
-    """What a person can do to an incident in this status."""
+    """The actions that a person can take on an incident in this status."""
     return tuple(act for act in OF_PEOPLE if status in ALLOWED[act])
 
 
 def acknowledge(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str = "") -> Change:
-    """Somebody has it. An optional text says what they will do.
+    """Acknowledge: a responder takes ownership. An optional text states what they will do.
 
     Raises:
         NotFound, Refused: no such incident; or not allowed now, with what is.
-        StoreUnavailable: somebody was faster; run the transaction again.
+        StoreUnavailable: another change was committed first; run the transaction again.
     """
     said = required_text(text, needed=None)
     incident = _allowed(locked(store, incident_id), Act.acknowledge)
@@ -95,7 +95,7 @@ def resolve(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, 
 
 
 def close(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
-    """The last word: what was learned (NIST SP 800-61r2, 3.4.1).
+    """Close with lessons learned (NIST SP 800-61r2, 3.4.1).
 
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; what was learned is needed.
@@ -138,7 +138,7 @@ def snooze(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, t
 
 
 def reopened(incident: Incident) -> Incident:
-    """The incident as a page re-opens it: nobody has it any more.
+    """The incident as a page re-opens it: nobody owns it any more.
 
     Raises:
         Refused: it is not resolved.
@@ -153,7 +153,7 @@ def reopened(incident: Incident) -> Incident:
 
 
 def unacknowledged(incident: Incident) -> Incident:
-    """The incident as it is when an acknowledgement has expired: nobody has it any more."""
+    """The incident when an acknowledgement has expired: nobody owns it any more."""
     return msgspec.structs.replace(incident, status=Status.open, acknowledged_by=None, acknowledged_at_ms=None)
 
 
@@ -218,10 +218,10 @@ def write(
     kind: What,
     data: dict[str, object],
 ) -> Change:
-    """Replace the incident and append the entry that says so.
+    """Replace the incident and append the entry that records it.
 
     Raises:
-        StoreUnavailable: somebody was faster; run the transaction again.
+        StoreUnavailable: another change was committed first; run the transaction again.
     """
     replace_stored(store, before, after)
     entry = timeline.append(
