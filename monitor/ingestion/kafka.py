@@ -129,7 +129,7 @@ class KafkaSource:
             self._topics.confirm({tp.topic for tp in self._membership.owned})
 
     def committed(self, positions: Mapping[str, int]) -> None:
-        """Discriminator the group's offsets to Kafka, without waiting: only lag tools read them."""
+        """Commit offsets to Kafka, asynchronously (for lag tools only)."""
         offsets = {
             tp: OffsetAndMetadata(positions[partition_name(tp)], "", -1)
             for tp in self._membership.owned

@@ -117,7 +117,7 @@ class Worker:
         Raises:
             TryAgain: the log or a store cannot be reached. Throw the worker away and start a new one: everything that
                 is not committed will be read again.
-            Fenced: another worker counts one of our partitions. Start anew likewise: we may be out of the group.
+            Fenced: another worker counts one of our partitions. Start anew as well: we may be out of the group.
             SourceRefused, StoreRefused: trying again will not help.
         """
         polled = self._source.poll(timeout_s=timeout_s, behind=self._behind())
