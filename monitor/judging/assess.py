@@ -82,7 +82,7 @@ class Assessor:
         clusters: reads clusters of prompts back.
         uncounted: which signals some counts lack, because another version of Driftline made them.
         approved: baselines with an effective tick from ``state.judged_before`` on, to be applied when it comes.
-        dismissed: dismissals, likewise.
+        dismissed: dismissals with an effective tick from then on, to be applied when it comes.
         """
         self.fleet = Fleet(rule, history, state, panel or Panel(strata=rule.strata + 1), clusters)
         self._learning = Learning(self.fleet, uncounted)

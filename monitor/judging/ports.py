@@ -90,7 +90,7 @@ class JudgementStore(AlertStore, BaselineStore, Protocol):
         """All ticks below this are judged."""
 
     def open_pages(self) -> Sequence[Finding]:
-        """Pages that have not ended, as stored."""
+        """Open pages, as stored."""
 
     def roll_up_hour(self, before: int, *, per_hour: int) -> bool:
         """Roll up the oldest hour of ticks that lies below ``before``; whether there was one."""

@@ -1,7 +1,7 @@
-"""Open pages that no test looks after any more: their rule was replaced by an upgrade, or its signal taken away.
+"""Open pages that no test follows any more: an upgrade replaced their rule or removed their signal.
 
 The state is rebuilt from counts after an upgrade. Every page of a signal whose rule is the same comes up again and
-goes on looking for its end; one of a replaced rule cannot, and would be open for ever.
+its test for the end goes on; one of a replaced rule has no such test, and would stay open indefinitely.
 """
 
 from __future__ import annotations

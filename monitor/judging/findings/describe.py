@@ -51,7 +51,7 @@ class Alarm:
     detector: str = OURS
     """Or the river detector that raised it."""
     drifted: NDArray[np.float64] | None = None
-    """Where a dense bet raised it, the shares of the bins that the drift has gone to, in the one chosen stratum."""
+    """Where a dense bet raised it: the estimated bin distribution after the change, in the one chosen stratum."""
 
 
 def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:

@@ -51,7 +51,7 @@ class Campaigns(Follower):
         self._quiet = max(1, QUIET_MS // fleet.rule.tick_ms)
 
     def follow(self, stretch: Stretch) -> list[Finding]:
-        """Clusters that have become campaigns, and campaigns that have been quiet for long."""
+        """Clusters that have become campaigns, and campaigns that have ended."""
         found: list[Finding] = []
         if self._rule.campaign == "off":
             at_ms = stretch.from_tick * self._rule.tick_ms
@@ -103,7 +103,7 @@ class Campaigns(Follower):
         return [state.case.raise_(finding, reopen_ms=self._rule.reopen_ms)]
 
     def _end(self, tick: int) -> list[Finding]:
-        """Close what has had no match for long before ``tick``, and forget what was closed long ago."""
+        """Close campaigns with no match for an hour before ``tick``; forget those that were closed long ago."""
         ended: list[Finding] = []
         tick_ms = self._rule.tick_ms
         for known in self._fleet.state.campaigns.values():

@@ -25,8 +25,8 @@ SLICES: Final = 8
 SLICE_EVENTS: Final = 50
 """Baseline events of such a slice."""
 GROWTH: Final = 1.15
-"""Looks are taken whenever the release has grown by so much: 70 looks up to a million events. How often is nobody's
-business but the machine's: the verdict holds at all times together."""
+"""Looks are taken whenever the release has grown by so much: 70 looks up to a million events. The look
+frequency affects cost only, not validity: the verdict holds at all times together."""
 NAMES: Final = {
     Outcome.REGRESSED: "regressed",
     Outcome.IMPROVED: "improved",

@@ -11,8 +11,8 @@ new guardrail version has a baseline of its own to be watched against.
 One question per release, with a fixed start: the chance of ever paging for a release that is no worse is at most its
 alpha. A tenth of the pages' budget is for releases. The k-th release of the last period gets 1 / k (k + 1) of that,
 5 % at most: the j-th release in any stretch of one period has k >= j, and so they never sum to more than the whole,
-while whoever invents versions costs the real ones logarithms only. Likewise its k-th comparison (one for each stream
-that shows it), and the questions of a comparison share evenly.
+while whoever invents versions costs the real ones logarithms only. Its k-th comparison (one for each stream
+that shows it) gets a part by the same series, and the questions of a comparison share evenly.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Shares:
         return newest - max(unit.last_event_tick, since) >= self._day
 
     def hear(self, ticks: NDArray[np.int64], units: NDArray[np.int64]) -> bool:
-        """Take note of events by tick (rising) and unit; whether one of them brought a unit back."""
+        """Record events by tick (rising) and unit; returns whether one of them brought a unit back."""
         newest = dict(zip(units.tolist(), ticks.tolist(), strict=True))  # of several, the last
         back = False
         for number, tick in newest.items():
