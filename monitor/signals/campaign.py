@@ -28,7 +28,7 @@ _EDGES: Final = np.array([1, 2, 4, YOUNG, OLD])
 
 
 def code(batch: EventBatch, recall: Recall) -> NDArray[np.int16]:
-    """Size of the cluster; -1 where there is no prompt to ask of."""
+    """Size of the cluster; -1 where the event has no prompt."""
     codes = np.searchsorted(_EDGES, recall.hits, side="right")
     return np.where(recall.hits == UNKNOWN, -1, codes).astype(np.int16)
 
@@ -42,5 +42,5 @@ SIGNAL: Final = Signal(
     questions=(),
     bets=(),
     share_of=lambda first, last: f"share of prompts with {BINS[first]} near-duplicates before them",
-    unavailable="counted only: a rule with a limit of its own speaks of it",
+    unavailable="counted only: a separate threshold rule reports it",
 )

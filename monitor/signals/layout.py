@@ -1,7 +1,7 @@
 """Which columns hold which signal: the layout that a count was written under, and what another version reads of it.
 
 Columns are append-only. A signal keeps its columns for as long as its rule is the same; a rule that changes gets a
-new version and new columns, and the old ones mean the old rule for ever. So counts of two releases can lie side by
+new version and new columns, and the old ones keep the old rule's meaning. So counts of two releases can lie side by
 side in one database: whoever reads them takes the columns of the signals that both know, and nothing else.
 """
 

@@ -52,7 +52,7 @@ class Bet(StrEnum):
     boundary = "boundary"
     """The mean of the first question's values grows; left out where a signal asks no question."""
     crowding = "crowding"
-    """New mass where the first question's values are large; left out likewise."""
+    """New mass where the first question's values are large; left out where a signal asks no question."""
     sparse = "sparse"
     """Any single bin grows."""
     bumps = "bumps"
