@@ -34,7 +34,7 @@ class Limits:
     """Waiting for a row or file that another transaction has locked."""
     statement_ms: int = 60_000
     idle_in_transaction_ms: int = 60_000
-    """A stopped judge must not hold the lease's row for ever: PostgreSQL then rolls it back for us."""
+    """A stopped judge must not hold the lease row indefinitely: PostgreSQL then rolls it back for us."""
     pool_ms: int = 30_000
     """Waiting for a free connection of the pool; in memory there is only one."""
 
