@@ -1,4 +1,4 @@
-"""What the outside can ask a running process: ``/metrics``, ``/healthz``, ``/readyz``.
+"""HTTP endpoints for metrics and health checks: ``/metrics``, ``/healthz``, ``/readyz``.
 
     with serve("127.0.0.1", 9464, metrics.registry, alive=[...], ready=[Check("database", ping)]) as address:
         ...
@@ -70,8 +70,8 @@ def serve(
         host: address to listen at.
         port: port to listen at; 0 takes a free one.
         registry: metrics to show.
-        alive: what ``/healthz`` asks; looked up anew at each request, since jobs begin after the server.
-        ready: what ``/readyz`` asks.
+        alive: the probes behind ``/healthz``; looked up anew at each request, since jobs begin after the server.
+        ready: the probes behind ``/readyz``.
 
     Raises:
         SettingsError: the address is taken or not ours.
@@ -185,7 +185,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             return True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away or is too slow is no event of ours."""
+        """Client disconnects and timeouts are not logged."""
 
 
 class _Handler(BaseHTTPRequestHandler):
