@@ -1,4 +1,4 @@
-"""The decoder that the settings ask for: canonical events alone, or the wire formats of real guardrails."""
+"""The configured decoder: canonical events alone, or the wire formats of real guardrails."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def block_decoder(
 
 
 def reader_of(source: Source, *, max_depth: int, kind: Callable[..., Reader] = Reader) -> Reader:
-    """Reader of ``source.format``; of a kind of its own for those who look over its shoulder."""
+    """Reader of ``source.format``; ``kind`` may be a subclass that observes what it reads."""
     context = Context(thresholds=Thresholds.parse(source.thresholds or ()))
     return kind(_formats(source), _envelopes(source), context, max_depth=max_depth)
 

@@ -81,7 +81,7 @@ class Judging:
         )
 
     def jobs(self) -> list[Job]:
-        """What this role does again and again."""
+        """The periodic jobs of this role."""
         return [
             Job("judge", JUDGE_EVERY_S, self.judge_step),
             Job("deliver", DELIVER_EVERY_S, self.deliver_step),
@@ -92,7 +92,7 @@ class Judging:
         ]
 
     def _judging_now_ms(self) -> int:
-        """Asked for from inside long steps: the judge is alive."""
+        """Clock for long steps; reading it also reports a heartbeat."""
         self._on_alive("judge")
         return self._clock.now_ms()
 
@@ -148,7 +148,7 @@ class Judging:
         forget(self._stores.evidence, judged, self._evidence_retention, tick_ms=self._tick_ms)
 
     def retain_step(self) -> None:
-        """Roll up and forget what is old, while this process is the judge.
+        """Roll up old counts and remove expired records, while this process is the judge.
 
         Raises:
             TryAgain: the database did not answer.
@@ -158,7 +158,7 @@ class Judging:
             _LOG.info("rolled up", hours=done.hours, commits=done.commits, notifications=done.notifications)
 
     def close(self, *, finish: bool) -> None:
-        """Finish what is closed and due, unless there was a failure, and give the lease back."""
+        """Judge the closed ticks and deliver what is due, unless there was a failure; then release the lease."""
         for step in (self.judge_step, self.deliver_step) if finish else ():
             try:
                 step()
