@@ -170,7 +170,7 @@ class DenseEvidence:
             self._table[name][: self._slots.size] = column
 
     def drifted(self, test: int) -> NDArray[np.float64]:
-        """(B,) shares of the bins since the start that carries most of M: where the drift has gone to."""
+        """(B,) the estimated bin distribution since the start that carries most of M."""
         value = self._table["value"][self._known(test)]
         since = self._table["since"][test, int(value.sum(axis=1).argmax())]
         out: NDArray[np.float64] = since / max(int(since.sum()), 1)
