@@ -90,7 +90,7 @@ def _flow(value: Any) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema 2020-12 of the settings file. Ranges of durations are told in words: the schema knows no units."""
+    """JSON Schema 2020-12 of the settings file. Ranges of durations are given in words: the schema has no units."""
     schema: dict[str, Any] = _in_words(Settings.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
 

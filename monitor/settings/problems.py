@@ -1,4 +1,4 @@
-"""What is wrong with the settings, one line per problem: where, what was given, what is allowed, what was meant."""
+"""Problems of the settings, one line each: the place, the value given, the values allowed, a suggestion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from monitor.settings.catalogue import NAME, Location, Row, rows
 
 MAX_SHOWN: Final = 20
-"""Problems told at once; the rest is counted."""
+"""Problems reported at once; the rest is counted."""
 MAX_VALUE: Final = 60
 """Characters of a given value that are shown."""
 

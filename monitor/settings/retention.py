@@ -1,4 +1,4 @@
-"""How long what is kept."""
+"""Retention: how long counts and records are kept."""
 
 from __future__ import annotations
 
