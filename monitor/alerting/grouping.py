@@ -63,7 +63,7 @@ def relation(incident: Incident, findings: Sequence[Finding], new: Finding, *, p
 
 
 def _ruled_out(incident: Incident, new: Finding) -> Relation | None:
-    """What people have said goes before any arithmetic."""
+    """People's decisions go before any arithmetic."""
     if incident.status is Status.closed:
         return Relation.closed
     over_ms = incident.resolved_at_ms

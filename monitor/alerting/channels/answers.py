@@ -1,10 +1,10 @@
-"""What a receiver's answer means: delivered, later again, or never again.
+"""Meaning of a receiver's answer: delivered, retry later, or never retry.
 
 | answer | meaning |
 | --- | --- |
 | 2xx | delivered |
 | 408, 425, 429, 5xx, 3xx | later again, not before the Retry-After that came with it |
-| other 4xx | never again: the receiver does not want it |
+| other 4xx | never retry: the receiver rejects it |
 """
 
 from __future__ import annotations

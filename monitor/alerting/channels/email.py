@@ -32,11 +32,11 @@ SLACK_MS: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
-    """Where e-mail goes, and how.
+    """The mail server and the way to it.
 
     Attributes:
         security: ``tls`` from the first byte, ``starttls``, or ``none``.
-        user, password: for the server; None: it asks for none.
+        user, password: for the server; None: it requires none.
     """
 
     host: str

@@ -1,4 +1,4 @@
-"""What the channels share that post JSON: encode, send by the guarded way out, judge the answer."""
+"""The common part of channels that post JSON: encode, send by the guarded way out, judge the answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADERS: Final[Mapping[str, str]] = {"Content-Type": "application/json", "User-A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a channel sends, and with what.
+    """A channel's address, key and way out.
 
     Attributes:
         url: the receiver's; its path and query may be secret and are never shown.

@@ -34,7 +34,7 @@ SLACK_MS: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What outbound requests may do."""
+    """Limits of outbound requests."""
 
     allow_http: bool = False
     """Plain http:// too."""
@@ -50,7 +50,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the receiver said."""
+    """The receiver's answer."""
 
     status: int
     headers: httpx.Headers

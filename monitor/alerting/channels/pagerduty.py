@@ -50,7 +50,7 @@ class PagerDutyChannel:
         self._post.post(self.event(notification))
 
     def event(self, notification: Notification) -> dict[str, object]:
-        """The event as PagerDuty wants it."""
+        """The event in the form that PagerDuty expects."""
         action = _ACTIONS.get(notification.deed, "trigger")
         event: dict[str, object] = {
             "routing_key": self._routing_key,

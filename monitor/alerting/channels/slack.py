@@ -39,7 +39,7 @@ class SlackChannel:
 
 
 def document(notification: Notification) -> dict[str, Any]:
-    """The message as Slack wants it."""
+    """The message in the form that Slack expects."""
     shown = message(notification.body)
     fields = [
         {"type": "mrkdwn", "text": _cut(f"*{escaped(label)}*\n{escaped(value)}", LONGEST_FIELD)}

@@ -1,9 +1,9 @@
-"""One idempotent step of paging: do what is due now, each incident in a transaction of its own.
+"""One idempotent step of paging: page what is due now, each incident in a transaction of its own.
 
 Run every second by the lease holder. What is due and when is stored with the incident, so that a step that is missed,
 late, doubled or run by another process changes nothing but how soon it happens.
 
-A page says how old the incident is, because what is read at 3 a.m. must not be taken for new.
+A page gives the incident's age, because a message read at 3 a.m. must not be taken for new.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OVER: Final = frozenset({Status.resolved, Status.closed})
 
 
 def escalation_step(alerts: Alerts, *, now_ms: int, policy: AlertPolicy) -> int:
-    """Do what is due; returns how many incidents had something due.
+    """Page for every incident that is due; returns how many were.
 
     Raises:
         StoreUnavailable: the database is away; nothing of the present incident was done, and it stays due.
@@ -176,7 +176,7 @@ class _OneStep:
         everywhere = {*self._policy.channels(), *(each for step in active.steps for each in step.channels)}
         everywhere |= {channel for contacts in self._policy.plan.contacts.values() for channel in contacts}
         to = dict.fromkeys(sorted(active.last_resort or everywhere), EventAction.page)
-        why = f"NOBODY REACHED: policy {active.name} was gone through {max(1, now.round)} times without an answer"
+        why = f"NOBODY REACHED: policy {active.name} ran {max(1, now.round)} times without an acknowledgement"
         data = {"policy": active.name, "rounds": now.round}
         self._write(What.nobody_reached, data, to, page=self._aged({"why": why}))
         return msgspec.structs.replace(now, step=0, round=0, due_ms=self._now_ms + REST_MS)
