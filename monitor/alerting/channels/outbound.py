@@ -86,8 +86,8 @@ class Outbound:
         """The URL, parsed.
 
         Raises:
-            ChannelError: nothing may be sent there whatever it resolves to. The text holds no path or query, where
-                receivers put their secrets.
+            ChannelError: nothing may be sent there, regardless of the address that it resolves to. The text holds no
+                path or query, where receivers put their secrets.
         """
         try:
             parsed = httpx.URL(url)

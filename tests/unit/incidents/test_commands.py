@@ -149,7 +149,7 @@ def test_the_title_names_the_most_telling_page_and_not_the_first(judge: Judge, r
 
 
 def test_show_says_what_the_guardrail_was_for_when_the_incident_was_opened(judge: Judge, run: Run) -> None:
-    assert "Control nobody has stated what this guardrail prohibits" in " ".join(run("show", "1").output.split())
+    assert "Control this guardrail has no control statement" in " ".join(run("show", "1").output.split())
     control = Control(prohibits="instructions of strangers", owner="safety")
     judge.policy = dataclasses.replace(judge.policy, controls={"shield": control})
     judge.finds(page("f9", guardrail="shield"))
