@@ -63,9 +63,9 @@ BY_DRIFTLINE: Final = frozenset(
 BEGINS_ANEW: Final = frozenset({What.reopened, What.split_from, What.follows})
 OF_INTEREST: Final = frozenset({What.finding_ended, What.all_ended, What.typed})
 OF_PEOPLE: Final[Mapping[str, EventAction]] = {
-    kind: EventAction(step.told) for kind, step in STEPS.items() if step.told and kind not in BY_DRIFTLINE
+    kind: EventAction(step.action) for kind, step in STEPS.items() if step.action and kind not in BY_DRIFTLINE
 }
-"""What people do, by the table of the response's steps; a re-opened incident triggers the channels that know it."""
+"""Event actions of people, by the table of the response's steps; re-opening triggers the channels that know it."""
 
 
 def knowing(entries: Sequence[Entry]) -> frozenset[str]:

@@ -97,7 +97,7 @@ class _Response:
         self._now_ms = now_ms
         self._policy = policy
         self._happened_ms = now_ms
-        """Event time of what is being recorded; by it, history is told from the present."""
+        """Event time of the present record; it separates history from the present."""
 
     def take(self, known: Finding | None, finding: Finding) -> Finding:
         changed = reclassify_related(self._store, finding)

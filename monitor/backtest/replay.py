@@ -52,7 +52,7 @@ class Summary:
     seconds: float = 0.0
     rejected: dict[str, int] = field(default_factory=dict)
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
-    """By guardrail what people found: caught, missed, passed, false_positive."""
+    """People's labels by guardrail and outcome: caught, missed, passed, false_positive."""
     contradictions: dict[str, int] = field(default_factory=dict)
     """By guardrail that logs score, threshold and verdict: how many verdicts contradict the other two."""
 

@@ -1,4 +1,4 @@
-"""When something really was wrong: labelled stretches of a log, given in a file or carried by its events.
+"""Labelled stretches of a log in which something really was wrong, given in a file or carried by its events.
 
 An event that carries ``"labels": {"segment": "probing"}`` labels its own time; a file has the stretches in JSON
 lines: ``{"from": "2026-01-01T10:00:00Z", "to": "2026-01-01T11:00:00Z", "what": "probing", "guardrail": "shield"}``.

@@ -47,7 +47,7 @@ def controls(*, strict: bool, config: Path | None, database: str | None, as_json
 
 
 def _declared(config: Path | None) -> dict[str, Control]:
-    """Of the settings; none where there is no settings file."""
+    """The statements of the settings; none where there is no settings file."""
     from monitor.settings import DEFAULT_FILE, load_settings
     from monitor.wiring.translate import controls as controls_of
 

@@ -124,7 +124,7 @@ def ack(config: Path | None, database: str | None, *, incident: int, text: str, 
 def snooze(
     config: Path | None, database: str | None, *, incident: int, until: str, reason: str, actor: str | None
 ) -> None:
-    """Leave an acknowledged incident until a time; then whoever acknowledged is paged again."""
+    """Leave an acknowledged incident until a time; then its owner is paged again."""
     until_ms = moment_ms(until, "--until")
     change_incident(
         lifecycle.snooze, config, database, incident=incident, actor=actor, text=reason, until_ms=until_ms

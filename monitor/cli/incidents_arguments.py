@@ -1,4 +1,4 @@
-"""How an incident and the head of a timeline are written on the command line."""
+"""Command-line spelling of an incident and of the head of a timeline."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
 
 
 def level_text(finding: Finding) -> str:
-    """How large: the level since the onset with its limits, the baseline and what was approved."""
+    """Size of the change: the level since the onset with its limits, the baseline and the approved level."""
     effect, level = finding.effect, finding.evidence.level
     weight = "mean weight " if effect.unit is Unit.weight else ""
     parts = [f"{weight}{amount(effect.current, effect.unit)}"]
@@ -173,12 +173,12 @@ def level_text(finding: Finding) -> str:
 
 
 def sure_text(finding: Finding) -> str:
-    """How sure: the events behind it, and what is promised of false alarms."""
+    """Certainty: the events behind the finding, and the promise about false alarms."""
     return f"{finding.evidence.events:,} events; {PROMISES[finding.promise]}"
 
 
 def log_lines(finding: Finding, *, most: int = _MOST_OFFSETS) -> list[str]:
-    """Where in the log its events are."""
+    """Place of its events in the log."""
     spans = sorted(finding.offsets.items())
     lines = []
     for partition, (start, end) in spans[:most]:

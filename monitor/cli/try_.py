@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 INFERRED_FROM: Final = 2_000
 """Records of no format from which a mapping is inferred."""
 MAX_EVENTS: Final = 1_000_000
-"""Of a topic; at 100,000 events/s some ten seconds of reading."""
+"""Records of a topic; at 100,000 events/s some ten seconds of reading."""
 
 
 @click.command("try", epilog="Example: driftline try january.jsonl.gz --report report.html --write driftline.yaml")

@@ -139,7 +139,7 @@ class SliceTable:
 
     @property
     def pooled(self) -> int:
-        """Look-ups (runs of equal events) that were pooled for want of room."""
+        """Look-ups (runs of equal events) that were pooled because a limit was reached."""
         return self._units.pooled + self._slices.pooled
 
     def codes(self, batch: EventBatch) -> NDArray[np.int32]:

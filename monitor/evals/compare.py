@@ -30,7 +30,7 @@ NAMES: Final = {
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be said of one metric."""
+    """The verdict on one metric."""
 
     suite: str
     metric: str

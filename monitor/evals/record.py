@@ -28,7 +28,7 @@ OPEN_PAGES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of it; without a baseline there is no comparison."""
+    """The result of recording; without a baseline there is no comparison."""
 
     run: Run
     comparison: Comparison | None
@@ -77,7 +77,7 @@ def record(
 
 
 def approve(store: EvalStore, run_id: int, *, actor: str, reason: str, now_ms: int, policy: AlertPolicy) -> Run:
-    """A run becomes the baseline of its model; what was found against the one before ends.
+    """A run becomes the baseline of its model; findings against the former one end.
 
     Raises:
         NotFound: there is no such run.

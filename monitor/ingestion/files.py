@@ -141,7 +141,7 @@ class FileSource:
             self._former[partition] = former
             return LogIdentity(now=known, was=known)
         if self._read_out.get(partition) != known:
-            log.warning("file.former_not_found", file=path, consequence="what it held beyond was not read")
+            log.warning("file.former_not_found", file=path, consequence="its records beyond that were not read")
         return LogIdentity(now=str(now), was=known, renewed=True)
 
     def confirm(self, *, ask: bool) -> None:

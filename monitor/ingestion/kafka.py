@@ -223,8 +223,8 @@ class KafkaSource:
             if position > end[tp]:
                 raise SourceRefused(
                     f"Kafka: partition {name} ends at offset {end[tp]}, before the position {position} that was "
-                    "counted: the topic lost records, or was made anew and its brokers are too old to say so. Copy "
-                    "it to a topic under another name and read that one"
+                    "counted: the topic lost records, or was created anew and its brokers are too old to report it. "
+                    "Copy it to a topic under another name and read that one"
                 )
             self._consumer.seek(tp, max(position, first[tp]))
             if first[tp] > position:

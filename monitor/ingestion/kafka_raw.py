@@ -69,7 +69,7 @@ class BatchRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clien
                 batch = records.next_batch()
             except (CorruptRecordError, struct.error) as error:
                 self.drain()  # the client would poll a dead iterator indefinitely
-                raise KafkaError(f"unreadable fetch answer for {tp}: {error}") from None
+                raise KafkaError(f"unreadable fetch response for {tp}: {error}") from None
             if batch is None:
                 break
             if self.check_crcs and not batch.validate_crc():

@@ -150,7 +150,7 @@ class RecordReader:
                 raise
             return False
         if not found:
-            raise kafka_errors.KafkaTimeoutError(f"no answer for {tp} at offset {offset} within {PROBE_MS} ms")
+            raise kafka_errors.KafkaTimeoutError(f"no response for {tp} at offset {offset} within {PROBE_MS} ms")
         return True
 
 

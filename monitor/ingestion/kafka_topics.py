@@ -47,7 +47,7 @@ class TopicIds:
         try:
             self._consumer._net.run(self._consumer._manager.wait_for, asked, ASK_TIMEOUT_MS)
         except kafka_errors.KafkaTimeoutError as error:
-            raise SourceUnavailable(f"Kafka: the brokers do not say which topics there are: {error}") from error
+            raise SourceUnavailable(f"Kafka: the brokers do not list their topics: {error}") from error
         except kafka_errors.UnknownTopicOrPartitionError:
             return  # the answer about a single topic that is gone at the moment: it has no id
 

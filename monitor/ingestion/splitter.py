@@ -91,7 +91,7 @@ class Splitter:
 
     def _feed(self, chunk: bytes) -> RecordBlock | None:
         if self._inner is None:
-            raise AssertionError("fed before it was told what it is")
+            raise AssertionError("fed before its format is known")
         return self._inner.feed(chunk if self._decoder is None else self._decoder.decode(chunk).encode())
 
     def _begin(self) -> bytes:

@@ -16,7 +16,7 @@ from monitor.settings.section import Section
 from monitor.settings.values import Duration, size_text
 
 DEFAULT: Final = "default"
-"""Where a value comes from that nobody gave."""
+"""The source of a value that was not given."""
 
 _HEAD: Final = """\
 ## Settings of Driftline. Lines that begin with one # are defaults, or examples where there is no default:

@@ -1,4 +1,4 @@
-"""How records are read: their wire format, thresholds that they do not carry, and a mapping for any other JSON."""
+"""Settings of reading records: wire format, thresholds that records do not carry, a mapping for any other JSON."""
 
 from __future__ import annotations
 

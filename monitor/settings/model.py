@@ -45,7 +45,7 @@ def _database(url: DatabaseUrl) -> DatabaseUrl:
 
 
 class Budget(Section):
-    """How many false alarms the team accepts, over the whole fleet."""
+    """The number of false alarms that the team accepts, over the whole fleet."""
 
     pages: float = setting(
         ..., "acceptable false pages per period, on average", unit="pages", gt=0, le=1_000_000, example=1
@@ -85,7 +85,7 @@ class Ticks(Section):
 
 
 class Baseline(Section):
-    """How normal behaviour is learned."""
+    """The rule of learning normal behaviour."""
 
     approval: Literal["automatic", "manual"] = setting(
         "automatic", "automatic takes the first events of a stream as normal; manual waits for `driftline baseline`"

@@ -1,4 +1,4 @@
-"""Who is on call, and who is paged when nobody answers."""
+"""On-call schedules and escalation policies."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Temporary(Section):
 
 
 class Override(Section):
-    """Somebody added, taken off, or put in another's place."""
+    """A person added, taken off, or put in another's place."""
 
     begin: str = setting(..., "when it begins", allowed=LOCAL_TIME, max_length=40, example="2026-12-01 09:00")
     end: str = setting(..., "when it ends", allowed=LOCAL_TIME, max_length=40, example="2026-12-01 18:00")
@@ -96,7 +96,7 @@ class Intended(Section):
 
 
 class Schedule(Section):
-    """Who is on call for something: an override goes first, then temporary schedules, then the last layer."""
+    """The schedule of one duty: an override goes first, then temporary schedules, then the last layer."""
 
     zone: str = setting(..., "time zone of the times below", allowed=ZONE, max_length=60, example="Europe/Berlin")
     layers: dict[str, Layer] = setting({}, "layers by name; the last one goes first", max_length=20)
@@ -109,7 +109,7 @@ class Schedule(Section):
 
 
 class EscalationStep(Section):
-    """Whom one step of a policy pages; at least one of its lists names somebody."""
+    """The people whom one step of a policy pages; at least one of its lists is not empty."""
 
     wait: Duration = setting(
         "5m", "how long to wait for an acknowledgement before the next step", ge=Duration(30_000), le=Duration(DAY_MS)
@@ -123,7 +123,7 @@ class EscalationStep(Section):
 
 
 class EscalationPolicy(Section):
-    """Whom to page, in which order, until somebody acknowledges."""
+    """The people to page, in order, until an acknowledgement."""
 
     steps: dict[str, EscalationStep] = setting({}, "the steps by name, in order", min_length=1, max_length=20)
     rounds: int = setting(

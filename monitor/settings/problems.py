@@ -44,7 +44,7 @@ def sentences(error: ValidationError, *, file: str, origin: Mapping[tuple[str | 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a problem is: in the catalogue, and as the person wrote it."""
+    """The place of a problem: in the catalogue, and in the person's file."""
 
     location: Location
     written: tuple[str | int, ...]
@@ -138,7 +138,7 @@ def _was(detail: ErrorDetails) -> str:
 
 
 def _unknown(location: Location, known: Mapping[Location, Row]) -> str:
-    """No value is shown: an unknown key may well be somebody's ``password``."""
+    """No value is shown: an unknown key may well be a ``password``."""
     key = location[-1]
     siblings = [other[-1] for other in known if other[:-1] == location[:-1]]
     elsewhere = [row.path for place, row in known.items() if key in (place[-1], "_".join(place))]

@@ -234,7 +234,7 @@ class SchemaRegistry(Section):
 
 
 class Source(Section):
-    """Where the log is read from: exactly one of kafka and files."""
+    """The source of the log: exactly one of kafka and files."""
 
     kafka: Kafka | None = setting(None, "Kafka topics")
     files: Files | None = setting(None, "files")

@@ -21,7 +21,7 @@ YOUNG: Final = 6
 """Earlier near-duplicates that make a cluster a campaign: with this one, 7 among the 8,192 remembered at most, a
 share just below a thousandth. Natural favourites are told apart by having been there in the baseline."""
 OLD: Final = 15
-"""From this many on a cluster is known; only clusters between the two are stored by name."""
+"""The size from which a cluster is known; only clusters between the two are stored by name."""
 BINS: Final = ("none", "1", "2 to 3", "4 to 5", "6 to 14", "15 or more")
 YOUNG_BIN: Final = BINS.index("6 to 14")
 _EDGES: Final = np.array([1, 2, 4, YOUNG, OLD])

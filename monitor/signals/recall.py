@@ -25,7 +25,7 @@ class Layer(IntEnum):
 
 
 class Surface(IntEnum):
-    """What an output looks like."""
+    """The shape of an output."""
 
     answer = 0
     refusal = 1

@@ -126,7 +126,7 @@ class Judging:
                 return
 
     def escalate_step(self) -> None:
-        """Page whom the escalation policy names, until somebody acknowledges.
+        """Page people by the escalation policy, until an acknowledgement.
 
         Raises:
             TryAgain: the database did not answer.
@@ -136,7 +136,7 @@ class Judging:
     def coverage_step(self) -> None:
         """Log what would let a page end in silence within the next 30 days."""
         for each in weaknesses(self._policy.plan, self._clock.now_ms()):
-            _LOG.warning("nobody may be reached", weakness=each, see="driftline oncall check")
+            _LOG.warning("a page may reach nobody", weakness=each, see="driftline oncall check")
 
     def forget_step(self) -> None:
         """Remove evidence and levels that are older than the retention.

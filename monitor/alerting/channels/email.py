@@ -62,7 +62,7 @@ class EmailChannel:
 
     @property
     def longest_ms(self) -> int:
-        """As long as the conversation may take."""
+        """The longest time that the conversation may take."""
         return int(self._mailbox.timeout_s * 1000) + SLACK_MS
 
     def send(self, notification: Notification, *, attempt: int) -> None:
@@ -149,7 +149,7 @@ class _Client(smtplib.SMTP):
         self.quit()
 
     def cut(self) -> None:
-        """End the conversation from another thread, whatever state it is in."""
+        """End the conversation from another thread, in any state."""
         if self._open is not None:
             self.was_cut = True
             with contextlib.suppress(OSError):

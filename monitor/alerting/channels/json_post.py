@@ -43,7 +43,7 @@ class JsonPost:
 
     @property
     def longest_ms(self) -> int:
-        """As long as a request may take."""
+        """The longest time that a request may take."""
         return self._target.outbound.longest_ms
 
     def now_ms(self) -> int:

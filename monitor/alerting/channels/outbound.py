@@ -43,7 +43,7 @@ class Rules:
     timeout_s: float = 10.0
     """For a whole request."""
     most_bytes: int = 65_536
-    """Of an answer; the rest is not read."""
+    """Bytes of an answer that are read; the rest is not."""
     ca_file: Path | None = None
     """PEM file with more certificate authorities to trust."""
 

@@ -26,7 +26,7 @@ class SlackChannel:
 
     @property
     def longest_ms(self) -> int:
-        """As long as a request may take."""
+        """The longest time that a request may take."""
         return self._post.longest_ms
 
     def send(self, notification: Notification, *, attempt: int) -> None:

@@ -15,7 +15,7 @@ class State(StrEnum):
     acknowledged = "acknowledged"
     """A responder owns it; when the acknowledgement expires, paging begins anew."""
     snoozed = "snoozed"
-    """As acknowledged, until a time that a person chose."""
+    """The same as acknowledged, until a time that a person chose."""
     over = "over"
     """The incident is resolved or closed; nothing is due."""
 

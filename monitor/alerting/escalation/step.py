@@ -51,7 +51,7 @@ def escalation_step(alerts: Alerts, *, now_ms: int, policy: AlertPolicy) -> int:
 
 
 class _OneStep:
-    """What is due for one incident."""
+    """Process one incident that is due."""
 
     def __init__(self, store: AlertStore, incident_id: int, *, now_ms: int, policy: AlertPolicy) -> None:
         self._store = store
@@ -153,7 +153,7 @@ class _OneStep:
         return self._nobody_reached(now, active)
 
     def _reached(self, step: Step, also: str | None) -> dict[str, list[str]]:
-        """Channel -> people; the empty name is nobody's."""
+        """Channel -> people; channels without a person have the empty name."""
         found: dict[str, list[str]] = {}
         people = self._policy.plan.reached(step, self._now_ms)
         if also is not None:

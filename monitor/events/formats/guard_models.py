@@ -74,7 +74,7 @@ def _sides(guardrail: str, answer: Answer, context: Context) -> list[Event]:
         if at(found, side) is not None
     ]
     if not events:
-        raise Rejection(Reason.unknown_value, "the answer is no JSON with User Safety or Response Safety")
+        raise Rejection(Reason.unknown_value, "the answer is not JSON with User Safety or Response Safety")
     return events
 
 

@@ -16,11 +16,11 @@ from monitor.signals.registry import SIGNALS
 
 
 class Null(StrEnum):
-    """What is true while an alarm is false."""
+    """The null hypothesis: it holds while an alarm is false."""
 
     mean = "given the past, the mean keeps to the approved level with its margin and floor, in each stratum"
     exchangeable = "the events of a stratum are exchangeable with its own history"
-    mix = "requests (conversations, where turns are numbered) are exchangeable with their history in who asks"
+    mix = "the slices of requests (of conversations, where turns are numbered) are exchangeable with their history"
     unseen = "given the past, never-seen slices keep to their share of the requests"
     release = "in each slice, the mean is no worse than the approved release's"
     none = "none: a plain limit"
