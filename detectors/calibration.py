@@ -44,7 +44,7 @@ VERSION = 1  # of the simulated engine: part of every cache key
 
 
 class Source(StrEnum):
-    """Where a factor comes from."""
+    """The source of a factor."""
 
     SIMULATED = "simulated at this spacing"
     EXTRAPOLATED = "extrapolated from shorter spacings"

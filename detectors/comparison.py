@@ -30,7 +30,7 @@ FRACTIONS = np.geomspace(0.0005, 0.95, 14)
 
 
 class Outcome(StrEnum):
-    """What can be said now; the first three are final for the stated alpha."""
+    """The verdict so far; the first three are final for the stated alpha."""
 
     REGRESSED = "the new release is worse"
     IMPROVED = "the new release is better"
@@ -123,7 +123,7 @@ class Comparison:
 
 
 def mean_interval(counts: ArrayLike, values: ArrayLike, *, alpha: float) -> tuple[float, float]:
-    """Where the mean of x lies, at all times together with probability 1 - alpha, if it is the same throughout.
+    """Confidence limits of the mean of x, at all times together with probability 1 - alpha, if it is constant.
 
     Parameters
     ----------

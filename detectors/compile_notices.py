@@ -1,4 +1,4 @@
-"""What is said of compiling; apart from numba, which takes half a second to load: many listen who never need it."""
+"""Notices about compiling; apart from numba, which takes half a second to load: many listeners never need it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOT_KEPT: Final = (
 
 
 class Notices:
-    """Whom to tell that something is compiled, or cannot be kept; each is told once. Nobody, until somebody asks."""
+    """Listeners to each kernel's compiling, or to a failure to keep it; each is notified once. None by default."""
 
     def __init__(self) -> None:
         self.tell: Callable[[str], None] | None = None

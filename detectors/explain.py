@@ -1,4 +1,4 @@
-"""Which fields tell before from after: a classifier's answer, or silence when it cannot tell.
+"""Fields that separate before from after, by a classifier; no answer when it cannot separate them.
 
     explain(before, after, names, seed=0) -> Explanation | None
 
@@ -52,7 +52,7 @@ class Explanation:
 
 
 def explain(before: ArrayLike, after: ArrayLike, names: tuple[str, ...], *, seed: int = 0) -> Explanation | None:
-    """What tells the events of `after` from those of `before`; None where nothing does.
+    """The fields that separate the events of `after` from those of `before`; None where none does.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How many of the latest texts are near-duplicates of this one? An exact count, found by bands instead of a scan.
+"""The number of near-duplicates of this text among the latest ones. An exact count, by bands instead of a scan.
 
     seen = RecentPrints(reach=65_536)
     seen.look(prints (n,) uint64, at (n,) int64, senders (n,) uint64, times (n,) int64) -> Crowd
