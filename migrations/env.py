@@ -10,8 +10,8 @@ import os
 from alembic import context
 from sqlalchemy import Connection, text
 
+from monitor.storage.metadata import metadata
 from monitor.storage.session import open_database
-from monitor.storage.tables import metadata
 
 # Any number that nothing else in the database uses: here the bytes of "drift".
 ADVISORY_LOCK = int.from_bytes(b"drift", "big")

@@ -169,7 +169,8 @@ class Assessor:
             return
         stopped = self.fleet.shares.review(tick)
         self.fleet.respend()
-        self.fleet.reset_full_references()
+        tests = [test for unit in self.fleet.state.units if unit.epoch for test in unit.epoch.any_change_tests]
+        self.fleet.notices.reset_full(tests)
         for follower in self._followers:
             for number in stopped:
                 outcome.findings += follower.retire(number, tick)

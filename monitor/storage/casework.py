@@ -8,8 +8,8 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from monitor.incidents.case import Case
+from monitor.storage.response_tables import cases
 from monitor.storage.session import insert_into
-from monitor.storage.tables import cases
 
 
 class CaseTransaction:

@@ -15,8 +15,9 @@ from monitor.errors import Fenced, StoreRefused
 from monitor.signals.layout import Layout
 from monitor.signals.registry import LAYOUT
 from monitor.storage import cells, layouts, slices
+from monitor.storage.schema import SafeText
 from monitor.storage.session import Database, insert_into
-from monitor.storage.tables import SafeText, clusters, partitions, tick_counts, tick_ledger
+from monitor.storage.tables import clusters, partitions, tick_counts, tick_ledger
 
 
 class SqlCountStore(CountStore):

@@ -13,8 +13,8 @@ from monitor.errors import NotFound, StoreRefused
 from monitor.evals.model import Result, Run, RunState
 from monitor.evals.ports import Evals, EvalStore
 from monitor.storage.response import ResponseTransaction
+from monitor.storage.response_tables import eval_runs
 from monitor.storage.session import Database
-from monitor.storage.tables import eval_runs
 
 
 class SqlEvals(Evals):

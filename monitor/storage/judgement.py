@@ -16,8 +16,9 @@ from monitor.judging.ports import Baseline, BaselineState, Dismissal, JudgementS
 from monitor.storage import baselines as baseline_rows
 from monitor.storage import evidence, layouts, retention
 from monitor.storage.response import ResponseTransaction
+from monitor.storage.response_tables import dismissals, findings
 from monitor.storage.session import insert_into
-from monitor.storage.tables import baselines, dismissals, findings, judge, snapshots
+from monitor.storage.tables import baselines, judge, snapshots
 
 SNAPSHOTS_KEPT: Final = 4
 """The newest few by the time of writing: after an upgrade the new code's, and still the old's to go back to."""

@@ -27,6 +27,7 @@ from monitor.storage import cells, layouts, retention, slices
 from monitor.storage import tables as t
 from monitor.storage.judgement import JudgementTransaction
 from monitor.storage.lease import Lease
+from monitor.storage.response_tables import dismissals
 from monitor.storage.session import Database
 
 LEASE: Final = "judge"
@@ -185,18 +186,18 @@ class SqlJudgeStore(JudgeStore):
 
     def dismissals(self, *, since: int | None = None) -> Sequence[Dismissal]:
         """By finding; with ``since`` those that took effect in that tick or later."""
-        return self._dismissals(*([] if since is None else [t.dismissals.c.effective_tick >= int(since)]))
+        return self._dismissals(*([] if since is None else [dismissals.c.effective_tick >= int(since)]))
 
     def pending_dismissals(self) -> Sequence[Dismissal]:
         """Those that have not taken effect, by finding."""
-        return self._dismissals(t.dismissals.c.effective_tick.is_(None))
+        return self._dismissals(dismissals.c.effective_tick.is_(None))
 
     def dismissal(self, finding_id: str) -> Dismissal | None:
         """Of one finding."""
-        return next(iter(self._dismissals(t.dismissals.c.finding_id == finding_id)), None)
+        return next(iter(self._dismissals(dismissals.c.finding_id == finding_id)), None)
 
     def _dismissals(self, *which: ColumnElement[bool]) -> Sequence[Dismissal]:
-        query = select(t.dismissals).where(*which).order_by(t.dismissals.c.finding_id)
+        query = select(dismissals).where(*which).order_by(dismissals.c.finding_id)
         with self._database.reading() as connection:
             return [Dismissal(**row._mapping) for row in connection.execute(query)]
 

@@ -20,8 +20,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from monitor.errors import StoreRefused
+from monitor.storage.metadata import metadata
 from monitor.storage.session import Database, Limits, open_database
-from monitor.storage.tables import metadata
 
 _PLACES: Final = (Path(__file__).parent / "migrations", Path(__file__).parents[2] / "migrations")
 # An upgrade may wait for another one and rewrite tables; ordinary statements may not take that long.

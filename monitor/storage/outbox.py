@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import Row, func, select, update
 
 from monitor.alerting.ports import EventAction, Notification, Outbox, Pending
+from monitor.storage.response_tables import outbox
 from monitor.storage.session import Database
-from monitor.storage.tables import outbox
 
 WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"

@@ -12,8 +12,8 @@ from monitor.alerting.ports import EventAction
 from monitor.alerting.silences import Silence
 from monitor.storage.casework import CaseTransaction
 from monitor.storage.outbox import WAITING, WITHDRAWN
+from monitor.storage.response_tables import escalations, outbox, silences
 from monitor.storage.session import insert_into
-from monitor.storage.tables import escalations, outbox, silences
 
 
 class PagingTransaction(CaseTransaction):

@@ -14,8 +14,8 @@ from monitor.errors import StoreRefused
 from monitor.findings.model import Finding, IncidentType
 from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.storage.paging import PagingTransaction
+from monitor.storage.response_tables import findings, incidents, outbox, timeline
 from monitor.storage.session import Database, insert_into
-from monitor.storage.tables import findings, incidents, outbox, timeline
 
 
 class SqlAlerts(Alerts):

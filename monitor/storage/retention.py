@@ -18,17 +18,9 @@ from sqlalchemy import Connection, delete, select
 from monitor.clock import DAY_MS
 from monitor.judging.ports import BaselineState
 from monitor.storage import cells
+from monitor.storage.response_tables import outbox
 from monitor.storage.session import insert_into
-from monitor.storage.tables import (
-    baselines,
-    clusters,
-    hour_counts,
-    ledger_days,
-    outbox,
-    retention,
-    tick_counts,
-    tick_ledger,
-)
+from monitor.storage.tables import baselines, clusters, hour_counts, ledger_days, retention, tick_counts, tick_ledger
 
 COMMITS: Final = 5_000
 """Ledger rows rolled up in one piece: an hour and a half of one partition that commits every second."""

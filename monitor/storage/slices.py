@@ -11,8 +11,9 @@ import msgspec
 from sqlalchemy import Connection, Row, select, text
 
 from monitor.counts.model import Slice
+from monitor.storage.schema import storable
 from monitor.storage.session import insert_into
-from monitor.storage.tables import slices, storable
+from monitor.storage.tables import slices
 
 FIELDS: Final = tuple(field.name for field in fields(Slice))
 UNIT_FIELDS: Final = FIELDS[:7]

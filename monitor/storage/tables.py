@@ -1,8 +1,4 @@
-"""The tables, once, for PostgreSQL and SQLite alike. All times are epoch milliseconds in BIGINT columns.
-
-Documents (findings, timeline data, notification bodies) are JSON in text columns: kept byte for byte, because the
-timeline is chained by hash and because JSONB would refuse a ``\\u0000`` that came with an event.
-"""
+"""The tables of counting and judging. All times are epoch milliseconds in BIGINT columns."""
 
 from __future__ import annotations
 
@@ -13,53 +9,18 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Dialect,
     Double,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
-
-def storable(value: str) -> str:
-    """The text as both databases can take it: NUL and lone surrogates become U+FFFD.
-
-    Names and notes come from outside; PostgreSQL refuses NUL, UTF-8 has no surrogates, and a value that can never
-    be stored would stop its partition for ever.
-    """
-    return value.replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-
-
-class SafeText(TypeDecorator[str]):
-    """TEXT whose values pass through :func:`storable`."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Called for every value bound to such a column."""
-        return None if value is None else storable(value)
-
-
-metadata: Final = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-# SQLite numbers rows by itself only in a column that is declared exactly INTEGER PRIMARY KEY (64 bits there too).
-RowId: Final = BigInteger().with_variant(Integer(), "sqlite")
+from monitor.storage.schema import RowId, SafeText, metadata
 
 partitions: Final = Table(
     "partitions",
@@ -286,137 +247,4 @@ hour_levels: Final = Table(
     Column("mean", Double, nullable=False),
     Column("approved_level", Double, nullable=False),
     Column("page_limit", Double, nullable=False),
-)
-
-incidents: Final = Table(
-    "incidents",
-    metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("key", SafeText, nullable=False),
-    Column("guardrail", SafeText, nullable=False),
-    Column("status", SafeText, nullable=False),
-    Column("severity", SafeText, nullable=False),
-    Column("title", SafeText, nullable=False),
-    Column("opened_at_ms", BigInteger, nullable=False),
-    Column("onset_low_ms", BigInteger, nullable=False),
-    Column("last_found_ms", BigInteger, nullable=False),
-    Column("acknowledged_by", SafeText),
-    Column("acknowledged_at_ms", BigInteger),
-    Column("resolved_at_ms", BigInteger),
-    Column("closed_at_ms", BigInteger),
-    Column("trouble", SafeText),
-    Column("trouble_rule", SafeText, nullable=False, server_default=""),
-)
-
-cases: Final = Table(
-    "cases",
-    metadata,
-    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
-    Column("document", Text, nullable=False),
-)
-
-escalations: Final = Table(
-    "escalations",
-    metadata,
-    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
-    # When something is to be done; null: nothing is.
-    Column("wakes_ms", BigInteger),
-    Column("document", Text, nullable=False),
-    Index("ix_escalations_wakes_ms", "wakes_ms"),
-)
-
-silences: Final = Table(
-    "silences",
-    metadata,
-    Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("begin_ms", BigInteger, nullable=False),
-    Column("end_ms", BigInteger, nullable=False),
-    Column("document", Text, nullable=False),
-    Index("ix_silences_end_ms", "end_ms"),
-)
-
-findings: Final = Table(
-    "findings",
-    metadata,
-    Column("id", SafeText, primary_key=True),
-    Column("guardrail", SafeText, nullable=False),
-    Column("signal", SafeText, nullable=False),
-    Column("kind", SafeText, nullable=False),
-    Column("onset_low_ms", BigInteger, nullable=False),
-    Column("detected_at_ms", BigInteger, nullable=False, index=True),
-    Column("ended_at_ms", BigInteger),
-    Column("incident_id", BigInteger, ForeignKey("incidents.id"), index=True),
-    Column("document", Text, nullable=False),
-    Column("trouble", SafeText),
-)
-
-dismissals: Final = Table(
-    "dismissals",
-    metadata,
-    Column("finding_id", SafeText, primary_key=True),
-    Column("by", SafeText, nullable=False),
-    Column("reason", SafeText, nullable=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("effective_tick", BigInteger),
-    Index("ix_dismissals_effective_tick", "effective_tick"),
-)
-
-timeline: Final = Table(
-    "timeline",
-    metadata,
-    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
-    Column("at_ms", BigInteger, nullable=False),
-    Column("actor", SafeText, nullable=False),
-    Column("kind", SafeText, nullable=False),
-    Column("data", Text, nullable=False),
-    Column("previous_hash", SafeText, nullable=False),
-    Column("hash", SafeText, nullable=False),
-)
-
-outbox: Final = Table(
-    "outbox",
-    metadata,
-    Column("id", RowId, primary_key=True),
-    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("channel", SafeText, nullable=False),
-    Column("deed", SafeText, nullable=False),
-    Column("dedup_key", SafeText, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("state", SafeText, nullable=False),
-    Column("attempts", BigInteger, nullable=False),
-    # Not handed out before this: the retry time of a failed one, the end of the claim of a claimed one.
-    Column("due_at_ms", BigInteger, nullable=False),
-    Column("error", SafeText),
-    Column("delivered_at_ms", BigInteger),
-    UniqueConstraint("incident_id", "channel", "seq", name="uq_outbox_message"),
-    Index(
-        "ix_outbox_waiting",
-        "incident_id",
-        "channel",
-        "seq",
-        postgresql_where=text("state = 'waiting'"),
-        sqlite_where=text("state = 'waiting'"),
-    ),
-)
-
-eval_runs: Final = Table(
-    "eval_runs",
-    metadata,
-    Column("id", RowId, primary_key=True),
-    Column("model", SafeText, nullable=False, index=True),
-    Column("version", SafeText, nullable=False),
-    Column("state", SafeText, nullable=False),
-    Column("recorded_by", SafeText, nullable=False),
-    Column("recorded_at_ms", BigInteger, nullable=False),
-    Column("reason", SafeText, nullable=False),
-    Column("results", Text, nullable=False),
-    Index(
-        "uq_eval_runs_approved_model",
-        "model",
-        unique=True,
-        postgresql_where=text("state = 'approved'"),
-        sqlite_where=text("state = 'approved'"),
-    ),
 )

@@ -17,7 +17,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -55,6 +55,34 @@ Answer = tuple[HTTPStatus, str, bytes]
 """Status, content type, body."""
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the pages show.
+
+    Attributes:
+        registry: metrics.
+        alive: the probes behind ``/healthz``; looked up anew at each request, since jobs begin after the server.
+        ready: the probes behind ``/readyz``.
+    """
+
+    registry: CollectorRegistry
+    alive: Callable[[], Sequence[Check]]
+    ready: Callable[[], Sequence[Check]]
+
+
+def _metrics(served: Served, accept: str) -> Answer:
+    encode, content_type = choose_encoder(accept)
+    return HTTPStatus.OK, content_type, encode(served.registry)
+
+
+PAGES: Final[Mapping[str, Callable[[Served, str], Answer]]] = {
+    "/metrics": _metrics,
+    "/healthz": lambda served, accept: _verdict(served.alive()),
+    "/readyz": lambda served, accept: _verdict(served.ready()),
+}
+"""Path -> its answer, from what is served and the request's Accept header."""
+
+
 @contextlib.contextmanager
 def serve(
     host: str,
@@ -69,24 +97,19 @@ def serve(
     Args:
         host: address to listen at.
         port: port to listen at; 0 takes a free one.
-        registry: metrics to show.
-        alive: the probes behind ``/healthz``; looked up anew at each request, since jobs begin after the server.
-        ready: the probes behind ``/readyz``.
+        registry, alive, ready: see :class:`Served`.
 
     Raises:
         SettingsError: the address is taken or not ours.
     """
 
+    served = Served(registry, alive, ready)
+
     def answer(path: str, accept: str) -> Answer:
-        match path:
-            case "/metrics":
-                encode, content_type = choose_encoder(accept)
-                return HTTPStatus.OK, content_type, encode(registry)
-            case "/healthz":
-                return _verdict(alive())
-            case "/readyz":
-                return _verdict(ready())
-        return HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"/metrics /healthz /readyz\n"
+        page = PAGES.get(path)
+        if page is None:
+            return HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", f"{' '.join(PAGES)}\n".encode()
+        return page(served, accept)
 
     try:
         server = _Server((host, port), answer)

@@ -15,8 +15,9 @@ from monitor.judging.ports import Baseline, BaselineState, Dismissal
 from monitor.signals.registry import COLUMNS, LAYOUT
 from monitor.storage import baselines as baseline_rows
 from monitor.storage import judging
+from monitor.storage.response_tables import dismissals
 from monitor.storage.stores import Stores, stores_on
-from monitor.storage.tables import baselines, dismissals
+from monitor.storage.tables import baselines
 from tests.contract.stores_fixtures import Rig, a_commit, a_slice, counted, migrated_template, rig_fixture
 
 __all__ = ["migrated_template"]  # a fixture

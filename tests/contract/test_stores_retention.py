@@ -18,8 +18,9 @@ from monitor.judging.ports import Baseline, BaselineState
 from monitor.judging.retention import Retained, RetentionRule, retain
 from monitor.signals.layout import Columns, Layout
 from monitor.signals.registry import LAYOUT
+from monitor.storage.response_tables import outbox
 from monitor.storage.stores import Stores, stores_on
-from monitor.storage.tables import clusters, hour_counts, outbox, tick_counts, tick_ledger
+from monitor.storage.tables import clusters, hour_counts, tick_counts, tick_ledger
 from tests.contract.stores_fixtures import Rig, a_commit, a_slice, migrated_template, rig_fixture
 
 __all__ = ["migrated_template"]  # a fixture

@@ -32,6 +32,7 @@ NEW = Signal(
         Question(name="odd_rise", values=(0.0, 1.0), direction=Direction.rise, phrase="share of odd offsets"),
     ),
     unavailable="every event has an offset",
+    share_of=lambda first, last: "share of odd offsets",
 )
 FREE = 174
 """The first column that the release has not used."""

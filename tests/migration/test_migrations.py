@@ -14,9 +14,9 @@ from sqlalchemy import inspect, text
 
 from monitor.errors import StoreRefused
 from monitor.storage import migrate
+from monitor.storage.metadata import metadata
 from monitor.storage.session import Database, open_database
 from monitor.storage.stores import open_stores
-from monitor.storage.tables import metadata
 from tests.servers.postgres import PostgresNode
 
 CHECKOUT = Path(__file__).parents[2]

@@ -7,6 +7,7 @@ place where the settings say so: it is fed the counts of all strata together, an
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -21,6 +22,8 @@ from monitor.judging.watching.panel import Panel
 from monitor.judging.watching.rivers import RiverId, RiverTest
 from monitor.signals.registry import SIGNALS
 
+FULL_REFERENCE: Final = 500_000_000
+"""Half of what a reference can hold: an hour of 100,000 events/s still fits on top."""
 NOTHING: Final[list[int]] = []
 
 
@@ -133,6 +136,20 @@ class Notices:
             self._panel.recoupler.merge_reference(row, reference)
         watch.held_back, watch.finding = [], None
         self.count_on(watch)
+
+    def reset_full(self, tests: Iterable[AnyChangeTest]) -> None:
+        """Start a fresh reference where one has grown large: sums stay exact, and the null does not change.
+
+        It looks at how much was counted, never at what, so the transforms stay uniform.
+        """
+        full = set(self._panel.recoupler.larger_than(FULL_REFERENCE).tolist())
+        if not full:
+            return
+        for row in sorted(full):
+            self._panel.recoupler.reset_reference(row)
+        for test in tests:
+            if not full.isdisjoint(test.rows):
+                self.count_on(test)
 
     def count_on(self, watch: AnyChangeTest) -> None:
         """Let the evidence count on from the references as they are: how its weights move goes by their sizes."""

@@ -46,8 +46,6 @@ from monitor.signals import request_join
 from monitor.signals.registry import EVENTS_COLUMN, SIGNALS
 
 NEWER: Final = "newer than the baseline: it learns from what has been counted since"
-FULL_REFERENCE: Final = 500_000_000
-"""Half of what a reference can hold: an hour of 100,000 events/s still fits on top."""
 
 
 class Fleet:
@@ -309,21 +307,6 @@ class Fleet:
     def has_stopped(self, guardrail: str) -> bool:
         """Whether nothing of this guardrail has had an event for a day, while others have."""
         return self.shares.has_stopped(guardrail)
-
-    def reset_full_references(self) -> None:
-        """Start a fresh reference where one has grown large: sums stay exact, and the null does not change.
-
-        It looks at how much was counted, never at what, so the transforms stay uniform.
-        """
-        full = set(self.panel.recoupler.larger_than(FULL_REFERENCE).tolist())
-        if not full:
-            return
-        for row in sorted(full):
-            self.panel.recoupler.reset_reference(row)
-        for unit in self.state.units:
-            for watch in unit.epoch.any_change_tests if unit.epoch else ():
-                if not full.isdisjoint(watch.rows):
-                    self.notices.count_on(watch)
 
     def rebuild_rivers(self) -> None:
         """Feed the river detectors of a snapshot the counts that they have forgotten; once, before the next tick."""

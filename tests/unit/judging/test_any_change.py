@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitor.judging.watching import fleet as fleet_module
+from monitor.judging.watching import any_change
 from tests.unit.judging.ticks import BASE, Lab, like, verdicts
 
 
@@ -56,7 +56,8 @@ def test_a_dismissed_notice_puts_the_old_reference_back_and_the_evidence_takes_n
 
 def test_a_full_reference_begins_anew_and_the_evidence_takes_note(monkeypatch: pytest.MonkeyPatch):
     lab = watched_lab()
-    monkeypatch.setattr(fleet_module, "FULL_REFERENCE", 400)
-    lab.assessor.fleet.reset_full_references()
+    monkeypatch.setattr(any_change, "FULL_REFERENCE", 400)
+    fleet = lab.assessor.fleet
+    fleet.notices.reset_full(fleet.state.units[0].epoch.any_change_tests)
     assert min(sum(sizes) for sizes in references(lab).values()) < 400
     assert agree(lab)

@@ -120,7 +120,7 @@ def test_a_rebuilt_judge_takes_what_was_added_at_its_tick_and_learns_nothing_twi
 
 def test_what_is_learned_is_watched() -> None:
     run = Run(a_log(denied_from=1_200), step=50, upgraded=350)
-    (page,) = [test.finding for test in run.epoch.page_tests if test.finding is not None]
+    (page,) = [test.case.open for test in run.epoch.page_tests if test.case.open is not None]
     assert (page.signal, page.question) == ("verdict_mix", "adverse_rise")
     assert page.onset_low_ms == 1_200 * RULE.tick_ms
 

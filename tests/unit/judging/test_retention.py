@@ -7,6 +7,7 @@ import pytest
 
 from monitor.counts.model import Slice
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Promise
+from monitor.judging.findings.lifecycle import Case
 from monitor.judging.retention import safe_before
 from monitor.judging.state import Epoch, GuardrailState, JudgeState, NewSignal, PageTest, UnitState
 
@@ -37,7 +38,7 @@ def a_finding(**other: object) -> Finding:
 
 def an_epoch(finding: Finding | None = None, new_signals: list[NewSignal] | None = None) -> Epoch:
     levels = {"limits": [0.1], "rate": 0.1, "level": 0.1, "limit": 0.1}
-    test = PageTest(signal=0, question=0, test=0, strata=[0], n_ref=1.0, finding=finding, **levels)
+    test = PageTest(signal=0, question=0, test=0, strata=[0], n_ref=1.0, case=Case(open=finding), **levels)
     return Epoch(
         effective_tick=100,
         window=(10, 100),
@@ -72,7 +73,7 @@ def state(*units: UnitState, **other: object) -> JudgeState:
             state(UnitState(unit=UNIT, learning_from=10, epoch=an_epoch(None, [NewSignal(signal=0, from_tick=400)]))),
             400,
         ),
-        (state(guardrails={"toxicity": GuardrailState(silent=a_finding())}), 500),
+        (state(guardrails={"toxicity": GuardrailState(silence=Case(open=a_finding()))}), 500),
     ],
 )
 def test_the_oldest_tick_that_is_needed_bounds_it(judged: JudgeState, safe: int) -> None:

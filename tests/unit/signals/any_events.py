@@ -71,6 +71,7 @@ def any_events(*, number: int = NUMBER, seed: int = 1) -> tuple[EventBatch, Reca
         hits=hits,
         cluster=draw.randint(0, 50, number).astype(np.uint64),
         senders=np.maximum(hits, 0).astype(np.int16),
+        since=np.zeros(number, np.int64),
     )
     return events, recall
 

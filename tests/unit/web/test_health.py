@@ -10,15 +10,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+import monitor.web
 from monitor.errors import SettingsError, StoreUnavailable
 from monitor.metrics import Metrics
 from monitor.web import health
-from monitor.web.health import MAX_REQUEST_BYTES, MAX_THREADS, Check, serve
+from monitor.web.health import MAX_REQUEST_BYTES, MAX_THREADS, PAGES, Check, serve
 
 
 class State:
@@ -214,3 +216,20 @@ def test_the_port_is_free_again_afterwards() -> None:
     with serve(host, port, CollectorRegistry(), alive=list, ready=list) as address:
         assert ask((host, port), "/readyz")[0] == 200
         assert address == f"http://{host}:{port}"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_answers_and_is_documented(path: str) -> None:
+    with running(State(), Metrics(CollectorRegistry())) as address:
+        status, headers, body = ask(address, path)
+    assert status == 200
+    assert headers["Content-Type"]
+    assert body
+    readme = Path(monitor.web.__file__).parent / "README.md"
+    assert path in readme.read_text(encoding="utf-8")
+
+
+def test_an_unknown_page_lists_those_that_are_there() -> None:
+    with running(State()) as address:
+        status, _, body = ask(address, "/nothing")
+    assert (status, body.decode().split()) == (404, list(PAGES))

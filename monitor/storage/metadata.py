@@ -1,0 +1,10 @@
+"""The description of all tables together, for migrations and tests: importing a module of tables enters them here."""
+
+from __future__ import annotations
+
+from monitor.storage import response_tables, tables
+from monitor.storage.schema import metadata
+
+MODULES = (tables, response_tables)
+
+__all__ = ["MODULES", "metadata"]
