@@ -116,7 +116,7 @@ class KafkaSource:
             )
 
     def identify(self, partition: str, known: str) -> LogIdentity:
-        """By the id of its topic."""
+        """Identity by the id of its topic."""
         with border():
             now = self._topics.identify(topic_name(partition))
         return LogIdentity(now=now or known, was=known, renewed=bool(known and now) and now != known)
@@ -205,7 +205,7 @@ class KafkaSource:
         return frozenset(partition_name(tp) for tp in asked if position[tp] >= max(end[tp], seen[tp]))
 
     def _lag(self) -> dict[str, int]:
-        """By what the last fetch said of the end of each partition; asks nobody."""
+        """Lag by the end of each partition in the last fetch; sends no request."""
         lag = {}
         for tp in self._membership.owned:
             end, position = self._consumer.highwater(tp), self._consumer.position(tp, timeout_ms=0)

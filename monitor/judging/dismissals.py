@@ -12,7 +12,7 @@ from monitor.judging.ports import Dismissal, JudgeStore
 
 
 class Findings(Protocol):
-    """Where findings and their dismissals are stored."""
+    """The store of findings and their dismissals."""
 
     @property
     def alerts(self) -> Alerts:
@@ -64,5 +64,5 @@ def dismiss(stores: Findings, start: str, *, by: str, reason: str, now_ms: int) 
 
 
 def dismissals(stores: Findings) -> Mapping[str, Dismissal]:
-    """By finding."""
+    """Dismissals by finding."""
     return {one.finding_id: one for one in stores.judge.dismissals()}

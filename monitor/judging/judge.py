@@ -73,7 +73,7 @@ class JudgeReport:
     judged_before: int | None = None
     assessment: Assessment | None = None
     view: JudgeView | None = None
-    """What the judge knows after the step; None where no tick was judged."""
+    """The judge's view after the step; None where no tick was judged."""
 
 
 class Judge:
@@ -137,7 +137,7 @@ class Judge:
         return self._view
 
     def retain(self, rule: RetentionRule, now_ms: int) -> Retained | None:
-        """Roll up and forget what is neither needed nor asked for any more; None without a lease and a snapshot.
+        """Roll up and forget counts that are neither needed nor read any more; None without a lease and a snapshot.
 
         Raises:
             StoreUnavailable: what was not done is done by a later call.

@@ -17,7 +17,7 @@ from monitor.signals.registry import SIGNALS
 
 
 def ended_with_their_rule(pages: Iterable[Finding], state: JudgeState, *, at_ms: int) -> list[Finding]:
-    """Those of the open pages that end because their rule has; the signal's new rule learns, and pages on its own.
+    """The open pages that end because their rule has; the signal's new rule learns, and pages on its own.
 
     Args:
         pages: open ones, as stored.

@@ -69,7 +69,7 @@ class ResponseTransaction(PagingTransaction, AlertStore):
     def findings_around(
         self, guardrails: Sequence[str] | None, *, from_ms: int, to_ms: int, limit: int = 1000
     ) -> Sequence[Finding]:
-        """Incidents of these guardrails (or all), detected from ``from_ms``, onset up to ``to_ms``; newest first."""
+        """Findings of these guardrails (or all), detected from ``from_ms``, onset up to ``to_ms``; newest first."""
         at = findings.c
         query = (
             select(at.document)

@@ -27,7 +27,7 @@ from monitor.storage.failures import masked, translate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Milliseconds after which a statement counts as failed."""
+    """Milliseconds after which an operation counts as failed."""
 
     connect_ms: int = 10_000
     lock_ms: int = 10_000

@@ -1,4 +1,4 @@
-"""What is promised of each finding: which null its test holds to its share of the budget, and what backs that.
+"""The promise of each finding: the null that its test holds to its share of the budget, and the basis of that.
 
 Every finding takes its promise from here, so a question without a stated promise cannot be reported, and the table in
 README.md is rendered from the same rows.
@@ -76,7 +76,7 @@ def stated() -> tuple[Stated, ...]:
 
 
 def promise_of(signal: str, question: str, *, bursts: float = 1.0) -> Promise:
-    """What backs a finding of this question.
+    """The basis of the promise of a finding of this question.
 
     Args:
         signal, question: what was asked.

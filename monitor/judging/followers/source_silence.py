@@ -19,7 +19,7 @@ class SourceSilence(Follower):
     """Follows the source as a whole."""
 
     def follow(self, stretch: Stretch) -> list[Finding]:
-        """The source has fallen silent, or is heard again."""
+        """The source has fallen silent, or its events are back."""
         ticks, _ = stretch.by_guardrail
         return follow_source(
             self._fleet.state, self._rule, ticks=ticks, from_tick=stretch.from_tick, to_tick=stretch.to_tick

@@ -108,7 +108,7 @@ def overall(one: Comparing) -> str:
 
 
 def by_asker(counts: LoadedCounts, slices: Mapping[int, Slice]) -> dict[str, NDArray[np.int64]]:
-    """Counts (USED_COLUMNS,) by who asks; slices that are not given are left out."""
+    """Counts (USED_COLUMNS,) by kind of request; slices that are not given are left out."""
     out: dict[str, NDArray[np.int64]] = {}
     names = {number: asker_of(piece) for number, piece in slices.items()}
     for number, column, count in zip(

@@ -44,7 +44,7 @@ def parted(history: NDArray[np.int64], table: NDArray[np.int64]) -> tuple[int, i
 
 
 def _likelihood(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(rows,) log probability of counts (rows, bins), whatever their law may be: a Dirichlet prior of 1/2 a bin."""
+    """(rows,) log probability of counts (rows, bins) under any law: a Dirichlet prior of 1/2 a bin."""
     half = np.full(counts.shape[1], 0.5)
     whole = half.sum()
     out: NDArray[np.float64] = gammaln(counts + half).sum(axis=1) - gammaln(counts.sum(axis=1) + whole)

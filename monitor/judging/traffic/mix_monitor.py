@@ -1,4 +1,4 @@
-"""traffic_mix: who asks, apart from how it is judged. It explains a shift that is not a guardrail's fault.
+"""traffic_mix: the kinds of requests, apart from their judgement. It explains a shift without a guardrail's fault.
 
 | question | asked | says |
 | --- | --- | --- |
@@ -50,7 +50,7 @@ FORGET_AFTER: Final = 10
 
 
 class Traffic(Follower):
-    """Follows who asks, tick by tick, beside the panel's tests and with a share of the budget of its own."""
+    """Follows the traffic mix, tick by tick, beside the panel's tests and with a share of the budget of its own."""
 
     def __init__(self, fleet: Fleet) -> None:
         super().__init__(fleet)
@@ -82,7 +82,7 @@ class Traffic(Follower):
             self._slices = len(slices)
 
     def approve(self, approval: Approval, tick: int) -> list[Finding]:
-        """A person has approved a baseline: its slices are known from ``tick`` on, whoever learned the mix."""
+        """A person has approved a baseline: its slices are known from ``tick`` on, from any learner of the mix."""
         mix = self._state.mix
         if not approval.by_person:
             return []
@@ -336,7 +336,7 @@ class Traffic(Follower):
 
 
 def _measure(mix: MixState, requests: NDArray[np.int64]) -> None:
-    """What came between two alarms measures the mix seen last better than the few requests that it was found by."""
+    """Requests between two alarms measure the last mix better than the few requests that revealed it."""
     if requests.sum() > mix.reported_requests[-1]:
         mix.reported[-1], mix.reported_requests[-1] = (requests / requests.sum()).tolist(), int(requests.sum())
 
