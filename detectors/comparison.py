@@ -9,8 +9,8 @@ per release, with a fixed start: the chance of ever saying "regressed" or "impro
 worse (no better) than the old one's, at whatever time one looks or stops, is at most alpha / 2 each; the interval
 covers the true difference at all times together with probability 1 - alpha.
 
-    >>> said = Comparison(alpha=0.05).update(old=(2000, 100), new=(2000, 200))
-    >>> said.outcome.name, round(said.difference, 3), said.low > 0
+    >>> verdict = Comparison(alpha=0.05).update(old=(2000, 100), new=(2000, 200))
+    >>> verdict.outcome.name, round(verdict.difference, 3), verdict.low > 0
     ('REGRESSED', 0.05, True)
 """
 

@@ -13,11 +13,11 @@ NOT_KEPT: Final = (
 
 
 class Notices:
-    """Listeners to each kernel's compiling, or to a failure to keep it; each is notified once. None by default."""
+    """Reports once that kernels are compiled, and once that they cannot be kept; to nobody before `report` is set."""
 
     def __init__(self) -> None:
-        self.tell: Callable[[str], None] | None = None
-        self._told: set[str] = set()
+        self.report: Callable[[str], None] | None = None
+        self._reported: set[str] = set()
 
     def compiling(self) -> None:
         """A kernel is about to be compiled."""
@@ -28,9 +28,9 @@ class Notices:
         self._once("not kept", NOT_KEPT.format(why=why))
 
     def _once(self, kind: str, text: str) -> None:
-        if self.tell is not None and kind not in self._told:
-            self._told.add(kind)
-            self.tell(text)
+        if self.report is not None and kind not in self._reported:
+            self._reported.add(kind)
+            self.report(text)
 
 
 notices: Final = Notices()

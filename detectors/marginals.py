@@ -27,7 +27,7 @@ from detectors.level import dispersion
 MIN_EVENTS = 30  # of each side
 MIN_TICKS = 2  # of each side: one to learn from, one to be asked about
 FOLDS = 5
-SIGMAS = 3.0  # above .5, in standard errors of the AUC under chance, before a field is said to tell
+SIGMAS = 3.0  # above .5, in standard errors of the AUC under chance, before a field counts as separating
 PRIOR = 0.5  # events added to every bin, so that one that was not seen in training decides nothing
 
 

@@ -1,6 +1,6 @@
 """Plain rules for traffic itself: silence and volume. They promise no rate of false alarms; each gives a reason.
 
-silence(expected=...) -> Verdict         a guardrail heard nothing while its siblings were busy
+silence(expected=...) -> Verdict         a guardrail had no events while its siblings were busy
 expected_events(share, siblings)         what it should have judged meanwhile
 volume(count, windows) -> Verdict        this window against windows like it, over-dispersion included
 Hours().season().volume(count, hour)     the same against its hour of the week

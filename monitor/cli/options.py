@@ -147,7 +147,7 @@ def errors_to_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         _print_whatever_comes()
-        notices.tell = lambda text: click.echo(f"driftline: {text}", err=True)
+        notices.report = lambda text: click.echo(f"driftline: {text}", err=True)
         try:
             result = command(*args, **kwargs)
             sys.stdout.flush()

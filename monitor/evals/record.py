@@ -72,8 +72,8 @@ def record(
     over = [finding for finding in _open(store, run.model) if finding.question in better]
     now_ms = run.recorded_at_ms
     findings += [msgspec.structs.replace(finding, ended_at_ms=now_ms) for finding in over]
-    said = tuple(respond(store, finding, now_ms=now_ms, policy=policy) for finding in findings)
-    return Recorded(stored, comparison, said)
+    responses = tuple(respond(store, finding, now_ms=now_ms, policy=policy) for finding in findings)
+    return Recorded(stored, comparison, responses)
 
 
 def approve(store: EvalStore, run_id: int, *, actor: str, reason: str, now_ms: int, policy: AlertPolicy) -> Run:

@@ -164,11 +164,11 @@ def _take(row: Mapping[str, Any], sums: dict[tuple[str, str, str], _Sum], about:
     unknown = sorted(str(name) for name in row if name not in FIELDS)
     if unknown:
         raise _Mistake(f"{plain(unknown[0])}: no such field; take it out, or call it one of {', '.join(FIELDS)}")
-    said = {name for name, value in row.items() if value is not None}
-    kind = next((kind for kind in KINDS if said >= set(kind)), None)
-    if kind is None or said & {"n", "k", "item", "outcome", "old", "new"} != set(kind):
+    given = {name for name, value in row.items() if value is not None}
+    kind = next((kind for kind in KINDS if given >= set(kind)), None)
+    if kind is None or given & {"n", "k", "item", "outcome", "old", "new"} != set(kind):
         raise _Mistake("give n and k, or item and outcome, or item, old and new")
-    key = (_text(row, "suite"), _text(row, "metric"), _text(row, "slice") if "slice" in said else "")
+    key = (_text(row, "suite"), _text(row, "metric"), _text(row, "slice") if "slice" in given else "")
     worse = _worse(row)
     one = sums.setdefault(key, _Sum(worse, kind))
     name = "/".join(part for part in key if part)
@@ -176,7 +176,7 @@ def _take(row: Mapping[str, Any], sums: dict[tuple[str, str, str], _Sum], about:
         what = "worse" if one.worse is not worse else "item"
         raise _Mistake(f"{what}: {name} has rows of two kinds; use one kind for all")
     for field_ in ("model", "version"):
-        if field_ in said:
+        if field_ in given:
             value = _text(row, field_)
             if about[field_] not in (None, value):
                 raise _Mistake(

@@ -74,12 +74,12 @@ def acknowledge(store: ResponseStore, incident_id: int, *, actor: str, now_ms: i
         NotFound, Refused: no such incident; or not allowed now, with the allowed actions.
         StoreUnavailable: another change was committed first; run the transaction again.
     """
-    said = required_text(text, needed=None)
+    words = required_text(text, needed=None)
     incident = _allowed(locked(store, incident_id), Act.acknowledge)
     after = msgspec.structs.replace(
         incident, status=Status.acknowledged, acknowledged_by=actor_name(actor), acknowledged_at_ms=now_ms
     )
-    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.acknowledged, data=said)
+    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.acknowledged, data=words)
 
 
 def resolve(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
@@ -88,10 +88,10 @@ def resolve(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, 
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; a reason is needed.
     """
-    said = required_text(text, needed="a reason: the cause, and why it is over")
+    words = required_text(text, needed="a reason: the cause, and why it is over")
     incident = _allowed(locked(store, incident_id), Act.resolve)
     after = msgspec.structs.replace(incident, status=Status.resolved, resolved_at_ms=now_ms)
-    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.resolved, data=said)
+    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.resolved, data=words)
 
 
 def close(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
@@ -100,12 +100,12 @@ def close(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, te
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; the lessons are required.
     """
-    said = required_text(
+    words = required_text(
         text, needed="lessons learned: the course of events, what went well, what will be done differently"
     )
     incident = _allowed(locked(store, incident_id), Act.close)
     after = msgspec.structs.replace(incident, status=Status.closed, closed_at_ms=now_ms)
-    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.closed, data=said)
+    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.closed, data=words)
 
 
 def note(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
@@ -114,10 +114,10 @@ def note(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, tex
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; a text is needed.
     """
-    said = required_text(text, needed="a text")
+    words = required_text(text, needed="a text")
     incident = _allowed(locked(store, incident_id), Act.note)
     entry = timeline.append(
-        store, incident_id=incident.id, at_ms=now_ms, actor=actor_name(actor), kind=What.note, data=said
+        store, incident_id=incident.id, at_ms=now_ms, actor=actor_name(actor), kind=What.note, data=words
     )
     return Change(incident, entry)
 
@@ -129,11 +129,11 @@ def snooze(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, t
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; it needs a reason and an end ahead, at most
             seven days from now.
     """
-    said = required_text(text, needed="a reason: why it can wait")
+    words = required_text(text, needed="a reason: why it can wait")
     incident = _allowed(locked(store, incident_id), Act.snooze)
     if not now_ms < until_ms <= now_ms + LONGEST_SNOOZE_MS:
         raise Refused("a snooze ends in the future, at most 7 days from now; add --until TIME")
-    data = {**said, "until_ms": until_ms}
+    data = {**words, "until_ms": until_ms}
     return write(store, incident, incident, actor=actor, now_ms=now_ms, kind=What.snoozed, data=data)
 
 

@@ -47,7 +47,7 @@ def merge(
     for each in (source, target):
         if each.status is Status.closed:
             raise Refused(f"{incident_name(each.id)} is closed: it is not merged any more")
-    said = required_text(text, needed="a reason: why it is the same incident")
+    words = required_text(text, needed="a reason: why it is the same incident")
     moved = _move(store, store.findings(incident_id=incident_id), into)
     wider = msgspec.structs.replace(
         target,
@@ -73,7 +73,7 @@ def merge(
         What.merged,
         actor,
         now_ms,
-        {**said, "into": into, "other_head": _head(head), "findings": moved},
+        {**words, "into": into, "other_head": _head(head), "findings": moved},
     )
     came = _append(
         store,
@@ -81,7 +81,7 @@ def merge(
         What.merged_in,
         actor,
         now_ms,
-        {**said, "from": incident_id, "key": source.key, "other_head": _head(gone), "findings": moved},
+        {**words, "from": incident_id, "key": source.key, "other_head": _head(gone), "findings": moved},
     )
     return Change(over, gone), Change(wider, came)
 
@@ -106,7 +106,7 @@ def split(
     left = [each for each in there.values() if each.kind is Kind.page and each not in taken]
     if not pages or not left:
         raise Refused("a split takes at least one page and leaves at least one")
-    said = required_text(text, needed="a reason: why it is another incident")
+    words = required_text(text, needed="a reason: why it is another incident")
     severity = max((severity_of(each) for each in pages), key=_rank)
     made = store.new_incident(
         key=_key(source, pages),
@@ -120,14 +120,14 @@ def split(
         trouble_rule=pages[0].trouble_rule,
     )
     moved = _move(store, taken, made.id)
-    off = _append(store, incident_id, What.split_off, actor, now_ms, {**said, "into": made.id, "findings": moved})
+    off = _append(store, incident_id, What.split_off, actor, now_ms, {**words, "into": made.id, "findings": moved})
     born = _append(
         store,
         made.id,
         What.split_from,
         actor,
         now_ms,
-        {**said, "from": incident_id, "other_head": _head(off), "findings": moved},
+        {**words, "from": incident_id, "other_head": _head(off), "findings": moved},
     )
     for one, other in ((incident_id, made.id), (made.id, incident_id)):
         case = store.case(one)
@@ -142,7 +142,7 @@ def reopen(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, t
         NotFound, Refused, StoreUnavailable: as for acknowledging; an open incident needs no re-opening.
     """
     incident = locked(store, incident_id)
-    said = required_text(text, needed="a reason: the signs that it is not over")
+    words = required_text(text, needed="a reason: the signs that it is not over")
     if incident.status in (Status.open, Status.acknowledged):
         raise Refused(
             f"{incident_name(incident_id)} is {incident.status.value}: only a resolved or closed one can be re-opened"
@@ -153,7 +153,7 @@ def reopen(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, t
     if incident.status is Status.resolved and now_ms - (incident.resolved_at_ms or 0) <= REOPEN_WITHIN_MS:
         after = reopened(incident)
         replace_stored(store, incident, after)
-        entry = _append(store, incident_id, What.reopened, actor, now_ms, {**said, "from": incident.status.value})
+        entry = _append(store, incident_id, What.reopened, actor, now_ms, {**words, "from": incident.status.value})
         return Change(after, entry)
     made = store.new_incident(
         key=f"{incident.key[:40]}-{now_ms}",
@@ -168,7 +168,7 @@ def reopen(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, t
     )
     head = store.last_entry(incident_id)
     entry = _append(
-        store, made.id, What.follows, actor, now_ms, {**said, "from": incident_id, "other_head": _head(head)}
+        store, made.id, What.follows, actor, now_ms, {**words, "from": incident_id, "other_head": _head(head)}
     )
     _append(store, incident_id, What.note, actor, now_ms, {"text": f"goes on as {incident_name(made.id)}"})
     store.save_case(msgspec.structs.replace(store.case(made.id), linked=(incident_id,)))

@@ -49,11 +49,11 @@ class PresentPolicy:
 
     Attributes:
         within_ms: ticks that ended no longer ago than this are the present.
-        tell: called for every open page, in the judge's transaction; (store, finding, now_ms). Must be idempotent.
+        notify: called for every open page, in the judge's transaction; (store, finding, now_ms). Must be idempotent.
     """
 
     within_ms: int
-    tell: Callable[[AlertStore, Finding, int], None]
+    notify: Callable[[AlertStore, Finding, int], None]
 
 
 class Step(StrEnum):
@@ -272,7 +272,7 @@ class Judge:
         at_present = now_ms - end * self._rule.tick_ms <= self._caught_up.within_ms
         if at_present and not self._at_present:
             for finding in assessor.open_pages():
-                self._caught_up.tell(store, finding, now_ms)
+                self._caught_up.notify(store, finding, now_ms)
         return at_present
 
     def _next_counts(self, start: int, limit: int) -> tuple[LoadedCounts, int]:

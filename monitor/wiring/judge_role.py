@@ -75,7 +75,7 @@ class Judging:
             now_ms=self._judging_now_ms,
             caught_up=PresentPolicy(
                 within_ms=policy.notify_within_ms,
-                tell=lambda store, finding, now_ms: still_going_on(store, finding, now_ms=now_ms, policy=policy),
+                notify=lambda store, finding, now_ms: still_going_on(store, finding, now_ms=now_ms, policy=policy),
             ),
             recorder=EvidenceRecorder(rule, evidence_retention),
         )

@@ -138,9 +138,9 @@ class _Client(smtplib.SMTP):
     def talk(self, mail: EmailMessage) -> None:
         box = self._mailbox
         self._host = box.host  # the name that TLS checks
-        code, said = self.connect(box.host, box.port)
+        code, reply = self.connect(box.host, box.port)
         if code != 220:
-            raise smtplib.SMTPConnectError(code, said)
+            raise smtplib.SMTPConnectError(code, reply)
         if box.security == "starttls":
             self.starttls(context=self._context)
         if box.user is not None and box.password is not None:

@@ -186,5 +186,5 @@ def _within(seconds: float, call: Callable[[], Sequence[str]]) -> Sequence[str]:
 
 
 def _in_words(error: Exception) -> str:
-    said = " ".join(str(error).split())[:200]
-    return said or type(error).__name__
+    message = " ".join(str(error).split())[:200]
+    return message or type(error).__name__

@@ -100,11 +100,11 @@ def judge(one: Comparing, verdict: Verdict) -> SliceJudgement:
 
 def overall(one: Comparing) -> str:
     """Regressed as soon as one question has; improved or equivalent once all are decided."""
-    said = {verdict.outcome for verdict in one.verdicts}
+    outcomes = {verdict.outcome for verdict in one.verdicts}
     for name in ("regressed", "undecided", "improved"):
-        if name in said:
+        if name in outcomes:
             return name
-    return "equivalent" if said else "undecided"
+    return "equivalent" if outcomes else "undecided"
 
 
 def by_asker(counts: LoadedCounts, slices: Mapping[int, Slice]) -> dict[str, NDArray[np.int64]]:

@@ -76,7 +76,7 @@ class Shares:
         return all(self._quiet_for_a_day(unit, since=-1) for unit in units)
 
     def _quiet_for_a_day(self, unit: UnitState, *, since: int) -> bool:
-        """Whether it had no event for a day, by the newest tick of any unit: an outage of the source stops no unit."""
+        """Whether it had no event for a day, by the newest tick of any unit: a source outage stops no unit."""
         newest = -1 if self._state.last_tick is None else self._state.last_tick
         return newest - max(unit.last_event_tick, since) >= self._day
 
@@ -98,8 +98,8 @@ class Shares:
     def ends(self, ticks: NDArray[np.int64], units: NDArray[np.int64]) -> int:
         """The tick after the first in which a retired unit has an event; :data:`NEVER` if none has."""
         away = [number for number, unit in enumerate(self._state.units) if unit.retired]
-        heard = np.flatnonzero(np.isin(units, away))
-        return int(ticks[heard[0]]) + 1 if len(heard) else NEVER
+        found = np.flatnonzero(np.isin(units, away))
+        return int(ticks[found[0]]) + 1 if len(found) else NEVER
 
     def pages(self) -> dict[int, float]:
         """Test id -> spend of a full tick of each armed material test."""

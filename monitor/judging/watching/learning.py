@@ -99,9 +99,9 @@ class Learning:
             return
         events = observations(counts)
         of_unit = self._fleet.panel.units_of(events.cell)
-        heard = set(np.unique(of_unit).tolist())
+        active = set(np.unique(of_unit).tolist())
         for number in waiting:
-            if number in heard:
+            if number in active:
                 mine = of_unit == number
                 yield number, events.tick[mine], events.count[mine]
 
