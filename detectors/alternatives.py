@@ -68,7 +68,7 @@ class Reason(StrEnum):
 
 
 class Unavailable(ValueError):  # noqa: N818 - a state of the signal, in the words of the design
-    """The test cannot work on these figures; `reason` is the rule that says so."""
+    """The test cannot work on these figures; `reason` is the violated rule."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason.value}: {detail}")
@@ -317,7 +317,7 @@ def mixture(parts: Sequence[tuple[float, Bank]]) -> Bank:
 
 
 def fades_of(bank: Bank) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """What each alternative fades into, and how fast; see `Bank`."""
+    """The alternative into which each one fades, and how fast; see `Bank`."""
     return bank.fades if bank.fades is not None else _lasting(len(bank.log_prior))
 
 

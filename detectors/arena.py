@@ -1,4 +1,4 @@
-"""One flat array that holds many blocks of different lengths, as the numba kernels want it."""
+"""One flat array that holds many blocks of different lengths, in the form that the numba kernels take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moved: a change of a mean split into mix (who asks) and behaviour (how each is judged).
+"""Attribution: a change of a mean split into mix (the kinds of requests) and behaviour (how each is judged).
 
     decompose(before (S, B), after (S, B), values (B,)) -> Decomposition
         change = sum_s (w1_s - w0_s) p0_s  [mix]  +  sum_s w1_s (p1_s - p0_s)  [behaviour]

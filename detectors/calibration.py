@@ -44,7 +44,7 @@ VERSION = 1  # of the simulated engine: part of every cache key
 
 
 class Source(StrEnum):
-    """Where a factor comes from."""
+    """The source of a factor."""
 
     SIMULATED = "simulated at this spacing"
     EXTRAPOLATED = "extrapolated from shorter spacings"
@@ -126,7 +126,7 @@ def calibrate(
     alarms : simulated per rung, of which there are two; fewer are quicker and give a lower (safer) limit. By default
         about a minute, some with a dense bet.
 
-    Simulated without a history, as fading moves money and makes none: with 1,000 and 9,000 events of history the
+    Simulated without a history, as fading transfers weight and adds none: with 1,000 and 9,000 events of history the
     number of alarms was the same within the 3 % that such a check can tell.
 
     cache : remembers simulated rungs, for instance `calibration_cache.JsonCache(path)`.

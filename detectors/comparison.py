@@ -9,8 +9,8 @@ per release, with a fixed start: the chance of ever saying "regressed" or "impro
 worse (no better) than the old one's, at whatever time one looks or stops, is at most alpha / 2 each; the interval
 covers the true difference at all times together with probability 1 - alpha.
 
-    >>> said = Comparison(alpha=0.05).update(old=(2000, 100), new=(2000, 200))
-    >>> said.outcome.name, round(said.difference, 3), said.low > 0
+    >>> verdict = Comparison(alpha=0.05).update(old=(2000, 100), new=(2000, 200))
+    >>> verdict.outcome.name, round(verdict.difference, 3), verdict.low > 0
     ('REGRESSED', 0.05, True)
 """
 
@@ -30,7 +30,7 @@ FRACTIONS = np.geomspace(0.0005, 0.95, 14)
 
 
 class Outcome(StrEnum):
-    """What can be said now; the first three are final for the stated alpha."""
+    """The verdict so far; the first three are final for the stated alpha."""
 
     REGRESSED = "the new release is worse"
     IMPROVED = "the new release is better"
@@ -123,7 +123,7 @@ class Comparison:
 
 
 def mean_interval(counts: ArrayLike, values: ArrayLike, *, alpha: float) -> tuple[float, float]:
-    """Where the mean of x lies, at all times together with probability 1 - alpha, if it is the same throughout.
+    """Confidence limits of the mean of x, at all times together with probability 1 - alpha, if it is constant.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is said of compiling; apart from numba, which takes half a second to load: many listen who never need it."""
+"""Notices about compiling; apart from numba, which takes half a second to load: many listeners never need it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NOT_KEPT: Final = (
 
 
 class Notices:
-    """Whom to tell that something is compiled, or cannot be kept; each is told once. Nobody, until somebody asks."""
+    """Reports once that kernels are compiled, and once that they cannot be kept; to nobody before `report` is set."""
 
     def __init__(self) -> None:
-        self.tell: Callable[[str], None] | None = None
-        self._told: set[str] = set()
+        self.report: Callable[[str], None] | None = None
+        self._reported: set[str] = set()
 
     def compiling(self) -> None:
         """A kernel is about to be compiled."""
@@ -28,9 +28,9 @@ class Notices:
         self._once("not kept", NOT_KEPT.format(why=why))
 
     def _once(self, kind: str, text: str) -> None:
-        if self.tell is not None and kind not in self._told:
-            self._told.add(kind)
-            self.tell(text)
+        if self.report is not None and kind not in self._reported:
+            self._reported.add(kind)
+            self.report(text)
 
 
 notices: Final = Notices()

@@ -23,7 +23,7 @@ NOWHERE: Final = "there is no directory for it that can be written"
 
 
 class _Nowhere:
-    """Where compiled code is kept that can be kept nowhere."""
+    """Place of compiled code that can be kept nowhere else."""
 
     @classmethod
     def from_function(cls, py_func: object, py_file: object) -> _Nowhere:
@@ -47,7 +47,7 @@ class _Impl(CompileResultCacheImpl):  # type: ignore[misc]  # numba carries no t
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]  # numba carries no types
-    """One kernel's compiled forms; whatever is wrong with the files, there is an answer."""
+    """One kernel's compiled forms; a look-up succeeds even if the files are damaged."""
 
     _impl_class = _Impl
 

@@ -1,4 +1,4 @@
-"""Evidence for diffuse drifts: every bin may have moved a little, in a direction that nobody listed.
+"""Evidence for diffuse drifts: every bin may have moved a little, in an unlisted direction.
 
     engine = DenseEvidence(bins=8)
     test = engine.add(q, spend=1e-4, n_ref=50)
@@ -161,16 +161,16 @@ class DenseEvidence:
         return np.where(self._alive[:size] & self._table["armed"][:size], self._table["spend"][:size], 0.0)
 
     def mark(self) -> dict[str, NDArray[Any]]:
-        """Where all tests stand, to come back to; no test may be added or removed in between."""
+        """The state of all tests, to come back to; no test may be added or removed in between."""
         return {name: column[: self._slots.size].copy() for name, column in self._table.items()}
 
     def back_to(self, mark: dict[str, NDArray[Any]]) -> None:
-        """As at the mark."""
+        """Restore the state at the mark."""
         for name, column in mark.items():
             self._table[name][: self._slots.size] = column
 
     def drifted(self, test: int) -> NDArray[np.float64]:
-        """(B,) shares of the bins since the start that carries most of M: where the drift has gone to."""
+        """(B,) the estimated bin distribution since the start that carries most of M."""
         value = self._table["value"][self._known(test)]
         since = self._table["since"][test, int(value.sum(axis=1).argmax())]
         out: NDArray[np.float64] = since / max(int(since.sum()), 1)

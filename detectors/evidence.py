@@ -17,8 +17,8 @@ combination M of them all, and it alarms when M >= 1. With `E[e | past, n] <= 1`
 `E[false alarms] <= sum of w`, whatever the dependence between ticks and tests (README.md has the proof).
 
 Behind a recoupler the history grows by what is tested, and absorbs a drift at a known pace. Given the sizes of
-the references, the engine counts on from there and moves money between alternatives as `Bank.fades` says; moved money
-is neither made nor lost, so the bound stays as it is.
+the references, the engine counts on from there and transfers weight between alternatives as `Bank.fades` states; a
+transfer neither adds nor removes weight, so the bound stays as it is.
 
     >>> from detectors.alternatives import material
     >>> engine = Evidence()

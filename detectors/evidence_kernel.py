@@ -88,7 +88,7 @@ def _update(
     bets: tuple[Floats, Ints, Floats, Floats],
     scratch: Floats,
 ) -> bool:
-    """One test, one tick: adds the spend, multiplies by the tick's e-values, says whether M reached 1."""
+    """One test, one tick: adds the spend, multiplies by the tick's e-values, returns whether M reached 1."""
     _, stratum, bin_, count = cells
     bank_of, table_at, table = banks
     priors, into, pace, history = bets
@@ -159,7 +159,7 @@ def _growth(history: Floats, at: int, n: int) -> float:
 
 @njit(cache=True, nogil=True)
 def _fade(state: Floats, growth: float, prior: Floats, fades: tuple[Ints, Floats]) -> None:
-    """Moves money to the alternatives that the present ones become; their sum, weighted by the prior, stays."""
+    """Transfers weight to the alternatives that the present ones become; the sum, weighted by the prior, stays."""
     if growth == 0.0:
         return
     into, pace = fades

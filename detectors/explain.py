@@ -1,16 +1,16 @@
-"""Which fields tell before from after: a classifier's answer, or silence when it cannot tell.
+"""Fields that separate before from after, by a classifier; no answer when it cannot separate them.
 
     explain(before, after, names, seed=0) -> Explanation | None
 
 A two-sample test by classification (Lopez-Paz and Oquab 2017): gradient-boosted trees learn to tell events before
 the onset from events since. If they cannot on events held out (cross-validated AUC no better than chance), there
 is nothing to explain and None is returned: an importance list of a classifier that guesses is noise with
-names. It explains findings; it raises none, as it looks where and when an alarm said to look.
+names. It explains findings; it raises none, as an alarm determines where and when it looks.
 
     >>> rng = np.random.default_rng(1)
     >>> before, after = rng.normal(size=(300, 2)), rng.normal(size=(300, 2)) + (0, 2)
-    >>> told = explain(before, after, ("length", "score"))
-    >>> told.auc > 0.85, told.fields[0].name, explain(before, before[::-1], ("length", "score"))
+    >>> found = explain(before, after, ("length", "score"))
+    >>> found.auc > 0.85, found.fields[0].name, explain(before, before[::-1], ("length", "score"))
     (True, 'score', None)
 """
 
@@ -28,7 +28,7 @@ from sklearn.model_selection import StratifiedKFold
 MAX_EVENTS = 5000  # of each side: two seconds on one core
 MIN_EVENTS = 100
 FOLDS = 3
-SIGMAS = 3.0  # above .5, in standard errors of the AUC under chance, before it is said to tell
+SIGMAS = 3.0  # above .5, in standard errors of the AUC under chance, before it counts as separating
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Explanation:
 
 
 def explain(before: ArrayLike, after: ArrayLike, names: tuple[str, ...], *, seed: int = 0) -> Explanation | None:
-    """What tells the events of `after` from those of `before`; None where nothing does.
+    """The fields that separate the events of `after` from those of `before`; None where none does.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ SHORTEST_DECIMALS = 4
 
 
 class CannotTell(Exception):  # noqa: N818 - an answer, not a failure
-    """The log does not show where the threshold is; the message says why."""
+    """The log does not show where the threshold is; the message gives the reason."""
 
 
 @dataclass(frozen=True)

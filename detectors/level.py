@@ -39,7 +39,7 @@ LEARNING_MASS = 15.0  # of x summed over the baseline: rare events seen
 
 
 class LevelReason(StrEnum):
-    """How far a proposal can be trusted."""
+    """The reliability of a proposal."""
 
     PROPOSED = "proposed from the baseline"
     WIDENED = "proposed from the baseline; the margin is widened because the baseline wanders"
@@ -185,7 +185,7 @@ def dispersion(table: NDArray[np.float64], x: NDArray[np.float64]) -> tuple[floa
 
 
 def bursts(table: NDArray[np.float64], x: NDArray[np.float64], *, sd: float = BURST_SD) -> float:
-    """How many events come together: the variance of neighbouring ticks' difference over that of independent events.
+    """The size of bursts: the variance of neighbouring ticks' difference over that of independent events.
 
     Of conversations of k turns that are judged alike it is k, of mixed lengths the mean length that an event sees.
     Slow wander, a season among it, cancels in the difference (von Neumann 1941). 1 where it is within `sd` standard

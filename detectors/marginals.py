@@ -1,4 +1,4 @@
-"""Which fields tell before from after, from their counts alone: for those who do not keep events.
+"""Fields that separate before from after, from their counts alone: for callers that do not keep events.
 
     field_auc(before (T0, B), after (T1, B)) -> FieldAuc(auc, standard_error) | None   one field
     rank_fields({name: (before, after)}) -> {name: FieldAuc}                                  most telling first
@@ -27,20 +27,20 @@ from detectors.level import dispersion
 MIN_EVENTS = 30  # of each side
 MIN_TICKS = 2  # of each side: one to learn from, one to be asked about
 FOLDS = 5
-SIGMAS = 3.0  # above .5, in standard errors of the AUC under chance, before a field is said to tell
+SIGMAS = 3.0  # above .5, in standard errors of the AUC under chance, before a field counts as separating
 PRIOR = 0.5  # events added to every bin, so that one that was not seen in training decides nothing
 
 
 @dataclass(frozen=True)
 class FieldAuc:
-    """`auc` .5 is a guess, 1 is certainty; `standard_error` is that of a field that tells nothing."""
+    """`auc` .5 is a guess, 1 is certainty; `standard_error` is that of a field that separates nothing."""
 
     auc: float
     standard_error: float
 
 
 def field_auc(before: ArrayLike, after: ArrayLike) -> FieldAuc | None:
-    """How well a field tells before from after; None where it does not, or too little is known.
+    """The separation of before from after by one field; None where it has none, or too little is known.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def field_auc(before: ArrayLike, after: ArrayLike) -> FieldAuc | None:
 
 
 def rank_fields(fields: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> dict[str, FieldAuc]:
-    """The fields that tell, most telling first."""
+    """The fields that separate the two, best first."""
     found = {name: field_auc(before, after) for name, (before, after) in fields.items()}
     known = [(name, one) for name, one in found.items() if one is not None]
     return dict(sorted(known, key=lambda one: (-round(one[1].auc, 9), one[0])))

@@ -1,4 +1,4 @@
-"""How many of the latest texts are near-duplicates of this one? An exact count, found by bands instead of a scan.
+"""The number of near-duplicates of this text among the latest ones. An exact count, by bands instead of a scan.
 
     seen = RecentPrints(reach=65_536)
     seen.look(prints (n,) uint64, at (n,) int64, senders (n,) uint64, times (n,) int64) -> Crowd
@@ -7,7 +7,7 @@ Fingerprints are 64-bit SimHashes. Cut in four bands of 16 bits, two that differ
 but for one bit (pigeonhole: 7 / 4 < 2), so 4 x 17 look-ups find every near-duplicate; with 8,192 texts in memory most
 find an empty list.
 
-What is said of a text is a function of the texts at most `reach` positions before it, and of the newest `texts` of
+The result for a text is a function of the texts at most `reach` positions before it, and of the newest `texts` of
 these: a memory rebuilt from that stretch answers as one that never stopped, and there are no clusters with a life of
 their own to be stored. Work is bounded, since texts are an attacker's to choose (their places in the bands are not:
 the fingerprints are keyed): at most `MOST` near-duplicates are counted, at most `LOOKS` candidates compared.
@@ -33,7 +33,7 @@ MOST = 64
 LOOKS = 2048
 LATELY = 128
 """Texts that `near` looks back at. At a share of 2 % one of the last 128 is a near-duplicate in 92 of 100 cases; much
-smaller shares move a rate too little to be told from its scatter anyhow, and are for `hits` to find."""
+smaller shares move a rate by less than its scatter anyhow, and are for `hits` to find."""
 TOGETHER = 7
 """Near-duplicates, the text itself among them, whose span of time is given."""
 _BANDS = 4

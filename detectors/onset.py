@@ -1,4 +1,4 @@
-"""When a drift began and how large it is, from the ticks of the current excursion.
+"""Onset and size of a drift, from the ticks of the current excursion.
 
     onset(log_e (T,) or (T, K)) -> Onset(first, best, last)       from log e-values per tick
     onset_of(counts (T, B), bank) -> Onset                        from counts

@@ -1,4 +1,4 @@
-"""How many bits of a word are set: the distance of two fingerprints is that of their exclusive or."""
+"""The number of set bits of a word: the distance of two fingerprints is that of their exclusive or."""
 
 from __future__ import annotations
 

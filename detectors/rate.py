@@ -1,6 +1,6 @@
-"""Plain rules for traffic itself: silence and volume. They promise no rate of false alarms; each says why.
+"""Plain rules for traffic itself: silence and volume. They promise no rate of false alarms; each gives a reason.
 
-silence(expected=...) -> Verdict         a guardrail heard nothing while its siblings were busy
+silence(expected=...) -> Verdict         a guardrail had no events while its siblings were busy
 expected_events(share, siblings)         what it should have judged meanwhile
 volume(count, windows) -> Verdict        this window against windows like it, over-dispersion included
 Hours().season().volume(count, hour)     the same against its hour of the week
@@ -29,7 +29,7 @@ TAIL = 1e-4  # probability of a window at least this unusual, under the fitted l
 
 
 class RateReason(StrEnum):
-    """What the rule found."""
+    """The rule's outcome."""
 
     HEARD = "events arrived since it was last seen"
     QUIET_SIBLINGS = "silent, but so is the traffic it would judge"
@@ -42,7 +42,7 @@ class RateReason(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a rule says, with the figures it looked at."""
+    """A rule's verdict, with the figures behind it."""
 
     fires: bool
     reason: RateReason
@@ -132,7 +132,7 @@ class Hours:
         self._table[:, hour] += (1.0, count, count * count)
 
     def windows(self, hour: int) -> float:
-        """How many windows of this hour are remembered."""
+        """The number of windows of this hour that are remembered."""
         return float(self._table[0, hour])
 
     def table(self) -> NDArray[np.float64]:
@@ -140,7 +140,7 @@ class Hours:
         return self._table.copy()
 
     def season(self) -> Season:
-        """What is usual in each hour of the week, and how much windows scatter around it."""
+        """The usual level in each hour of the week, and the scatter of windows around it."""
         number, sums, squares = self._table
         total = float(number.sum())
         if total < MIN_WINDOWS or sums.sum() == 0:
@@ -174,7 +174,7 @@ class Season:
 
     @classmethod
     def fit(cls, windows: ArrayLike, hours: ArrayLike) -> Season:
-        """From baseline windows (W,) of an hour and the hours of the week (W,) they were counted in."""
+        """Learn from baseline windows (W,) of an hour and the hours of the week (W,) they were counted in."""
         base = np.asarray(windows, dtype=np.float64)
         slot = np.asarray(hours)
         if base.ndim != 1 or base.shape != slot.shape or not ((base >= 0) & np.isfinite(base)).all():

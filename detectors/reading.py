@@ -27,7 +27,7 @@ THRESHOLD = 0.0  # of log M
 
 
 class State(StrEnum):
-    """What a test promises just now."""
+    """The promise of a test at this moment."""
 
     ARMED = "armed"  # within its budget of false alarms
     ALARMED = "alarmed"  # nothing, until it is re-armed
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """Where a test stands after a tick: `evidence` is log M, an alarm comes at `threshold`."""
+    """State of a test after a tick: `evidence` is log M, an alarm comes at `threshold`."""
 
     evidence: float
     threshold: float

@@ -42,10 +42,10 @@ class RiverDetector:
     ----------
     make : builds the river detector; called again by `reset`, as some of river's own resets are incomplete.
     values : (B,) x of each bin, in [0, 1]; detectors of errors get 0 or 1, split at 1/2.
-    binary : whether the detector wants booleans (river.drift.binary).
+    binary : whether the detector takes booleans (river.drift.binary).
     seed : of the order of events inside a tick, which counts do not hold.
 
-    Once it says drift it stays alarmed until `reset`: a late reader must not miss it.
+    Once it reports drift it stays alarmed until `reset`: a late reader must not miss it.
     """
 
     def __init__(self, make: Callable[[], Any], *, values: ArrayLike, binary: bool = False, seed: int = 0) -> None:
@@ -90,14 +90,14 @@ class RiverDetector:
 
     @property
     def alarmed(self) -> bool:
-        """Whether it has said drift since the last `reset`."""
+        """Whether it has reported drift since the last `reset`."""
         return self._alarmed
 
     def reading(self) -> Reading:
         """The present reading: evidence is all or nothing."""
         if self._alarmed:
-            return Reading(0.0, THRESHOLD, State.ALARMED, f"{type(self._detector).__name__} says drift")
-        return Reading(-np.inf, THRESHOLD, State.ARMED, f"{type(self._detector).__name__} says no drift")
+            return Reading(0.0, THRESHOLD, State.ALARMED, f"{type(self._detector).__name__} reports drift")
+        return Reading(-np.inf, THRESHOLD, State.ARMED, f"{type(self._detector).__name__} reports no drift")
 
     def reset(self) -> None:
         """A new detector that knows nothing."""
@@ -117,7 +117,7 @@ def adwin(values: ArrayLike) -> RiverDetector:
 
 @dataclass(frozen=True)
 class Named:
-    """How a river detector is built, and whether it wants booleans."""
+    """Construction of a river detector, and whether it takes booleans."""
 
     make: Callable[[], Any]
     binary: bool

@@ -21,8 +21,8 @@ answers in eight slices, refusals from 6.5 to 1.2 %: 10 nats instead of 5), chan
 change of one slice by its own. As each slice is compared with itself, a change of the mix alone is none.
 
     >>> old, new = [[900, 100], [950, 50]], [[900, 100], [850, 150]]
-    >>> said = compare(old, new, [0, 1], alpha=0.01, equivalence=0.02)
-    >>> said.outcome.name, said.leading  # the second slice
+    >>> verdict = compare(old, new, [0, 1], alpha=0.01, equivalence=0.02)
+    >>> verdict.outcome.name, verdict.leading  # the second slice
     ('REGRESSED', 1)
 """
 
@@ -51,7 +51,7 @@ SCREEN = 0.5  # of the log evidence that a normal law would give: below, the exa
 
 @dataclass(frozen=True)
 class SliceJudgement:
-    """What can be said of one question.
+    """The verdict on one question.
 
     Parameters
     ----------

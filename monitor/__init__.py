@@ -1,3 +1,3 @@
-"""Driftline: watches the guardrails around LLM products and says, early and within a budget, that one drifts."""
+"""Driftline: watches the guardrails around LLM products and reports drift early, within a false-alarm budget."""
 
 __version__ = "0.1.0"

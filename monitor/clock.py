@@ -12,7 +12,7 @@ NEVER: Final = 2**62
 
 
 class Clock(Protocol):
-    """Tells the time in epoch milliseconds."""
+    """A source of the time, in epoch milliseconds."""
 
     def now_ms(self) -> int:
         """Epoch milliseconds, UTC."""
@@ -46,7 +46,7 @@ class ScaledClock:
 
 
 class ManualClock:
-    """A clock that moves only when told to; for replays and tests."""
+    """A clock that moves only when it is set; for replays and tests."""
 
     def __init__(self, now_ms: int = 0) -> None:
         self._now_ms = now_ms

@@ -5,10 +5,10 @@ DriftlineError
 ├── TryAgain              passing trouble: back off, then the same step again
 │   ├── SourceUnavailable
 │   └── StoreUnavailable
-├── Fenced                somebody else owns it now: stop this piece of work, write nothing more
-├── SourceRefused         the log will not be read by trying again: stop and say so
+├── Fenced                another process owns it now: stop this piece of work, write nothing more
+├── SourceRefused         trying again will not make the log readable: stop and report it
 ├── StoreRefused          the database will not take it by trying again (schema missing, wrong version)
-└── NotFound, Refused     a person asked for what is not there, or not allowed now; exit code 1
+└── NotFound, Refused     a person requested something that does not exist, or is not allowed now; exit code 1
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class StoreRefused(DriftlineError):  # noqa: N818 - named for the reaction
 
 
 class NotFound(DriftlineError):  # noqa: N818 - named for the reaction
-    """What a person asked for does not exist."""
+    """A requested thing does not exist."""
 
 
 class Refused(DriftlineError):  # noqa: N818 - named for the reaction
-    """What a person asked for is not allowed in the present state."""
+    """A requested action is not allowed in the present state."""

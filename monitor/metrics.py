@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 from monitor import __version__
 
 OVERFLOW: Final = "(other)"
-"""Label value that counts whatever came after the last free label set."""
+"""Label value that counts everything after the last free label set."""
 
 LATENCY_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds; from a commit to SQLite on a fast disk to a database in trouble."""
@@ -37,7 +37,7 @@ class Definition:
         name: full name, as a scrape shows it.
         kind: counter, gauge or histogram.
         unit: unit of its value.
-        meaning: what it counts or measures.
+        meaning: the thing that it counts or measures.
         labels: names of its labels.
         most: label sets that are exposed at most.
     """
@@ -51,7 +51,7 @@ class Definition:
 
 
 class _Bounded:
-    """Which label sets have been used; there is room for so many."""
+    """The label sets in use, and the most that there may be."""
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
@@ -114,7 +114,7 @@ class Gauge(_Bounded):
             self._series.labels(*values).set(value)
 
     def follow(self, value: Callable[[], float], **labels: str) -> None:
-        """Ask for the value whenever it is scraped; beyond the bound nothing is shown, and that is counted."""
+        """Read the value at each scrape; beyond the bound the update is dropped and counted."""
         self._show()
         if self._admit(labels) is None:
             self._refused.add(metric=self.definition.name)
@@ -150,7 +150,7 @@ class Gauge(_Bounded):
 
 
 class Histogram:
-    """How long something took."""
+    """A histogram of durations."""
 
     def __init__(self, definition: Definition, registry: CollectorRegistry) -> None:
         self.definition = definition
@@ -193,13 +193,13 @@ class Metrics:
         self.reused_ids = self._counter(
             "driftline_reused_ids_total",
             "events",
-            "events counted although their event_id had come before, since they say something else under it",
+            "events counted although their event_id was used before, since their content differs",
         )
         self.late_events = self._counter(
             "driftline_late_events_total", "events", "events of a closed tick, counted in the oldest open one"
         )
         self.future_events = self._counter(
-            "driftline_future_events_total", "events", "events whose time was too far ahead to be believed"
+            "driftline_future_events_total", "events", "events rejected because their time was too far ahead"
         )
         self.gap_records = self._counter(
             "driftline_gap_records_total", "records", "records that the log had lost or that could not be expanded"
@@ -217,7 +217,9 @@ class Metrics:
             most=4096,
         )
         self.slices_pooled = self._counter(
-            "driftline_slices_pooled_total", "look-ups", "runs of equal events pooled for want of room, see limits"
+            "driftline_slices_pooled_total",
+            "look-ups",
+            "runs of equal events pooled because a limit was reached, see limits",
         )
         self.consumer_lag = self._gauge(
             "driftline_consumer_lag_records",
@@ -260,14 +262,14 @@ class Metrics:
         self.streams = self._gauge(
             "driftline_streams",
             "streams",
-            "streams by what is done with them: learning, waiting, watched, retired or pooled",
+            "streams by state: learning, waiting, watched, retired or pooled",
             labels=("state",),
             most=8,
         )
         self.join_misses = self._gauge(
             "driftline_join_miss_share",
             "share",
-            "outputs of which a signal that joins by request learned nothing; above .2 it is unavailable",
+            "share of outputs that a signal that joins by request could not use; above .2 it is unavailable",
             labels=("guardrail", "category", "signal"),
             most=2000,
         )
@@ -320,7 +322,7 @@ class Metrics:
         self.job_age = self._gauge(
             "driftline_job_age_seconds",
             "seconds",
-            "time since a job showed that it goes on; far above its period, it is late or stuck",
+            "time since a job last showed progress; far above its period, it is late or stuck",
             labels=("job",),
             most=64,
         )

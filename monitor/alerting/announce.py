@@ -1,4 +1,4 @@
-"""From a change of an incident to rows of the outbox: who hears of it, and as what.
+"""From a change of an incident to rows of the outbox: which channels are notified, and with which event.
 
 | timeline entry | a channel that knows the incident | one that does not |
 | --- | --- | --- |
@@ -14,12 +14,12 @@
 | resolved | resolve | nothing |
 | closed, note, found_by_backfill | nothing | nothing |
 
-While a silence holds, nothing is sent; the entry says which one. Whom an escalation pages, its step decides
+While a silence holds, nothing is sent; the entry names the silence. Each step of an escalation decides whom it pages
 (:mod:`monitor.alerting.escalation`).
 
-A channel knows the incident when an entry since the last resolution says that it was notified. That is kept in the
-timeline itself, so people's changes reach whom the incident reached, whatever the settings have become since, and
-an incident that only a backfill knows stays silent until something happens now.
+A channel knows the incident when an entry since the last resolution records that it was notified. The record is in
+the timeline itself, so people's changes reach the channels that the incident reached, even if the settings changed,
+and an incident that only a backfill knows stays silent until something happens now.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ BY_DRIFTLINE: Final = frozenset(
 BEGINS_ANEW: Final = frozenset({What.reopened, What.split_from, What.follows})
 OF_INTEREST: Final = frozenset({What.finding_ended, What.all_ended, What.typed})
 OF_PEOPLE: Final[Mapping[str, EventAction]] = {
-    kind: EventAction(step.told) for kind, step in STEPS.items() if step.told and kind not in BY_DRIFTLINE
+    kind: EventAction(step.action) for kind, step in STEPS.items() if step.action and kind not in BY_DRIFTLINE
 }
-"""What people do, by the table of the response's steps; a re-opened incident triggers the channels that know it."""
+"""Event actions of people, by the table of the response's steps; re-opening triggers the channels that know it."""
 
 
 def knowing(entries: Sequence[Entry]) -> frozenset[str]:
-    """The channels that know of the incident since it was last resolved."""
+    """The channels that were notified of the incident since it was last resolved."""
     channels: set[str] = set()
     for entry in entries:
         if entry.kind == What.resolved:
@@ -173,7 +173,7 @@ def silence_of(store: AlertStore, incident: Incident, at_ms: int) -> Silence | N
 
 
 def announce(store: AlertStore, change: Change) -> tuple[str, ...]:
-    """Discriminator the channels that know the incident what somebody did to it; returns their names.
+    """Notify the channels that know the incident of a person's action on it; returns their names.
 
     Call it in the transaction of the change, with what a function of :mod:`monitor.incidents.lifecycle` returned.
     """
@@ -259,7 +259,7 @@ def _playbook(what: What, incident: Incident, policy: AlertPolicy) -> dict[str, 
 
 
 def _reached_before(store: AlertStore, change: Change, before: Sequence[Entry]) -> frozenset[str]:
-    """Who knows the incident; where it begins anew, who has ever known it or the one that it came from."""
+    """The channels that know the incident; where it begins anew, those that ever knew it or its predecessor."""
     if change.entry.kind not in BEGINS_ANEW:
         return knowing(before)
     source = change.entry.data.get("from")

@@ -39,7 +39,7 @@ def body(
     deployment: str = "",
     case: Case | None = None,
 ) -> dict[str, object]:
-    """What the receiver gets.
+    """The body of a notification, as the receiver gets it.
 
     Args:
         deed, incident, entry: what happened.
@@ -48,7 +48,7 @@ def body(
         control: the guardrail's control statement as plain data; None where it is undefined.
         phrases: what the questions of the signals are called.
         page: who is paged, at which step and why; None where nobody is.
-        deployment: name of what is watched; may be empty.
+        deployment: name of this deployment; may be empty.
         case: what people have decided, for the next steps.
     """
     steps = next_steps(incident, [] if finding is None else [finding], case)

@@ -21,12 +21,12 @@ _LOG: Final = structlog.stdlib.get_logger("driftline.delivery")
 AT_ONCE: Final = 8
 """Claimed per step and sent one after the other: 8 x 11 s of a dead receiver are a minute and a half."""
 SLACK_MS: Final = 30_000
-"""Of a claim beyond the longest that its sending can take: database, scheduling, a short suspension."""
+"""Extra time of a claim beyond the longest sending: database, scheduling, a short suspension."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """When to try again: 5 s, 10 s, 20 s ... 10 min, each up to a fifth earlier, for ever.
+    """Time of the next try: 5 s, 10 s, 20 s ... 10 min, each up to a fifth earlier, indefinitely.
 
     Never giving up on passing trouble is what "at least once" means; the backlog gauge shows what waits.
     """
@@ -37,7 +37,7 @@ class Backoff:
     """Spreads retries, so that receivers that come back are not hit by all at once."""
 
     def wait_ms(self, pending: Pending) -> int:
-        """How long to wait after this failed try; depends on nothing but the notification and its tries."""
+        """Waiting time after this failed try; depends on nothing but the notification and its tries."""
         doublings = min(pending.attempts, 30)
         full = min(self.most_ms, self.first_ms * 2**doublings)
         digest = hashlib.sha256(f"{pending.id}/{pending.attempts}".encode()).digest()
@@ -46,7 +46,7 @@ class Backoff:
 
 
 class Outcome(StrEnum):
-    """What became of one try."""
+    """Outcome of one try."""
 
     sent = "sent"
     retried = "retried"
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What a step did: the channel and outcome of each try."""
+    """Result of a step: the channel and outcome of each try."""
 
     outcomes: tuple[tuple[str, Outcome], ...] = ()
 
@@ -65,7 +65,7 @@ class Delivered:
         return len(self.outcomes)
 
     def count(self, outcome: Outcome) -> int:
-        """How many ended so."""
+        """The number of tries that ended so."""
         return sum(each is outcome for _, each in self.outcomes)
 
 

@@ -22,7 +22,7 @@ from monitor.incidents.model import Incident, Status
 
 
 class Relation(StrEnum):
-    """How a page stands to an incident of its guardrail, or why it opens one of its own."""
+    """The relation of a page to an incident of its guardrail, or the reason why it opens one of its own."""
 
     still_going = "began while a finding of this incident was still going on"
     soon_after = "began within the grouping window of the last trouble of this incident"
@@ -41,7 +41,7 @@ SAME = frozenset({Relation.still_going, Relation.soon_after, Relation.not_over})
 
 
 def relation(incident: Incident, findings: Sequence[Finding], new: Finding, *, policy: AlertPolicy) -> Relation:
-    """How a new finding of the same guardrail stands to an incident with these findings."""
+    """The relation of a new finding to an incident of the same guardrail with these findings."""
     pages = [finding for finding in findings if finding.kind is Kind.page and finding.id != new.id]
     first_page = min((page.paged_at_ms or page.detected_at_ms for page in pages), default=incident.last_found_ms)
     ends = [page.ended_at_ms for page in pages]
@@ -63,7 +63,7 @@ def relation(incident: Incident, findings: Sequence[Finding], new: Finding, *, p
 
 
 def _ruled_out(incident: Incident, new: Finding) -> Relation | None:
-    """What people have said goes before any arithmetic."""
+    """People's decisions go before any arithmetic."""
     if incident.status is Status.closed:
         return Relation.closed
     over_ms = incident.resolved_at_ms

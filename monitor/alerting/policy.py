@@ -1,4 +1,4 @@
-"""What a team decides about alerting, as values; the settings build it, the response follows it."""
+"""A team's decisions about alerting, as values; the settings build it, the response follows it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ HOUR_MS = 60 * MINUTE_MS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One channel that hears of incidents."""
+    """One channel that is notified of incidents."""
 
     channel: str
     """Its name in the settings."""
     notices: bool = False
-    """Whether it also hears of notices that belong to an incident; they are quiet by default."""
+    """Whether it is also notified of notices that belong to an incident; off by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +29,16 @@ class AlertPolicy:
     """The rules of the response.
 
     Attributes:
-        routes: who hears of incidents; none: they are recorded only.
+        routes: the channels that are notified of incidents; none: they are recorded only.
         group_window_ms: how long after the last trouble of a guardrail the next one still is the same incident.
         group_span_ms: how long one incident collects pages at most, counted from its first page, so that trouble
             that never ends does not swallow everything that comes later.
-        notify_within_ms: what was detected longer ago is history found by a backfill: recorded, never notified.
+        notify_within_ms: a finding detected longer ago was found by a backfill: recorded, never notified.
         auto_resolve: resolve an incident when all its findings have ended. Off: people resolve.
         address: where a person finds the incident, a URL or a command; ``{id}`` stands for its number. May be empty.
         controls: the control statement of each guardrail that has one.
         phrases: what the questions of the signals are called.
-        deployment: name of what is watched, shown in every message.
+        deployment: name of this deployment, shown in every message.
         playbooks: incident type -> type, version and hash of its playbook, as an incident keeps it.
         plan: who is on call, and who is paged until somebody acknowledges.
     """
@@ -66,11 +66,11 @@ class AlertPolicy:
             raise ValueError(f"a channel may have one route, got {names}")
 
     def address_of(self, incident_id: int) -> str | None:
-        """Where a person finds this incident."""
+        """The command or URL that shows this incident."""
         return self.address.replace("{id}", str(incident_id)) or None
 
     def channels(self, *, notices: bool = False) -> tuple[str, ...]:
-        """Who hears of pages, or of notices."""
+        """The channels that are notified of pages, or of notices."""
         return tuple(route.channel for route in self.routes if route.notices or not notices)
 
 

@@ -1,4 +1,4 @@
-"""What alerting needs stored and how it reaches the world."""
+"""Ports: storage and delivery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monitor.incidents.ports import ResponseStore
 
 
 class EventAction(StrEnum):
-    """What a notification asks of its receiver (PagerDuty's event actions plus ``update``)."""
+    """The action that a notification requests of its receiver (PagerDuty's event actions plus ``update``)."""
 
     trigger = "trigger"
     update = "update"
@@ -57,7 +57,7 @@ class AlertStore(ResponseStore, Protocol):
         """Take back the pages of an incident that are not delivered yet, also those being tried again; how many."""
 
     def escalation(self, incident_id: int) -> Escalation | None:
-        """Where the paging of an incident stands; None: it never began."""
+        """State of the paging of an incident; None: it never began."""
 
     def save_escalation(self, escalation: Escalation) -> None:
         """Insert or replace it; the incident must be locked."""
@@ -101,7 +101,7 @@ class Outbox(Protocol):
         """Whether a claimed notification still is to be sent: a page may have been withdrawn meanwhile."""
 
     def backlog(self) -> int:
-        """How many wait, claimed ones included."""
+        """The number of waiting notifications, claimed ones included."""
 
 
 class Alerts(Protocol):

@@ -6,7 +6,7 @@
 | a page, or a notice upgraded to one | opens an incident, joins the one it belongs to, or re-opens it |
 | a page that has ended | entered; when all pages of the incident have ended: suggest to resolve (or resolve) |
 | a page that had ended and goes on | entered; re-opens a resolved incident |
-| the same with new measurements | saved; nobody is told |
+| the same with new measurements | saved; nobody is notified |
 | the very same, or a notice after its page | nothing |
 | any that changes the type of others that fire with it | they are saved; if its incident's type changes: entered |
 
@@ -40,7 +40,7 @@ _LIVE = (Status.open, Status.acknowledged)
 
 
 def respond(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPolicy) -> Finding:
-    """Take note of a new version of a finding; returns it as stored, with its incident.
+    """Record a new version of a finding; returns it as stored, with its incident.
 
     Idempotent: the same version a second time changes nothing.
 
@@ -67,7 +67,7 @@ def respond(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPo
 
 
 def still_going_on(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPolicy) -> None:
-    """Discriminator of an open page that only history knows: the judge was away when it began, and it is not over.
+    """Notify about an open page that only history knows: the judge was away when it began, and it is not over.
 
     Called for every open page when judging has caught up with the present. Idempotent: an incident that some channel
     knows of, or that people have resolved, is left alone.
@@ -97,7 +97,7 @@ class _Response:
         self._now_ms = now_ms
         self._policy = policy
         self._happened_ms = now_ms
-        """Event time of what is being recorded; by it, history is told from the present."""
+        """Event time of the present record; it separates history from the present."""
 
     def take(self, known: Finding | None, finding: Finding) -> Finding:
         changed = reclassify_related(self._store, finding)
@@ -107,7 +107,7 @@ class _Response:
         return finding
 
     def _retype(self, incident: Incident, finding: Finding) -> None:
-        """Its type by its pages as they are typed now; people's last word on a closed one stands."""
+        """Recompute the incident type from its pages; closed incidents keep theirs."""
         pages = self._pages(incident)
         after = self._named(_of_type(incident, pages), pages)
         if after != incident and incident.status is not Status.closed:

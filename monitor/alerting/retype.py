@@ -28,7 +28,7 @@ def classified(store: ResponseStore, finding: Finding) -> Finding:
 
 
 def reclassify_related(store: ResponseStore, finding: Finding) -> list[Finding]:
-    """Work out anew what a finding, stored or about to be, has a say in; those whose type changed, as stored now."""
+    """Recompute the types that a finding, stored or about to be, affects; returns those that changed, as stored."""
     around = _around(store, [finding])
     swayed = [other for other in around if other.id != finding.id and concerns(finding, other)]
     if not swayed:
@@ -49,7 +49,7 @@ def _company(store: ResponseStore, finding: Finding) -> list[Finding]:
 
 
 def _around(store: ResponseStore, findings: list[Finding]) -> list[Finding]:
-    """Whatever may concern one of these."""
+    """All findings that may concern one of these."""
     stretches = [stretch(each) for each in findings]
     found = store.findings_around(
         None,  # what concerns what is asked of each pair: prompts and answers have guardrails of their own

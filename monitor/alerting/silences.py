@@ -1,7 +1,8 @@
 """Silences and maintenance windows: what holds pages back for a while, by whom, why, and until when.
 
 A silence never hides: the incident is opened and written down as always, its entries say which silence held them
-back, and when the silence ends while the incident is open, the channels hear of it and paging begins, saying so.
+back, and when the silence ends while the incident is open, the channels are notified and paging begins, with that
+reason.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from monitor.incidents.words import plain
 
 DAY_MS: Final = 86_400_000
 LONGEST_MS: Final = 30 * DAY_MS
-"""What is to be quiet for longer is no longer a silence: change the margin, or stop watching the signal."""
+"""A longer pause is not a silence: change the margin, or stop watching the signal."""
 LONGEST_REASON: Final = 500
 UNUSED_AFTER_MS: Final = 7 * DAY_MS
 
 
 class SilenceKind(StrEnum):
-    """What it is for."""
+    """Its purpose."""
 
     silence = "silence"
     maintenance = "maintenance"
@@ -77,11 +78,13 @@ def new_silence(
     """
     reason = plain(reason, longest=LONGEST_REASON)
     if not reason:
-        raise Refused("a silence needs a reason; say why nobody should be paged")
+        raise Refused("a silence needs a reason: add --reason TEXT, why nobody should be paged")
     if end_ms <= max(begin_ms, now_ms):
         raise Refused("a silence must end after it begins, and in the future")
     if end_ms - max(begin_ms, now_ms) > LONGEST_MS:
-        raise Refused(f"a silence lasts at most {LONGEST_MS // DAY_MS} days; renew it, or change what is watched")
+        raise Refused(
+            f"a silence lasts at most {LONGEST_MS // DAY_MS} days; renew it, or change the signal's settings"
+        )
     return Silence(
         kind=kind,
         author=person(author),

@@ -134,7 +134,7 @@ def _streams(view: JudgeView | None) -> Iterator[_Stream]:
 
 
 def _sizes(streams: Sequence[_Stream], store: JudgeStore) -> tuple[int, int]:
-    """How many values there are to feed: of events, and of ticks; at most."""
+    """The most values to feed: of events, and of ticks."""
     events = 0
     for piece in _pieces(store):
         events += int(piece.count[piece.cell % COLUMNS == EVENTS_COLUMN].sum())

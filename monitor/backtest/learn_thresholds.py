@@ -43,14 +43,14 @@ class LearnedLine:
     name: str
     """Guardrail, or guardrail/category."""
     line: str | None = None
-    """For ``source.thresholds``; None if it could not be told."""
+    """For ``source.thresholds``; None if the log does not determine it."""
     learned: Learned | None = None
     """On P(unsafe)."""
     low: float | None = None
     high: float | None = None
     """The interval on the vendor's scale."""
     reason: str = ""
-    """Why it could not be told; empty if it could."""
+    """Why the log does not determine it; empty if it does."""
 
 
 def learned_lines(seen: Iterable[Unjudged], *, given: Sequence[str] = (), highest: float = 1.0) -> list[LearnedLine]:
@@ -79,9 +79,7 @@ def _learned(name: str, streams: Sequence[Unjudged], highest: float) -> LearnedL
             name=name, reason=f"{len(streams)} categories share one line of {one.format}; set it by hand"
         )
     if not (one.allowed.sum() + one.adverse.sum()):
-        return LearnedLine(
-            name=name, reason="the scores come without verdicts: where to draw the line is yours to say"
-        )
+        return LearnedLine(name=name, reason="the scores come without verdicts: the threshold must come from you")
     try:
         found = learn(one.scores, one.allowed, one.adverse, level=one.level)
     except CannotTell as why:

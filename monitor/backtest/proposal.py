@@ -25,15 +25,15 @@ ROUND_TO: Final = 100
 
 
 class Seen(Protocol):
-    """What of a stream the reasons are about."""
+    """The subject of the reasons about a stream."""
 
     @property
     def stream(self) -> Stream:
-        """What was seen."""
+        """The observed figures."""
 
     @property
     def baseline(self) -> BaselineView | None:
-        """What it would be held to."""
+        """The proposed level and limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Proposal:
     reasons: Sequence[tuple[str, str]]
 
     def text(self) -> str:
-        """As a settings file, each reason above its setting."""
+        """The proposal as a settings file, each reason above its setting."""
         lines = ["# Proposed by driftline try; every other setting has its default: driftline config example"]
         for name, why in self.reasons:
             lines.append(f"# {name}: {plain(why, longest=400)}")
@@ -59,7 +59,7 @@ class Proposal:
 
 
 def baseline_events(settings: Settings, known: Mapping[Slice, BaselineView], streams: Iterable[Stream]) -> int:
-    """How many events a baseline should have: as many as show the rarest question's events often enough.
+    """The number of events for a baseline: enough to show the rarest question's events often.
 
     At least what is set, and at most one part in :data:`MONITORED` of the smallest stream that has a baseline. Rates
     below the floor that every level is raised by gain nothing from more events.
@@ -187,7 +187,7 @@ def _budget_reason(settings: Settings, streams: Sequence[Seen], span: tuple[int,
 
 
 def _given(section: Any) -> dict[str, Any]:
-    """What was given of a section, as it stands in a file."""
+    """The given settings of a section, as they stand in a file."""
     plain: dict[str, Any] = {}
     for name in type(section).model_fields:
         if name not in section.model_fields_set:

@@ -31,7 +31,7 @@ from monitor.storage.stores import Stores, open_stores
 
 @dataclass(frozen=True, slots=True)
 class RejudgeResult:
-    """What a judge came to; ``store`` is closed once :func:`rejudged` is left."""
+    """Result of a re-judged run; ``store`` is closed once :func:`rejudged` is left."""
 
     findings: Sequence[Finding]
     incidents: Sequence[Incident]
@@ -67,7 +67,7 @@ class _CountsElsewhere(JudgeStore):
         self._own.release(holder=holder)
 
     def closed_before(self) -> int | None:
-        """Of the counts."""
+        """The same method of the stored counts."""
         return self._counts.closed_before()
 
     def judged_before(self) -> int | None:
@@ -75,27 +75,27 @@ class _CountsElsewhere(JudgeStore):
         return self._own.judged_before()
 
     def first_tick(self, *, since: int | None = None) -> int | None:
-        """Of the counts."""
+        """The same method of the stored counts."""
         return self._counts.first_tick(since=since)
 
     def counts(self, from_tick: int, to_tick: int) -> LoadedCounts:
-        """Of the counts."""
+        """The same method of the stored counts."""
         return self._counts.counts(from_tick, to_tick)
 
     def uncounted(self, from_tick: int, to_tick: int) -> Mapping[str, int]:
-        """Of the counts."""
+        """The same method of the stored counts."""
         return self._counts.uncounted(from_tick, to_tick)
 
     def clusters(self, from_tick: int, to_tick: int) -> Sequence[Cluster]:
-        """Of the counts."""
+        """The same method of the stored counts."""
         return self._counts.clusters(from_tick, to_tick)
 
     def slices(self, after_id: int = 0) -> Mapping[int, Slice]:
-        """Of the counts."""
+        """The same method of the stored counts."""
         return self._counts.slices(after_id)
 
     def offsets(self, from_tick: int, to_tick: int) -> Mapping[str, tuple[int, int]]:
-        """Of the counts."""
+        """The same method of the stored counts."""
         return self._counts.offsets(from_tick, to_tick)
 
     def baselines(self, *, state: BaselineState | None = None) -> Sequence[Baseline]:

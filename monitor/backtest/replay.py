@@ -38,7 +38,7 @@ DecoderOf = Callable[[Settings, Vocabulary, bytes], BlockDecoder]
 
 @dataclass(slots=True)
 class Summary:
-    """What a replay came to."""
+    """Totals of a replay."""
 
     events: int = 0
     ticks: int = 0
@@ -52,7 +52,7 @@ class Summary:
     seconds: float = 0.0
     rejected: dict[str, int] = field(default_factory=dict)
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
-    """By guardrail what people found: caught, missed, passed, false_positive."""
+    """People's labels by guardrail and outcome: caught, missed, passed, false_positive."""
     contradictions: dict[str, int] = field(default_factory=dict)
     """By guardrail that logs score, threshold and verdict: how many verdicts contradict the other two."""
 
@@ -86,7 +86,7 @@ def replay(
     on_progress: Callable[[Tally], None] | None = None,
     timer: Callable[[], float] = time.perf_counter,
 ) -> Replay:
-    """As :func:`replayed`, for whoever wants no more than what was found."""
+    """As :func:`replayed`, for callers that need only the findings and totals."""
     with replayed(source, settings, on_progress=on_progress, timer=timer) as done:
         return done
 
@@ -107,7 +107,7 @@ def replayed(
         settings: budget, ticks, baseline and limits are taken from here; its own source and database are not touched.
         on_progress: called with what each step counted.
         timer: seconds, for the summary.
-        decoder_of: makes the decoder, for those who look over its shoulder.
+        decoder_of: makes the decoder; a caller may wrap it to observe its output.
     """
     began = timer()
     with _assembled(source, settings, decoder_of) as parts:
@@ -131,7 +131,7 @@ def found_in(stores: Stores) -> tuple[list[Finding], list[Incident]]:
 
 
 def judge_of(stores: JudgeStore, settings: Settings) -> Judge:
-    """The judge of a replay: alone, without snapshots, telling nobody."""
+    """The judge of a replay: alone, without snapshots or notifications."""
     policy = dataclasses.replace(translate.alert_policy(settings), routes=())
     return Judge(
         stores,

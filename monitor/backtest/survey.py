@@ -1,4 +1,4 @@
-"""What a log holds, found out while it is decoded: formats, streams, scores, contradictions, what is dropped.
+"""A survey of a log, taken while it is decoded: formats, streams, scores, contradictions, dropped fields.
 
     survey = Survey(settings)
     with replayed(source, settings, decoder_of=survey.decoder): ...
@@ -36,7 +36,7 @@ from monitor.signals import contradictions
 from monitor.wiring.decoding import AUTO, block_decoder, reader_of
 
 BINS: Final = 20
-"""Of the score histograms that are shown."""
+"""Bins of the score histograms that are shown."""
 FINE: Final = 4_000
 """Bins that thresholds are learned from: .00025 wide, so that every thousandth is an edge."""
 ROUNDING: Final = 1e-9
@@ -71,7 +71,7 @@ class FormatSeen:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What was seen of one unit: a guardrail's category in one version, with one threshold."""
+    """The observations of one unit: a guardrail's category in one version, with one threshold."""
 
     unit: Slice
     format: str
@@ -182,7 +182,7 @@ class Survey:
         return [self._stream(unit, codes, slices) for unit, codes in sorted(of.items())]
 
     def unjudged(self) -> Iterator[Unjudged]:
-        """What thresholds can be learned from, by name."""
+        """The scores and verdicts from which thresholds can be learned, by name."""
         for key, family in sorted(self._family.items(), key=lambda item: item[1]):
             table = self._fine[key]
             exact = self._fine_scores[key]
@@ -225,7 +225,7 @@ class Survey:
         self._look_closely(batch, scored & np.isnan(batch.threshold), allowed)
 
     def explain_some(self, block: RecordBlock) -> None:
-        """What is dropped of the first records of the first blocks."""
+        """The dropped fields of the first records of the first blocks."""
         for row in range(min(len(block), EXPLAINED_PER_BLOCK)):
             value = block.value(row)
             if self._explained >= EXPLAINED or self._reader is None:
@@ -321,7 +321,7 @@ MAX_LEVELS: Final = 16
 
 
 class _NotingReader(Reader):
-    """A reader that tells of what it has read."""
+    """A reader that reports each record that it has read."""
 
     def __init__(self, note: Callable[..., None], *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

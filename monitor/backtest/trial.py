@@ -47,7 +47,7 @@ MAX_PICTURES: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """What a stream lacks for a baseline."""
+    """What a stream lacks for a baseline: the reason, and the figures behind it."""
 
     events: int
     ticks: int
@@ -114,7 +114,7 @@ class Trial:
 
     @property
     def pages(self) -> Sequence[FindingWithCurve]:
-        """Findings that would have paged."""
+        """Findings that these settings would have paged for."""
         return [one for one in self.shown if one.finding.kind is Kind.page]
 
 

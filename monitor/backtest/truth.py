@@ -1,7 +1,7 @@
-"""When something really was wrong: labelled stretches of a log, given in a file or carried by its events.
+"""Labelled stretches of a log in which something really was wrong, given in a file or carried by its events.
 
-An event that carries ``"labels": {"segment": "probing"}`` says so of its own time; a file says it in JSON lines:
-``{"from": "2026-01-01T10:00:00Z", "to": "2026-01-01T11:00:00Z", "what": "probing", "guardrail": "shield"}``.
+An event that carries ``"labels": {"segment": "probing"}`` labels its own time; a file has the stretches in JSON
+lines: ``{"from": "2026-01-01T10:00:00Z", "to": "2026-01-01T11:00:00Z", "what": "probing", "guardrail": "shield"}``.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def read_truth(path: Path) -> list[Stretch]:
 
 
 class Labels:
-    """Collects the segments that events carry; :meth:`watching` looks over a decoder's shoulder."""
+    """Collects the segments that events carry; :meth:`watching` wraps a decoder and observes its output."""
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[int, int]] = {}
@@ -145,11 +145,11 @@ def _moment(value: Any, where: str) -> int:
 
 
 class Score:
-    """Counts what a detector says, and how much of it is about something that really was wrong.
+    """Counts a detector's findings, and how many of them concern something that really was wrong.
 
     Args:
         truth: when something was wrong.
-        grace_ms: what comes so late after a stretch is still about it.
+        grace_ms: a finding up to this long after a stretch still counts as being about it.
     """
 
     def __init__(self, truth: Sequence[Stretch], *, grace_ms: int = PAUSE_MS) -> None:
@@ -176,5 +176,5 @@ class Score:
 
     @property
     def delays_ms(self) -> Sequence[int]:
-        """From the beginning of each stretch that was told of to its first finding."""
+        """From the beginning of each stretch that was found to its first finding."""
         return [self._delay[place] for place in sorted(self._delay)]

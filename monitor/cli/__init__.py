@@ -14,18 +14,24 @@ COMMANDS: Final = {
     "count": ("monitor.cli.run:count", "Count only: one of several workers of a consumer group."),
     "judge": ("monitor.cli.run:judge", "Judge and notify only: beside separate counting workers."),
     "demo": ("monitor.cli.demo:demo", "Show an attack being noticed, on this machine, without set-up."),
-    "try": ("monitor.cli.try_:try_", "Try it on a log of yours: what is in it, what would have paged, settings."),
-    "backtest": ("monitor.cli.backtest:backtest", "Replay recorded logs: what would have been found, and when."),
-    "baseline": ("monitor.cli.baseline:baseline", "Show, propose and approve what counts as normal."),
+    "try": (
+        "monitor.cli.try_:try_",
+        "Try Driftline on a log of yours: its contents, the pages it would have caused, settings.",
+    ),
+    "backtest": ("monitor.cli.backtest:backtest", "Replay recorded logs and list the findings, with their times."),
+    "baseline": ("monitor.cli.baseline:baseline", "Show, propose and approve baselines."),
     "streams": ("monitor.cli.streams:streams", "Show which streams are watched, and why the others are not yet."),
     "evals": ("monitor.cli.evals:evals", "Record safety-suite results and compare them with the approved ones."),
     "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),
-    "timeline": ("monitor.cli.timeline:timeline", "Take timelines out as files, and verify such a file."),
-    "playbooks": ("monitor.cli.playbooks:playbooks", "Show what to do about each type of incident."),
-    "silences": ("monitor.cli.silences:silences", "Hold pages back for a while: who, why, until when."),
+    "timeline": ("monitor.cli.timeline:timeline", "Export timelines as files, and verify such a file."),
+    "playbooks": ("monitor.cli.playbooks:playbooks", "Show the response to each type of incident."),
+    "silences": ("monitor.cli.silences:silences", "Hold pages back for a while, with a reason and an end."),
     "oncall": ("monitor.cli.oncall:oncall", "Show who is on call, and check that no page can end in silence."),
-    "controls": ("monitor.cli.controls:controls", "Show what each guardrail is for, and which nobody has defined."),
-    "findings": ("monitor.cli.findings:findings", "List what was found; dismiss notices that were about nothing."),
+    "controls": (
+        "monitor.cli.controls:controls",
+        "Show the purpose of each guardrail, and those without a control statement.",
+    ),
+    "findings": ("monitor.cli.findings:findings", "List findings; dismiss false notices."),
     "config": ("monitor.cli.config:config", "Check the settings file, or print an example."),
     "db": ("monitor.cli.db:db", "Create, upgrade and check the database."),
     "formats": ("monitor.cli.formats:formats", "List the log formats that are read, or test a file against them."),
@@ -35,7 +41,7 @@ COMMANDS: Final = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for."""
+    """A group whose commands are imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, in the order of the table."""
@@ -62,4 +68,4 @@ class LazyGroup(click.Group):
 )
 @click.version_option(__version__, prog_name="driftline")
 def main() -> None:
-    """Watch the guardrails around LLM products and say, early and within a false-alarm budget, that one drifts."""
+    """Watch the guardrails around LLM products and report drift early, within a false-alarm budget."""

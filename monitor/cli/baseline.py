@@ -1,4 +1,4 @@
-"""``driftline baseline``: what counts as normal."""
+"""``driftline baseline``: shows, proposes and approves baselines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.group(epilog="Example: driftline baseline show")
 def baseline() -> None:
-    """Show, propose and approve what counts as normal."""
+    """Show, propose and approve baselines."""
 
 
 @baseline.command(epilog="Example: driftline baseline show --guardrail prompt-injection --json")

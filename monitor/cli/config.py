@@ -1,4 +1,4 @@
-"""``driftline config``: is the settings file right, and what is in force."""
+"""``driftline config``: checks the settings file and shows the settings in force."""
 
 from __future__ import annotations
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @json_option
 @errors_to_exit_codes
 def controls(*, strict: bool, config: Path | None, database: str | None, as_json: bool) -> None:
-    """Show what each guardrail prohibits, who answers for it, and whether the log uses the declared threshold.
+    """Show each guardrail's prohibitions, its owner, and whether the log uses the declared threshold.
 
-    Statements come from the section `controls` of the settings, guardrails also from what was counted. One that
+    Statements come from the section `controls` of the settings, guardrails also from the counts. A guardrail that
     was counted and has no statement is an undefined control.
     """
     from monitor.judging.control_register import control_register
@@ -47,7 +47,7 @@ def controls(*, strict: bool, config: Path | None, database: str | None, as_json
 
 
 def _declared(config: Path | None) -> dict[str, Control]:
-    """Of the settings; none where there is no settings file."""
+    """The statements of the settings; none where there is no settings file."""
     from monitor.settings import DEFAULT_FILE, load_settings
     from monitor.wiring.translate import controls as controls_of
 
@@ -65,10 +65,10 @@ def _show(entries: list[Entry]) -> None:
         click.echo("No guardrail was seen or declared yet.")
         return
     for entry in entries:
-        where = ", ".join(plain(stage) for stage in entry.stages) or "no stage said"
+        where = ", ".join(plain(stage) for stage in entry.stages) or "no stage given"
         click.echo(click.style(f"{plain(entry.guardrail)} ({where if entry.seen else 'not seen yet'})", bold=True))
         if entry.control is None:
-            click.echo("  UNDEFINED: nobody has stated what it prohibits; add it to `controls` in the settings")
+            click.echo("  UNDEFINED: it has no control statement; add it to `controls` in the settings")
         else:
             click.echo(f"  prohibits  {plain(entry.control.prohibits, longest=1000)}")
             click.echo(f"  evaluated  {plain(entry.control.evaluated, longest=1000) or '-'}")

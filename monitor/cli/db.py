@@ -44,7 +44,7 @@ def upgrade(config: Path | None, database: str | None, as_json: bool) -> None:
 @json_option
 @errors_to_exit_codes
 def current(config: Path | None, database: str | None, as_json: bool) -> None:
-    """Say which schema the database has, and which this version needs."""
+    """Show the schema of the database, and the one that this version needs."""
     revision = migrate.current(database_from(config=config, database=database))
     if as_json:
         print_json({"current": revision.current, "head": revision.head, "up_to_date": revision.up_to_date})
@@ -65,7 +65,7 @@ def check(config: Path | None, database: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"differences": differences})
     elif differences:
-        click.echo("The tables differ from what this version expects:")
+        click.echo("The tables differ from those that this version expects:")
         for difference in differences:
             click.echo(f"- {difference}")
     else:

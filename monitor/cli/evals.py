@@ -36,9 +36,9 @@ def evals() -> None:
 
 @evals.command(epilog="Example: driftline evals record results.jsonl --model assistant --version 2 --json")
 @click.argument("file", type=click.File("rb"), metavar="FILE")
-@click.option("--model", help="Which model, where the rows do not say.")
-@click.option("--version", help="Which version of it, where the rows do not say.")
-@click.option("--guardrail", help="Whose record a regression belongs to.  [default: the model's name]")
+@click.option("--model", help="The model, where the rows do not name it.")
+@click.option("--version", help="The version of the model, where the rows do not name it.")
+@click.option("--guardrail", help="Guardrail whose record a regression joins.  [default: the model's name]")
 @click.option("--against", type=int, metavar="ID", help="Compare with this run, not with the approved one.")
 @click.option(
     "--margin",
@@ -73,7 +73,7 @@ def record(
       suite,metric,slice,item,old,new      both versions at once
     Also: worse (higher, the default, or lower), model, version; slice may be left out.
 
-    Exit code 3: a metric has regressed. It is in the record of incidents then, and told to whoever hears of pages.
+    Exit code 3: a metric has regressed. It is an incident then, and the channels that receive pages are notified.
     """
     from monitor.clock import SystemClock
     from monitor.evals.model import Run, RunState
@@ -91,14 +91,14 @@ def record(
         results=found.results,
     )
     with open_store(config=config, database=database) as stores, stores.evals.transaction() as store:
-        said = record_run(store, run, margin=margin, guardrail=guardrail, against=against, policy=_policy(config))
+        recorded = record_run(store, run, margin=margin, guardrail=guardrail, against=against, policy=_policy(config))
     if as_json:
-        print_json(_plain(said.run, said.comparison, [finding.incident_id for finding in said.findings]))
+        print_json(_plain(recorded.run, recorded.comparison, [finding.incident_id for finding in recorded.findings]))
     else:
-        _print(said.run, said.comparison)
-        for incident in sorted({f.incident_id for f in said.findings if f.incident_id and f.ended_at_ms is None}):
+        _print(recorded.run, recorded.comparison)
+        for incident in sorted({f.incident_id for f in recorded.findings if f.incident_id and f.ended_at_ms is None}):
             click.echo(f"   in the record: driftline incidents show {incident}")
-    if said.comparison is not None and said.comparison.outcome == "regressed":
+    if recorded.comparison is not None and recorded.comparison.outcome == "regressed":
         sys.exit(Exit.regressed)
 
 
@@ -161,7 +161,7 @@ def approve(run_id: int, actor: str, reason: str, config: Path | None, database:
 
 
 def _policy(config: Path | None) -> AlertPolicy:
-    """Who hears of a regression; nobody where there is no settings file."""
+    """The alert policy for a regression; without a settings file no channel is notified."""
     from monitor.alerting.policy import AlertPolicy
     from monitor.settings import DEFAULT_FILE
     from monitor.wiring.translate import alert_policy

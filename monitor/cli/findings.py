@@ -23,7 +23,7 @@ _finding = click.argument("finding", metavar="ID")
 
 @click.group(epilog="Example: driftline findings list --kind notice")
 def findings() -> None:
-    """List findings, look at one, dismiss notices that were false."""
+    """List findings, show one, dismiss false notices."""
 
 
 @findings.command("list", epilog="Example: driftline findings list --kind notice --guardrail prompt-injection")
@@ -44,7 +44,7 @@ def list_(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Findings, newest first; without those that somebody has dismissed."""
+    """Findings, newest first; without dismissed ones."""
     from monitor.cli.incidents import existing_store
     from monitor.judging.dismissals import dismissals
 
@@ -85,8 +85,15 @@ def show(config: Path | None, database: str | None, *, finding: str, as_json: bo
 
 @findings.command(epilog='Example: driftline findings dismiss 3f9a1c --reason "load test, agreed with the team"')
 @_finding
-@click.option("--by", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name")
-@click.option("--reason", required=True, metavar="TEXT", help="Why it is false; kept with it.")
+@click.option(
+    "--as",
+    "actor",
+    metavar="NAME",
+    default=getpass.getuser,
+    show_default="your user name",
+    help="Who dismisses.",
+)
+@click.option("--reason", required=True, metavar="TEXT", help="Why it is false; kept with the finding.")
 @json_option
 @database_options
 @errors_to_exit_codes

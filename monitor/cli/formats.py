@@ -37,7 +37,7 @@ def formats(context: click.Context, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("format", "what it is", "scores", "unsafe", "threshold", box=None, pad_edge=False)
+    table = Table("format", "description", "scores", "unsafe", "threshold", box=None, pad_edge=False)
     for one in listed:
         scores = one["scores"] or [{"kind": "", "orientation": "", "threshold": ""}]
         table.add_row(
@@ -70,7 +70,7 @@ def formats(context: click.Context, as_json: bool) -> None:
 @json_option
 @errors_to_exit_codes
 def test(file: Path, name: str, config: Path | None, records: int, allow_unread: float, as_json: bool) -> None:
-    """Show how the first records of FILE are read: as which format and why, each field, and what is dropped.
+    """Show how the first records of FILE are read: the format and the reason for it, each field, the dropped parts.
 
     FILE holds one record per line, also .gz or .zst; - is standard input. Values of dropped fields are not shown. The
     exit status is 1 if more records could not be read than --allow-unread allows, or if there are none.
@@ -101,9 +101,7 @@ def test(file: Path, name: str, config: Path | None, records: int, allow_unread:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Settings with the broker's TLS.",
 )
-@click.option(
-    "--records", type=click.IntRange(1, 10_000), default=SAMPLE, show_default=True, help="Records to look at."
-)
+@click.option("--records", type=click.IntRange(1, 10_000), default=SAMPLE, show_default=True, help="Records to read.")
 @click.option("--write", type=click.Path(dir_okay=False, path_type=Path), help="Write the lines there.")
 @click.option("--force", is_flag=True, help="Let --write overwrite.")
 @json_option
@@ -160,7 +158,7 @@ def _show_all(explained: list[list[Explained]], parts: list[Explained]) -> None:
 
 
 def _shares(parts: list[Explained]) -> list[dict[str, Any]]:
-    """What was read, by format and envelopes, with why the first one is of its format; the rest was not read."""
+    """The records read, by format and envelopes, with the reason for the first one's format."""
     read = [one for one in parts if not one.reason]
     found = Counter((one.format, *one.envelopes) for one in read)
     why = {(one.format, *one.envelopes): one.why for one in reversed(read)}

@@ -32,14 +32,12 @@ if TYPE_CHECKING:
     from monitor.storage.stores import Stores
 
 TRIES: Final = 5
-"""Of a change that collides with somebody else's."""
+"""Tries of a change that collides with another person's."""
 MOST: Final = 1000
 
 
 incident_argument = click.argument("incident", type=incident_number, metavar="ID")
-actor_option = click.option(
-    "--as", "actor", metavar="NAME", help="Who does this.  [default: the user of this system]"
-)
+actor_option = click.option("--as", "actor", metavar="NAME", help="Who does this.  [default: your user name]")
 
 
 @click.group(epilog="Example: driftline incidents list --status open")
@@ -126,7 +124,7 @@ def ack(config: Path | None, database: str | None, *, incident: int, text: str, 
 def snooze(
     config: Path | None, database: str | None, *, incident: int, until: str, reason: str, actor: str | None
 ) -> None:
-    """Leave an acknowledged incident until a time; then whoever acknowledged is paged again."""
+    """Leave an acknowledged incident until a time; then its owner is paged again."""
     until_ms = moment_ms(until, "--until")
     change_incident(
         lifecycle.snooze, config, database, incident=incident, actor=actor, text=reason, until_ms=until_ms
@@ -135,12 +133,12 @@ def snooze(
 
 @incidents.command(epilog='Example: driftline incidents resolve INC-1 --reason "rolled back to 2.3"')
 @incident_argument
-@click.option("--reason", required=True, metavar="TEXT", help="What it was, and why it is over.")
+@click.option("--reason", required=True, metavar="TEXT", help="The cause, and why it is over.")
 @actor_option
 @database_options
 @errors_to_exit_codes
 def resolve(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:
-    """Record that it is over. A page that began before re-opens it."""
+    """Record that an incident is over. A page that began before re-opens it."""
     going_on = change_incident(lifecycle.resolve, config, database, incident=incident, actor=actor, text=reason)
     if going_on:
         what = "page has" if going_on == 1 else "pages have"
@@ -154,7 +152,7 @@ def resolve(config: Path | None, database: str | None, *, incident: int, reason:
 @database_options
 @errors_to_exit_codes
 def close(config: Path | None, database: str | None, *, incident: int, learned: str, actor: str | None) -> None:
-    """Finish a resolved incident with what was learned; it is never re-opened."""
+    """Close a resolved incident with lessons learned; it is never re-opened."""
     change_incident(lifecycle.close, config, database, incident=incident, actor=actor, text=learned)
 
 
@@ -205,7 +203,7 @@ def verify(
 def print_verified(
     records: Mapping[int, Sequence[Entry]], *, heads: Sequence[timeline.Head], as_json: bool, quiet: bool = False
 ) -> None:
-    """Verify timelines and say what came of it, unless ``quiet``.
+    """Verify timelines and print the result, unless ``quiet``.
 
     Raises:
         Exit: with code 1, one is not as it was written.
@@ -306,14 +304,14 @@ def user_name(actor: str | None) -> str:
     """The person of ``--as``, or the user of this system.
 
     Raises:
-        Refused: the name cannot stand in a record, or the system does not say who it is.
+        Refused: the name cannot stand in a record, or the system has no user name.
     """
     if actor is not None:
         return lifecycle.person(actor)
     try:
         return lifecycle.person(getpass.getuser())
     except (OSError, KeyError, ImportError) as error:
-        raise Refused("this system does not say who you are; say --as NAME") from error
+        raise Refused("this system has no name for your user; add --as NAME") from error
 
 
 def all_phrases() -> Phrases:

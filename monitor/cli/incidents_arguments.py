@@ -1,4 +1,4 @@
-"""How an incident and the head of a timeline are written on the command line."""
+"""Command-line spelling of an incident and of the head of a timeline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def incident_number(text: str) -> int:
     """``1``, ``INC-1`` or ``#1``."""
     digits = text.strip().lstrip("#").upper().removeprefix("INC-")
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS and int(digits) > 0):
-        raise click.BadParameter(f"{text[:80]!r} is not an incident; say 1 or INC-1")
+        raise click.BadParameter(f"{text[:80]!r} is not an incident; use 1 or INC-1")
     return int(digits)
 
 

@@ -24,7 +24,7 @@ from monitor.errors import SettingsError
 from monitor.incidents import casework, regroup
 from monitor.incidents.case import Functional, Information, Noise, Phase, Recoverability, Verdict
 
-_reason = click.option("--reason", required=True, metavar="TEXT", help="What shows that.")
+_reason = click.option("--reason", required=True, metavar="TEXT", help="The grounds for it.")
 
 
 def _choice(values: type[StrEnum]) -> click.Choice[str]:
@@ -35,7 +35,7 @@ def _choice(values: type[StrEnum]) -> click.Choice[str]:
     epilog='Example: driftline incidents triage INC-1 --verdict true_positive --functional low --reason "in logs"'
 )
 @incident_argument
-@click.option("--verdict", required=True, type=_choice(Verdict), help="What it was.")
+@click.option("--verdict", required=True, type=_choice(Verdict), help="The result of triage.")
 @click.option("--functional", type=_choice(Functional), default="none", show_default=True, help="Functional impact.")
 @click.option("--information", type=_choice(Information), default="none", show_default=True, help="Data impact.")
 @click.option("--recoverability", type=_choice(Recoverability), default="regular", show_default=True)
@@ -63,7 +63,7 @@ def triage(
     reason: str,
     actor: str | None,
 ) -> None:
-    """Say what it is and how bad; the matrix of impact and severity is shown with the cell that applies."""
+    """Record verdict and impact; the matrix of impact and severity is shown with the cell that applies."""
     from monitor.incidents.impact import shown
 
     change_incident(
@@ -104,7 +104,7 @@ def phase(
     reason: str,
     actor: str | None,
 ) -> None:
-    """Enter the next phase of the response; what must hold before is checked."""
+    """Enter the next phase of the response; its conditions are checked."""
     at_ms = None if at is None else moment_ms(at, "--at")
     change_incident(
         casework.advance,
@@ -125,21 +125,21 @@ def phase(
 @database_options
 @errors_to_exit_codes
 def assign(config: Path | None, database: str | None, *, incident: int, to: str, actor: str | None) -> None:
-    """Give it to somebody; a snooze ends with it."""
+    """Assign an incident to a person; a snooze ends with it."""
     change_incident(casework.assign, config, database, incident=incident, actor=actor, text="", to=to)
 
 
 @incidents.command(epilog="Example: driftline incidents noise INC-1 poor_text")
 @incident_argument
 @click.argument("what", type=_choice(Noise))
-@click.option("--reason", default="", metavar="TEXT", help="What would have been better.")
+@click.option("--reason", default="", metavar="TEXT", help="A better page in your words.")
 @actor_option
 @database_options
 @errors_to_exit_codes
 def noise(
     config: Path | None, database: str | None, *, incident: int, what: str, reason: str, actor: str | None
 ) -> None:
-    """Say what was wrong with its page; counted beside the booked false pages."""
+    """Record a fault of its page; counted beside the booked false pages."""
     change_incident(
         casework.say_noise, config, database, incident=incident, actor=actor, text=reason, noise=Noise(what)
     )
@@ -155,7 +155,7 @@ def noise(
 def merge(
     config: Path | None, database: str | None, *, incident: int, into: int, reason: str, actor: str | None
 ) -> None:
-    """Put an incident's findings into another one; both timelines say so."""
+    """Move an incident's findings into another one; both timelines record it."""
     change_incident(regroup.merge, config, database, incident=incident, actor=actor, text=reason, into=into)
 
 
@@ -177,7 +177,7 @@ def split(
     reason: str,
     actor: str | None,
 ) -> None:
-    """Take findings out into an incident of their own; both timelines say so."""
+    """Split findings off into an incident of their own; both timelines record it."""
     change_incident(regroup.split, config, database, incident=incident, actor=actor, text=reason, findings=finding)
 
 

@@ -1,4 +1,4 @@
-"""Incidents as text of at most 80 columns; colours are dropped by click where nobody sees them."""
+"""Incidents as text of at most 80 columns; click drops colours where the output is no terminal."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def finding_table(findings: Sequence[Finding], phrases: Phrases) -> str:
 
 
 def finding_text(finding: Finding, phrases: Phrases) -> str:
-    """One finding with its evidence and what it is due to."""
+    """One finding with its evidence and causes."""
     return "\n".join(_finding(finding, phrases))
 
 
@@ -107,9 +107,9 @@ def control_lines(incident: Incident, timeline: Sequence[Entry], *, most: int | 
         return []
     control = stated[-1]
     if not isinstance(control, dict):
-        return _field("Control", "nobody has stated what this guardrail prohibits: driftline controls", most=most)
+        return _field("Control", "this guardrail has no control statement: driftline controls", most=most)
     lines = _field("Control", f"prohibits {plain(str(control.get('prohibits', '')), longest=1000)}", most=most)
-    return lines + _field("Owner", plain(str(control.get("owner") or "nobody is named"), longest=1000), most=most)
+    return lines + _field("Owner", plain(str(control.get("owner") or "no owner named"), longest=1000), most=most)
 
 
 def _state(finding: Finding) -> str:
@@ -157,7 +157,7 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
 
 
 def level_text(finding: Finding) -> str:
-    """How large: the level since the onset with its limits, the baseline and what was approved."""
+    """Size of the change: the level since the onset with its limits, the baseline and the approved level."""
     effect, level = finding.effect, finding.evidence.level
     weight = "mean weight " if effect.unit is Unit.weight else ""
     parts = [f"{weight}{amount(effect.current, effect.unit)}"]
@@ -173,12 +173,12 @@ def level_text(finding: Finding) -> str:
 
 
 def sure_text(finding: Finding) -> str:
-    """How sure: the events behind it, and what is promised of false alarms."""
+    """Certainty: the events behind the finding, and the promise about false alarms."""
     return f"{finding.evidence.events:,} events; {PROMISES[finding.promise]}"
 
 
 def log_lines(finding: Finding, *, most: int = _MOST_OFFSETS) -> list[str]:
-    """Where in the log its events are."""
+    """Place of its events in the log."""
     spans = sorted(finding.offsets.items())
     lines = []
     for partition, (start, end) in spans[:most]:

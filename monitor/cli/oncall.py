@@ -1,4 +1,4 @@
-"""``driftline oncall``: who is on call, until when, who is next, and where the calendar has holes."""
+"""``driftline oncall``: who is on call, until when, who is next, and the gaps of the calendar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands share: where settings and database are, and how errors leave the program.
+"""The common options of commands, the way to settings and database, and the exit codes of errors.
 
 @click.command(epilog="Example: driftline incidents list --json")
 @database_options
@@ -125,14 +125,14 @@ def moment_ms(text: str, option: str) -> int:
     """The time that an option gives, in epoch milliseconds.
 
     Raises:
-        SettingsError: it is no time, or does not say its time zone.
+        SettingsError: it is not a time, or has no time zone.
     """
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"{option}: {text[:40]!r} is not a time such as 2026-11-01T00:00Z") from None
     if at.tzinfo is None:
-        raise SettingsError(f"{option}: {text[:40]!r} says no time zone; add Z or an offset")
+        raise SettingsError(f"{option}: {text[:40]!r} has no time zone; add Z or an offset")
     return round(at.timestamp() * 1000)
 
 
@@ -147,7 +147,7 @@ def errors_to_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         _print_whatever_comes()
-        notices.tell = lambda text: click.echo(f"driftline: {text}", err=True)
+        notices.report = lambda text: click.echo(f"driftline: {text}", err=True)
         try:
             result = command(*args, **kwargs)
             sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""``driftline playbooks``: what to do about each type of incident."""
+"""``driftline playbooks``: the response to each type of incident."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _folder = click.option(
 
 @click.group(epilog="Example: driftline playbooks show probing")
 def playbooks() -> None:
-    """Show what to do about each type of incident, check playbooks of your own, export them."""
+    """Show the response to each type of incident, check playbooks of your own, export them."""
 
 
 @playbooks.command("list", epilog="Example: driftline playbooks list")

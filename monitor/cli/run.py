@@ -66,7 +66,7 @@ def _serve(config: Path | None, database: str | None, *, as_json: bool, wait: bo
 
     settings = settings_from(config, database=database)
     set_up_logs(level=settings.log.level, form="json" if as_json else settings.log.format, stream=sys.stderr)
-    notices.tell = structlog.stdlib.get_logger("driftline.compiling").warning
+    notices.report = structlog.stdlib.get_logger("driftline.compiling").warning
     service = Service(settings, Roles(count=count, judge=judge), clock=SystemClock(), env=os.environ, wait=wait)
 
     def stopped(signum: int, frame: FrameType | None) -> None:

@@ -16,7 +16,7 @@ from monitor.incidents.words import moment, plain, rfc3339
 
 @click.group(epilog="Example: driftline silences list")
 def silences() -> None:
-    """Hold pages back for a while: who, why, until when."""
+    """Hold pages back for a while, with a reason and an end."""
 
 
 @silences.command(epilog='Example: driftline silences add --reason "threshold moves to .6" --until 2026-12-01T18:00Z')
@@ -25,7 +25,7 @@ def silences() -> None:
 @click.option("--begin", metavar="TIME", help="When it begins.  [default: now]")
 @click.option("--guardrail", multiple=True, metavar="NAME", help="Only of this guardrail; may be repeated.")
 @click.option("--maintenance", is_flag=True, help="A maintenance window rather than a silence.")
-@click.option("--as", "actor", metavar="NAME", help="Who does this.  [default: the user of this system]")
+@click.option("--as", "actor", metavar="NAME", help="Who does this.  [default: your user name]")
 @database_options
 @errors_to_exit_codes
 def add(
@@ -39,7 +39,7 @@ def add(
     maintenance: bool,
     actor: str | None,
 ) -> None:
-    """Hold back all messages of new and open incidents; they are written down as always."""
+    """Hold back all messages of new and open incidents; the incidents are recorded as always."""
     from monitor.alerting.silences import SilenceKind, new_silence
 
     now_ms = SystemClock().now_ms()
@@ -63,7 +63,7 @@ def add(
 @database_options
 @errors_to_exit_codes
 def list_(config: Path | None, database: str | None, *, only_unused: bool, as_json: bool) -> None:
-    """Silences, newest first, with how much each has held back."""
+    """Silences, newest first, with the number of messages that each held back."""
     from monitor.alerting.silences import unused
 
     now_ms = SystemClock().now_ms()
@@ -88,7 +88,7 @@ def list_(config: Path | None, database: str | None, *, only_unused: bool, as_js
 @database_options
 @errors_to_exit_codes
 def end(config: Path | None, database: str | None, *, silence: int) -> None:
-    """End a silence now; what it held back and is not resolved is paged at once."""
+    """End a silence now; unresolved incidents that it held back are paged at once."""
     from monitor.alerting.escalation import paging
     from monitor.alerting.silences import ended_early
 

@@ -31,7 +31,7 @@ def lines(one: Progress, *, tick_ms: int, reasons: bool = False) -> Iterator[str
     yield from _indented(sentence(one, tick_ms=tick_ms))
     new = change(one)
     if new:
-        yield from _indented(f"new: {plain(new, longest=200)}; what was watched before goes on by itself")
+        yield from _indented(f"new: {plain(new, longest=200)}; the former stream is watched as before")
     for join in stream.joins:
         if join.paused:
             yield from _indented(f"{join.signal} is paused: {join.missed:.0%} of the outputs found no partner")
@@ -46,7 +46,7 @@ def lines(one: Progress, *, tick_ms: int, reasons: bool = False) -> Iterator[str
 
 
 def unwatched(every: Sequence[Progress], *, tick_ms: int) -> Iterator[str]:
-    """What the end of a back-test says of streams: silence about one must not look like health."""
+    """The summary of streams at the end of a back-test: silence about one must not look like health."""
     known = (StreamState.watched, StreamState.retired, StreamState.pooled)
     missing = [one for one in every if one.stream.state not in known]
     watched = sum(one.stream.watched_from is not None for one in every)

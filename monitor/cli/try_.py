@@ -19,15 +19,13 @@ if TYPE_CHECKING:
     from monitor.settings import Settings
 
 MAX_EVENTS: Final = 1_000_000
-"""Of a topic; at 100,000 events/s some ten seconds of reading."""
+"""Records of a topic; at 100,000 events/s some ten seconds of reading."""
 
 
 @click.command("try", epilog="Example: driftline try january.jsonl.gz --report report.html --write driftline.yaml")
 @click.argument("log", metavar="FILE|TOPIC")
 @click.option("--servers", metavar="HOST:PORT,...", help="Kafka brokers; the log is a topic then.")
-@click.option(
-    "--format", "name", metavar="NAME", help="Take records for this format.  [default: tell by their shape]"
-)
+@click.option("--format", "name", metavar="NAME", help="Format of the records.  [default: recognised by their shape]")
 @click.option(
     "-c",
     "--config",
@@ -67,7 +65,7 @@ def try_(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Try Driftline on a log: what is in it, what would have paged, and the settings to begin with.
+    """Try Driftline on a log: its contents, the pages it would have caused, and the settings to begin with.
 
     FILE is JSON lines, also .gz or .zst, or - for standard input. TOPIC is read from --servers up to its present end,
     without a consumer group and without committing offsets. Nothing is stored but what --write and --report name.
@@ -161,7 +159,7 @@ class _Progress:
         self._task = self._bar.add_task("", total=None, note="")
 
     def stage(self, what: str) -> None:
-        """What is being done now."""
+        """The stage in progress."""
         self._events = 0
         if self._bar is not None:
             note = "the first run on a machine compiles for a minute" if what == "reading" else ""

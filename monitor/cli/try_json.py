@@ -1,4 +1,4 @@
-"""What ``driftline try`` found, as one JSON document for scripts."""
+"""The result of ``driftline try`` as one JSON document for scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``driftline try`` reads: a file, standard input or a topic, as often as it takes."""
+"""The input of ``driftline try``: a file, standard input or a topic, read as often as needed."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def readable(
         if since is not None:
             raise SettingsError("--since is for topics; a file is read from its beginning")
         if log != STANDARD_INPUT and not Path(log).exists():
-            raise SettingsError(f"{log}: no such file; if it is a topic, say where it is: --servers host:9092")
+            raise SettingsError(f"{log}: no such file; if it is a topic, add its brokers: --servers host:9092")
         path = log if log == STANDARD_INPUT else str(Path(log).resolve())
         tree["source"] = source | {"files": {"paths": [path]}}
         yield _file(log, tree)
         return
     if "servers" not in kafka:
-        raise SettingsError(f"{log}: to read a topic, say where it is: --servers host:9092")
+        raise SettingsError(f"{log}: to read a topic, add its brokers: --servers host:9092")
     tree["source"] = source | {"kafka": kafka | {"topics": [log]}}
     yield _topic(log, tree, max_events=max_events, since_ms=None if since is None else moment_ms(since, "--since"))
 

@@ -1,4 +1,4 @@
-"""What ``driftline try`` found, for people at a terminal."""
+"""The result of ``driftline try``, for people at a terminal."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _by_reason(rows: Sequence[words.LevelRow]) -> dict[str, list[str]]:
 
 
 def _untested(known: Sequence[StreamTrial]) -> Counter[str]:
-    """What cannot be asked, why, and of how many streams."""
+    """Questions without a test, the reasons, and the number of streams."""
     return Counter(reason for one in known for reason in words.not_tested(one))
 
 

@@ -22,7 +22,7 @@ NOT_ALLOWED = ("flag", "deny", "modify")
 def answer(trial: Trial) -> str:
     """This would have paged you N times."""
     if trial.from_ms is None:
-        return "Nothing in this log could be read, so nothing could have paged you."
+        return "No record of this log could be read, so there was no page."
     watched = sum(1 for one in trial.streams if one.baseline is not None)
     pages, notices = len(trial.pages), len(trial.shown) - len(trial.pages)
     if not watched:
@@ -31,7 +31,7 @@ def answer(trial: Trial) -> str:
             return (
                 f"{length(trial.days)} are too short to judge anything: no stream has enough events for a baseline."
             )
-        return f"In {length(trial.days)} no stream has a baseline, so nothing could have paged you; see below why."
+        return f"In {length(trial.days)} no stream has a baseline, so there could be no page; see below why."
     would = "never have paged you" if pages == 0 else f"have paged you {_times(pages)}"
     incidents = f", in {_count(len(trial.incidents), 'incident')}" if pages else ""
     return f"In {length(trial.days)} this would {would}{incidents}, with {_count(notices, 'notice')} on the side."
@@ -105,7 +105,7 @@ def contradictions(one: StreamTrial) -> str:
 
 
 def short_of(missing: Missing) -> str:
-    """What a stream lacks for a baseline, and when it would be enough."""
+    """The events that a stream lacks for a baseline, and when it will have them."""
     lacks = []
     if missing.events:
         lacks.append(f"{missing.events:,} more events")
@@ -114,7 +114,7 @@ def short_of(missing: Missing) -> str:
     if not lacks:
         return "enough events, but no stretch of them whose halves agree: is there an incident in it?"
     when = "" if missing.days is None else f", {length(missing.days)} more at this traffic"
-    unsettled = "; what came before does not agree with itself" if missing.unsettled else ""
+    unsettled = "; the events before it disagree among themselves" if missing.unsettled else ""
     return f"needs {' and '.join(lacks)}{when}{unsettled}"
 
 
@@ -130,7 +130,7 @@ class LevelRow:
 
 
 def level_rows(one: StreamTrial) -> Iterator[LevelRow]:
-    """What a stream would be held to."""
+    """The levels and limits of a stream."""
     if one.baseline is None:
         return
     for level in one.baseline.levels:
@@ -153,7 +153,7 @@ def level_rows(one: StreamTrial) -> Iterator[LevelRow]:
 
 
 def _rare(level: LevelView) -> str:
-    """What the baseline has too few of, where that makes the level a wide guess."""
+    """The events that the baseline has too few of, where that widens the level."""
     if not level.too_small or level.rate is None:
         return ""
     if level.events < LEARNING_EVENTS:
@@ -163,7 +163,7 @@ def _rare(level: LevelView) -> str:
 
 
 def not_tested(one: StreamTrial) -> Sequence[str]:
-    """Questions that cannot be asked of a stream, by reason; those of the other stage are left out."""
+    """Questions without a test on a stream, by reason; those of the other stage are left out."""
     by_reason: dict[str, list[str]] = {}
     for level in () if one.baseline is None else one.baseline.levels:
         if level.limit is None or level.rate is None:
@@ -174,7 +174,7 @@ def not_tested(one: StreamTrial) -> Sequence[str]:
 
 
 def _lacks(level: LevelView, stream: Stream) -> str | None:
-    """Why a question cannot be asked of this very stream; None where it is for guardrails of another stage.
+    """Why this stream has no test of a question; None where it is for guardrails of another stage.
 
     The signal's own reason lists everything that may be missing; the log shows which of it is.
     """
@@ -189,7 +189,7 @@ def _lacks(level: LevelView, stream: Stream) -> str | None:
         (("boundary_proximity",), not stream.scored and boolean, "the scores are boolean"),
         (("boundary_proximity",), not stream.scored, "the events carry no score"),
         (("boundary_proximity",), stream.unit.threshold_milli < 0, "the scores have no threshold"),
-        (("output_refusal",), not has.get("refusal"), "the events do not say whether the answer refuses"),
+        (("output_refusal",), not has.get("refusal"), "the events do not record whether the answer refuses"),
         ((*joins, "repetition"), not has.get("request_id"), "the events carry no request_id"),
         (("repetition",), not has.get("text"), "the events carry no text"),
         (("repetition",), True, "another guardrail logs these prompts first, or they have fewer than 16 characters"),
@@ -218,7 +218,7 @@ def finding_title(finding: Finding) -> str:
 
 
 def budget_words(one: BudgetTrial, trial: Trial) -> str:
-    """What changes with this budget."""
+    """The effect of this budget."""
     base = next(other for other in trial.budgets if other.factor == 1.0)
     if one is base:
         return "proposed"

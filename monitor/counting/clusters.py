@@ -1,4 +1,4 @@
-"""Large clusters of near-duplicate prompts on their way to the judge: a few rows per tick, whoever cut the batches.
+"""Large clusters of near-duplicate prompts on their way to the judge: a few rows per tick, independent of batches.
 
 Counts add up, names do not. What is kept of a tick is therefore chosen so that keeping it of parts and then of the
 parts together comes to the same: per name the largest sighting (of equal ones the first), and of the names the
@@ -48,7 +48,7 @@ def sightings(
 
 
 def few(clusters: Iterable[Cluster]) -> list[Cluster]:
-    """What is kept of these sightings of one partition, given in the order of the log; by tick and name."""
+    """The sightings of one partition that are kept, given in the order of the log; by tick and name."""
     largest: dict[tuple[int, str], Cluster] = {}
     for seen in clusters:
         key = (seen.tick, seen.name)

@@ -28,7 +28,7 @@ from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, LAYOUT, USED_COLUMN
 
 @dataclass(frozen=True, slots=True)
 class CountRule:
-    """How a partition is counted: the tick rule, how far back the partition remembers, and signals left out."""
+    """The rule of counting a partition: the tick rule, the partition's memory, and signals left out."""
 
     tick: TickRule = field(default_factory=TickRule)
     memory: MemoryRule = field(default_factory=MemoryRule)
@@ -62,7 +62,7 @@ class PartitionCounter:
 
     @property
     def start_offset(self) -> int:
-        """Where to read from: before the position, so that the partition's memory is warm; -1 = the beginning."""
+        """First offset to read: before the position, so that the partition's memory is warm; -1 = the beginning."""
         return -1 if self._next < 0 else self._memory.warm_from(self._next)
 
     @property
@@ -82,7 +82,7 @@ class PartitionCounter:
 
     @property
     def dirty(self) -> bool:
-        """Whether a commit would say anything new."""
+        """Whether a commit would store anything new."""
         moved = self._next != self._committed or self._ticks.closed_before != self._committed_closed
         return moved or (self._mark is Mark.end and not self._end_committed)
 

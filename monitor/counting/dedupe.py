@@ -99,7 +99,7 @@ def _contents(
 
 
 def contents_of(batch: EventBatch) -> NDArray[np.uint64]:
-    """uint64 (n,): a hash of what each event says, its own time included and its place in the log left out.
+    """uint64 (n,): a hash of each event's content, its own time included and its place in the log left out.
 
     Codes of names differ from process to process, and so do the hashes; they are compared within one process only.
     """

@@ -1,4 +1,4 @@
-"""Joins by ``request_id`` over the last W offsets of one partition: what did other guardrails say of this request?
+"""Joins by ``request_id`` over the last W offsets of one partition: other guardrails' results for this request.
 
 An event looks backwards only, at events of its request that stand less than ``window`` offsets before it. What it
 finds depends on the log alone; nothing is stored, and a memory rebuilt by reading the last W offsets again answers
@@ -31,9 +31,9 @@ _ANSWER, _REFUSAL = int(Surface.answer), int(Surface.refusal)
 ALLOWED, ADVERSE, NOT_RUN = 0, 1, 2
 """Facts of input events."""
 SAID_ANSWER, SAID_REFUSAL = 3, 4
-"""What an output looks like."""
+"""The shape of an output."""
 HARM, CLEAN = 5, 6
-"""The verdict of an output event that does not say itself what the output looks like."""
+"""The verdict of an output event that does not record the output's shape itself."""
 PROMPT = 7
 """An input event with a fingerprint."""
 FACTS: Final = 8

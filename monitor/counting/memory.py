@@ -22,7 +22,7 @@ from monitor.signals.recall import UNKNOWN, Recall
 
 @dataclass(frozen=True, slots=True)
 class MemoryRule:
-    """How far back a partition remembers, in offsets; 0 turns a part off.
+    """The reach of a partition's memory, in offsets; 0 turns a part off.
 
     Attributes:
         ids: an event that comes again under its id is a duplicate.
@@ -36,7 +36,7 @@ class MemoryRule:
 
 
 SHORTEST: Final = 16
-"""Characters of a prompt that is remembered: everybody says hello, thanks and yes, and nobody attacks with it."""
+"""Characters of a prompt that is remembered: hello, thanks and yes are common, and no attack is that short."""
 
 
 class PartitionMemory:
@@ -56,7 +56,7 @@ class PartitionMemory:
         return self._ids.look(batch.event_id, contents_of(batch), batch.offset)
 
     def recall(self, batch: EventBatch, duplicate: NDArray[np.bool_]) -> Recall:
-        """What is remembered about each event. A duplicate says nothing new: its prompt is not remembered twice."""
+        """The memory of each event. A duplicate adds nothing: its prompt is not remembered twice."""
         layer, surface, harm, first = self._requests.look(batch)
         n = len(batch)
         near, hits, senders = np.full(n, UNKNOWN, np.int8), np.full(n, UNKNOWN, np.int16), np.zeros(n, np.int16)

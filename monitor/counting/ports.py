@@ -1,4 +1,4 @@
-"""What counting needs stored. Implemented in monitor.storage."""
+"""Ports of counting to storage. Implemented in monitor.storage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What happened to the records of a commit; every record is in exactly one of the first four."""
+    """Per-commit record statistics; every record is in exactly one of the first four."""
 
     events: int = 0
     duplicates: int = 0
@@ -38,14 +38,14 @@ class Tally:
     late: int = 0
     """Events counted in a later tick than their own."""
     reused_ids: int = 0
-    """Events that were counted although their event_id had come before: they say something else under it."""
+    """Events that were counted although their event_id was used before: their content differs."""
     future: int = 0
     """Events whose clock was not believed, counted in the tick that was open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a partition stands. ``generation`` fences off earlier owners."""
+    """The position of a partition. ``generation`` fences off earlier owners."""
 
     partition: str
     next_offset: int
@@ -54,7 +54,7 @@ class Position:
     """Ticks below this one are closed for the partition; None while nothing is known."""
     generation: int
     state: bytes
-    """What the tick assignment needs to go on exactly; empty at the start."""
+    """The state from which the tick assignment goes on exactly; empty at the start."""
     left_at: int | None = None
     """Position that was reached in the former log, if this claim found another log behind the name."""
 
@@ -65,9 +65,9 @@ class LogIdentity:
     is another log under the same name, and a position in the one means nothing in the other."""
 
     now: str
-    """What tells this log from all others; empty where the source has nothing that does."""
+    """The identity of this log among all others; empty where the source has none."""
     was: str = ""
-    """What was stored, and compared with it."""
+    """The stored value to compare with it."""
     renewed: bool = False
     """Whether it is another log than the stored one."""
 
@@ -101,7 +101,7 @@ class CountStore(Protocol):
         """Partitions of other sources hold no tick open any more."""
 
     def log_id(self, partition: str) -> str:
-        """What is stored of the log behind a registered partition, see :class:`LogIdentity`; empty if nothing is."""
+        """The stored identity of the log behind a registered partition, see :class:`LogIdentity`; empty if none."""
 
     def claim(self, partition: str, *, owner: str, now_ms: int, log: LogIdentity | None = None) -> Position:
         """Take the partition over: generation + 1, so that every earlier owner is fenced off.

@@ -2,7 +2,8 @@
 
 Two levels: the *unit* (a stream in an epoch: seven coded columns) and the *stratum* inside it (five). Stratum values
 are for an attacker to choose, so each unit has room for a limited number; the overflow is pooled into the unit's
-``(other)`` stratum, and units beyond their own limit into one pooled unit. What was pooled is counted.
+``(other)`` stratum, and units beyond their own limit into one pooled unit. Pooled look-ups are counted in a
+metric.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def _intern(
 
 
 class _Rows:
-    """Small codes for distinct rows of small integers: at most ``limit``, and ``group_limit`` per first column."""
+    """Interns integer rows as dense codes: at most ``limit``, and ``group_limit`` per first column."""
 
     def __init__(self, *, fallback: NDArray[np.int32], kept: int, limit: int, groups: int, group_limit: int) -> None:
         capacity = limit + groups  # every group can still get its fallback row
@@ -138,7 +139,7 @@ class SliceTable:
 
     @property
     def pooled(self) -> int:
-        """Look-ups (runs of equal events) that were pooled for want of room."""
+        """Look-ups (runs of equal events) that were pooled because a limit was reached."""
         return self._units.pooled + self._slices.pooled
 
     def codes(self, batch: EventBatch) -> NDArray[np.int32]:
@@ -180,7 +181,7 @@ class SliceTable:
         return self._slices.codes(np.column_stack((units, *(column[rows] for column in strata))))
 
     def know(self, pieces: Sequence[Slice]) -> None:
-        """Give these slices their room before anything is read: what is approved is never crowded out."""
+        """Pre-register approved slices so that they cannot be crowded out."""
         words = self.vocabulary
         for piece in pieces:
             unit = (

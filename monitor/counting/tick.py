@@ -73,7 +73,7 @@ class TickRule:
 
 @njit(cache=True, nogil=True)
 def _margin(gap_sum: int, gap_n: int, ahead_ms: int) -> int:
-    """How far ahead a record without a timestamp may be."""
+    """The most that a record without a timestamp may be ahead."""
     return max(ahead_ms, min(GAPS * (gap_sum // gap_n), LONGEST_MARGIN_MS))
 
 
@@ -207,7 +207,7 @@ class TickAssigner:
         return None if newest == UNKNOWN else newest
 
     def state(self) -> bytes:
-        """What :class:`TickAssigner` needs to go on exactly."""
+        """The state from which :class:`TickAssigner` goes on exactly."""
         newest, closed, wait, gap_sum, gap_n = (int(x) for x in self._state)
         waiting = self._waiting[:wait].tolist()
         return msgspec.msgpack.encode(TickState(newest, closed, waiting, gap_sum, gap_n, self.rule.tick_ms))

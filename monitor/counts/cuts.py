@@ -1,4 +1,4 @@
-"""Cuts of loaded counts."""
+"""Filters and slices of LoadedCounts."""
 
 from __future__ import annotations
 

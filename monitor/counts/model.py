@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, order=True)
 class Slice:
-    """What counts are kept by: one epoch of one stream, in one stratum. Strings are empty where missing.
+    """The key of counts: one epoch of one stream, in one stratum. Strings are empty where missing.
 
     The first seven fields are the *unit* (a stream in an epoch): a change of version, threshold or score semantics
     opens a new one. The last five are the *stratum*.
@@ -53,7 +53,7 @@ class Cluster:
     name: str
     """Fingerprint of the oldest one, 16 hexadecimal digits; fingerprints are keyed hashes."""
     slice_id: int
-    """Where the prompt was counted whose cluster was largest."""
+    """The slice that counted the prompt whose cluster was largest."""
     hits: int
     """Prompts of the cluster in memory, that one among them."""
     senders: int

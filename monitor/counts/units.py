@@ -20,7 +20,7 @@ def unit_of(piece: Slice) -> Slice:
 
 
 def family_of(unit: Slice) -> Slice:
-    """The unit without what it says of scores."""
+    """The unit without its fields about scores."""
     return dataclasses.replace(unit, score_kind="", semantics="", threshold_milli=-1)
 
 
@@ -50,6 +50,6 @@ def stratum_of(piece: Slice) -> str:
 
 
 def asker_of(piece: Slice) -> str:
-    """Who asks, such as ``language=en app=chat``: the stratum without the model, which is the team's to change."""
+    """The kind of request, such as ``language=en app=chat``: the stratum without the model."""
     fields = ("language", "app", "format")
     return " ".join(f"{name}={value}" for name in fields if (value := getattr(piece, name))) or NONE_OF_THEM

@@ -18,7 +18,7 @@ counts are committed, a tenth of a second until the judge looks (10 s at a hundr
 again."""
 CREEP: Final = 20.0
 """Speed while the judge is behind. Not 0: ticks close and counts are committed as time goes on, so a clock that stood
-still would wait for ever."""
+still would wait indefinitely."""
 
 
 class PacedClock:

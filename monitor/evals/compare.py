@@ -30,7 +30,7 @@ NAMES: Final = {
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be said of one metric."""
+    """The verdict on one metric."""
 
     suite: str
     metric: str
@@ -66,11 +66,11 @@ def compare(run: Run, baseline: Run, *, margin: float = MARGIN, alpha: float = A
     verdicts = [_judged(old[key], new[key], margin=margin, alpha=share) for key in both]
     verdicts += [_alone(new[key], "new") for key in sorted(new) if key not in both]
     verdicts += [_alone(old[key], "missing") for key in sorted(old) if key not in new]
-    said = {verdict.outcome for verdict in verdicts}
+    outcomes = {verdict.outcome for verdict in verdicts}
     return Comparison(
         baseline_id=baseline.id,
         baseline_version=baseline.version,
-        outcome=next((name for name in OVERALL if name in said), "undecided"),
+        outcome=next((name for name in OVERALL if name in outcomes), "undecided"),
         margin=margin,
         alpha=alpha,
         verdicts=tuple(verdicts),

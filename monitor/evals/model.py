@@ -1,4 +1,4 @@
-"""Results of safety suites: what was run on which version of a model, and what came of it."""
+"""Results of safety suites: the runs on each version of a model, and their counts."""
 
 from __future__ import annotations
 

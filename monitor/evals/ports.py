@@ -1,4 +1,4 @@
-"""What evaluations need stored. Implemented in monitor.storage."""
+"""Ports of evaluations to storage. Implemented in monitor.storage."""
 
 from __future__ import annotations
 

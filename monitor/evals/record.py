@@ -28,7 +28,7 @@ OPEN_PAGES: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of it; without a baseline there is no comparison."""
+    """The result of recording; without a baseline there is no comparison."""
 
     run: Run
     comparison: Comparison | None
@@ -72,12 +72,12 @@ def record(
     over = [finding for finding in _open(store, run.model) if finding.question in better]
     now_ms = run.recorded_at_ms
     findings += [msgspec.structs.replace(finding, ended_at_ms=now_ms) for finding in over]
-    said = tuple(respond(store, finding, now_ms=now_ms, policy=policy) for finding in findings)
-    return Recorded(stored, comparison, said)
+    responses = tuple(respond(store, finding, now_ms=now_ms, policy=policy) for finding in findings)
+    return Recorded(stored, comparison, responses)
 
 
 def approve(store: EvalStore, run_id: int, *, actor: str, reason: str, now_ms: int, policy: AlertPolicy) -> Run:
-    """A run becomes the baseline of its model; what was found against the one before ends.
+    """A run becomes the baseline of its model; findings against the former one end.
 
     Raises:
         NotFound: there is no such run.

@@ -5,7 +5,7 @@
     suite,metric,slice,item,old,new           one item through both versions
 
 Optional in every row: ``slice``, ``worse`` (higher or lower, see ``Worse``), ``model`` and ``version``. Nothing else
-is accepted, for a misspelt ``worse`` would turn every verdict round. All mistakes are told at once.
+is accepted, for a misspelt ``worse`` would turn every verdict round. All mistakes are reported at once.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ MOST_ROWS: Final = 200_000
 MOST_BYTES: Final = 64 * 1024 * 1024
 MOST_EVENTS: Final = 1_000_000_000
 LONGEST: Final = 200
-TOLD: Final = 10
-"""Mistakes that are told of a file."""
+REPORTED: Final = 10
+"""Mistakes that are reported of a file."""
 FIELDS: Final = ("suite", "metric", "slice", "n", "k", "item", "outcome", "old", "new", "worse", "model", "version")
 KINDS: Final = (("n", "k"), ("item", "outcome"), ("item", "old", "new"))
 TRUE: Final = frozenset({"1", "true", "yes", "pass", "passed"})
@@ -35,7 +35,7 @@ FALSE: Final = frozenset({"0", "false", "no", "fail", "failed"})
 
 
 class _Mistake(Exception):  # noqa: N818 - becomes one line of an error
-    """What is wrong with one row."""
+    """A mistake in one row."""
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class _Sum:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What a file says."""
+    """The contents of a file."""
 
     model: str
     version: str
@@ -64,7 +64,7 @@ def read(content: bytes, *, model: str | None, version: str | None) -> File:
 
     Args:
         content: the file.
-        model, version: for rows that do not say; where both say something, it must be the same.
+        model, version: for rows that do not name them; where both do, they must be equal.
 
     Raises:
         Refused: a line per mistake: row, field, value and the way out.
@@ -84,14 +84,14 @@ def read(content: bytes, *, model: str | None, version: str | None) -> File:
             _take(row, sums, about)
         except _Mistake as mistake:
             mistakes.append(f"row {number}: {mistake}")
-            if len(mistakes) == TOLD:
+            if len(mistakes) == REPORTED:
                 mistakes.append("... and perhaps more")
                 break
     if not rows:
         raise Refused("the file holds no rows; give suite, metric, n and k per row")
     for name, value in about.items():
         if not value and not mistakes:
-            mistakes.append(f"{name}: no row says it; add a {name} column or --{name}")
+            mistakes.append(f"{name}: no row names it; add a {name} column or --{name}")
     if mistakes:
         raise Refused("\n".join(mistakes))
     results = tuple(_result(key, sums[key]) for key in sorted(sums))
@@ -164,19 +164,19 @@ def _take(row: Mapping[str, Any], sums: dict[tuple[str, str, str], _Sum], about:
     unknown = sorted(str(name) for name in row if name not in FIELDS)
     if unknown:
         raise _Mistake(f"{plain(unknown[0])}: no such field; take it out, or call it one of {', '.join(FIELDS)}")
-    said = {name for name, value in row.items() if value is not None}
-    kind = next((kind for kind in KINDS if said >= set(kind)), None)
-    if kind is None or said & {"n", "k", "item", "outcome", "old", "new"} != set(kind):
+    given = {name for name, value in row.items() if value is not None}
+    kind = next((kind for kind in KINDS if given >= set(kind)), None)
+    if kind is None or given & {"n", "k", "item", "outcome", "old", "new"} != set(kind):
         raise _Mistake("give n and k, or item and outcome, or item, old and new")
-    key = (_text(row, "suite"), _text(row, "metric"), _text(row, "slice") if "slice" in said else "")
+    key = (_text(row, "suite"), _text(row, "metric"), _text(row, "slice") if "slice" in given else "")
     worse = _worse(row)
     one = sums.setdefault(key, _Sum(worse, kind))
     name = "/".join(part for part in key if part)
     if one.worse is not worse or one.kind != kind:
         what = "worse" if one.worse is not worse else "item"
-        raise _Mistake(f"{what}: {name} has rows of two kinds; let all say the same")
+        raise _Mistake(f"{what}: {name} has rows of two kinds; use one kind for all")
     for field_ in ("model", "version"):
-        if field_ in said:
+        if field_ in given:
             value = _text(row, field_)
             if about[field_] not in (None, value):
                 raise _Mistake(
@@ -235,7 +235,9 @@ def _worse(row: Mapping[str, Any]) -> Worse:
     try:
         return Worse(str(value).strip().lower())
     except ValueError:
-        raise _Mistake(f"worse: {plain(repr(value))}; say higher or lower: which way is the metric worse?") from None
+        raise _Mistake(
+            f"worse: {plain(repr(value))}; use higher or lower: the direction in which the metric is worse"
+        ) from None
 
 
 def _whole(row: Mapping[str, Any], name: str) -> int:
@@ -257,4 +259,4 @@ def _flag(row: Mapping[str, Any], name: str) -> bool:
         return True
     if text in FALSE:
         return False
-    raise _Mistake(f"{name}: {plain(repr(row[name]))} is neither 0 nor 1; say 1 if the item counts towards k")
+    raise _Mistake(f"{name}: {plain(repr(row[name]))} is neither 0 nor 1; use 1 if the item counts towards k")

@@ -147,16 +147,16 @@ class Decoder:
                 cells[SLOT[name], row] = value
         text = event.get("text")
         if isinstance(text, bytes):
-            self._measure(cells, row, np.frombuffer(text, np.uint8), said=event.keys())
+            self._measure(cells, row, np.frombuffer(text, np.uint8), given=event.keys())
 
-    def _measure(self, cells: NDArray[np.uint64], row: int, text: NDArray[np.uint8], *, said: Set[str]) -> None:
+    def _measure(self, cells: NDArray[np.uint64], row: int, text: NDArray[np.uint8], *, given: Set[str]) -> None:
         """Length, fingerprint and shape of the text; nothing else of it is kept."""
         cells[SLOT["text_length"], row] = characters(text, 0, len(text))
         cells[SLOT["text_fingerprint"], row] = fingerprint(
             text, 0, len(text), self._text_key.first, self._text_key.second
         )
         for name, measured in zip(("script", "disorder"), measure(text, 0, len(text)), strict=True):
-            if name not in said:
+            if name not in given:
                 cells[SLOT[name], row] = measured
 
     def _hash(self, text: bytes) -> int:

@@ -16,7 +16,7 @@ ANY_CHANGE: Final = "any_change"
 
 
 class Kind(StrEnum):
-    """Whether a finding wakes somebody."""
+    """Whether a finding pages a person."""
 
     notice = "notice"
     page = "page"
@@ -31,7 +31,7 @@ class Direction(StrEnum):
 
 
 class Promise(StrEnum):
-    """What backs the false-alarm promise of a finding's test."""
+    """The basis of the false-alarm promise of a finding's test."""
 
     proved = "proved"
     calibrated = "calibrated"
@@ -41,10 +41,10 @@ class Promise(StrEnum):
 
 
 class Unit(StrEnum):
-    """What the two numbers of an effect are."""
+    """The unit of the two levels of an effect."""
 
     share = "share"
-    """Of events or requests, in [0, 1]."""
+    """A share of events or requests, in [0, 1]."""
     weight = "weight"
     """A mean of weights in [0, 1]."""
     per_second = "per_second"
@@ -54,7 +54,7 @@ class Unit(StrEnum):
 
 
 class IncidentType(StrEnum):
-    """What kind of incident the findings point to that fire together; the more specific one first."""
+    """The type of incident to which findings point that fire together; the more specific one first."""
 
     data_fault = "data_fault"
     """The log contradicts itself or has stopped: nothing else in it can be trusted."""
@@ -65,13 +65,13 @@ class IncidentType(StrEnum):
     guardrail_regression = "guardrail_regression"
     """The guardrail judges the same traffic worse than it did."""
     model_regression = "model_regression"
-    """Another version of the model, and its answers are worse."""
+    """A new version of the model gives worse answers."""
     probing = "probing"
-    """Somebody tries out where the guardrail's decision changes."""
+    """Somebody probes where the guardrail's decision changes."""
     attack_wave = "attack_wave"
     """Many more attacks come in."""
     output_shift = "output_shift"
-    """What the model answers has changed."""
+    """The model's answers have changed."""
     benign_shift = "benign_traffic_shift"
     """Other requests come in; the guardrail judges each kind of them as before."""
     unclassified = "unclassified"
@@ -79,12 +79,12 @@ class IncidentType(StrEnum):
 
     @property
     def words(self) -> str:
-        """As a person says it: ``attack wave``."""
+        """Its name for people: ``attack wave``."""
         return self.value.replace("_", " ")
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """How large the change is: a level before and a level since, and what they are levels of."""
+    """The size of the change: a level before, a level since, and the quantity that they measure."""
 
     baseline: float
     current: float
@@ -95,16 +95,16 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """95 % confidence limits of the present mean, whichever onset was chosen; None where there are none."""
     unit: Unit = Unit.share
     what: str = ""
-    """What the levels are levels of, as a person says it (``share of prompts of 256 characters and more``); empty
-    where the question's own phrase says it."""
+    """The quantity that the levels measure, for people (``share of prompts of 256 characters and more``); empty
+    where the question's own phrase is right."""
     bins: tuple[str, ...] = ()
     """The bins of the signal that make up ``what``; empty where the question's values do."""
     summary: str = ""
-    """What happened in one clause, without where and since when; empty where the two levels say it."""
+    """The event in one clause, without place and time; empty where the two levels suffice."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """The running statistic at the moment of the alarm, and what it was held against."""
+    """The running statistic at the moment of the alarm, and the limit that it was compared with."""
 
     log_evidence: float
     """Natural logarithm of M; the alarm is at 0."""
@@ -133,13 +133,13 @@ class Discriminator(msgspec.Struct, frozen=True, kw_only=True):
     auc: float
     """Chance that an event since scores higher than one before, in ticks held out; .5 is a guess."""
     standard_error: float
-    """Of a field that separates nothing."""
+    """The standard error of the AUC of a field that separates nothing."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Evidence over its threshold: a change of one signal of one stream.
 
-    ``id`` is derived from what was found (stream, epoch, signal, question, tick), so a replay finds the same id.
+    ``id`` is derived from stream, epoch, signal, question and tick, so a replay gives the same id.
     """
 
     id: str
@@ -169,7 +169,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Per partition, the half-open range of log offsets from the onset estimate to the alarm."""
     incident_id: int | None = None
     stage: str = ""
-    """Where the guardrail sits; empty where the log does not say."""
+    """The guardrail's stage; empty where the log does not record it."""
     trouble: IncidentType | None = None
     """Its type, by everything that fired together with it; None in records of versions that did not type."""
     trouble_rule: str = ""

@@ -15,11 +15,11 @@ MOST: int = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What was booked.
+    """The booked false pages.
 
     Attributes:
         span_ms: from the later of the beginning asked for and the first incident there is, to now.
-        noise: per guardrail, how often people said what of its pages.
+        noise: per guardrail, the number of each fault that people recorded of its pages.
     """
 
     false_pages: int

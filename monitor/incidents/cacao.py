@@ -56,7 +56,7 @@ def cacao(book: Playbook, *, created_ms: int) -> dict[str, Any]:
 
 
 def _action(part: str, step: PlaybookStep, *, agent: str, following: str) -> dict[str, Any]:
-    told = [step.look_at, f"action {step.action.value}, undo: {step.undo}" if step.action else ""]
+    parts = [step.look_at, f"action {step.action.value}, undo: {step.undo}" if step.action else ""]
     found: dict[str, Any] = {
         "type": "action",
         "name": f"{part}: {step.do}"[:250],
@@ -64,7 +64,7 @@ def _action(part: str, step: PlaybookStep, *, agent: str, following: str) -> dic
         "commands": [{"type": "manual", "command": step.do}],
         "agent": agent,
     }
-    description = "; ".join(each for each in told if each)
+    description = "; ".join(each for each in parts if each)
     return found | ({"description": description} if description else {})
 
 

@@ -1,4 +1,4 @@
-"""What people have decided about an incident, beside the pager's status: phase, triage, assignment, links."""
+"""People's decisions about an incident, beside the pager's status: phase, triage, assignment, links."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Phase(StrEnum):
-    """Of the response, in order (NIST SP 800-61r2, 3; in r3 the functions DE, RS, RC and ID.IM)."""
+    """Phases of the response, in order (NIST SP 800-61r2, 3; in r3 the functions DE, RS, RC and ID.IM)."""
 
     detection = "detection_and_analysis"
     containment = "containment"
@@ -17,7 +17,7 @@ class Phase(StrEnum):
 
     @property
     def words(self) -> str:
-        """As a person says it: ``eradication and recovery``."""
+        """Its name for people: ``eradication and recovery``."""
         return self.value.replace("_", " ")
 
 
@@ -25,7 +25,7 @@ PHASES: tuple[Phase, ...] = tuple(Phase)
 
 
 class Verdict(StrEnum):
-    """What triage says it was."""
+    """The result of triage."""
 
     true_positive = "true_positive"
     false_positive = "false_positive"
@@ -63,7 +63,7 @@ class Recoverability(StrEnum):
 
 
 class Noise(StrEnum):
-    """What was wrong with a page, as the person says whom it woke."""
+    """A fault of a page, as recorded by the person whom it woke."""
 
     false_positive = "false_positive"
     not_actionable = "not_actionable"
@@ -83,7 +83,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         merged_into: the incident that has taken it over.
         keys: dedup keys of incidents that were merged into this one.
         linked: incidents that it was split from, follows, or took over.
-        noise: what people said of its pages.
+        noise: the faults that people recorded of its pages.
     """
 
     incident_id: int

@@ -25,7 +25,7 @@ from monitor.incidents.timeline import What
 from monitor.incidents.words import incident_name, moment, plain
 
 RECOVERED_FOR_MS: Final = 30 * 60_000
-"""How long every page must have been over before recovery is."""
+"""How long every page must have been over before recovery is complete."""
 FACTORS: Final = ("asset_criticality", "stage", "threat_actor")
 LONGEST_FACTOR: Final = 200
 
@@ -45,9 +45,9 @@ def triage(
     factors: Mapping[str, str] | None = None,
     candidates: Sequence[str] = (),
 ) -> Change:
-    """Say what it is and how bad; a true positive takes its severity from the impact.
+    """Record verdict and impact; a true positive takes its severity from the impact.
 
-    What is no true positive keeps the severity of its pages. A false positive is booked against the promise. Triage
+    Any other verdict keeps the severity of the pages. A false positive is booked against the promise. Triage
     may be done again; the last one holds, the timeline keeps them all.
 
     Raises:
@@ -58,10 +58,10 @@ def triage(
     case = store.case(incident_id)
     unknown = [each for each in candidates if each not in CANDIDATES]
     if unknown:
-        raise Refused(f"{unknown[0][:40]!r} is no known technique; known are {', '.join(sorted(CANDIDATES))}")
+        raise Refused(f"{unknown[0][:40]!r} is not a known technique; known are {', '.join(sorted(CANDIDATES))}")
     wrong = [name for name in factors or {} if name not in FACTORS]
     if wrong:
-        raise Refused(f"{wrong[0][:40]!r} is no risk factor; there are {', '.join(FACTORS)}")
+        raise Refused(f"{wrong[0][:40]!r} is not a risk factor; there are {', '.join(FACTORS)}")
     real = verdict is Verdict.true_positive
     severity = severity_from(functional, information, recoverability) if real else incident.severity
     going_on = any(page.ended_at_ms is None for page in _pages(store, incident_id))
@@ -80,7 +80,7 @@ def triage(
     )
     store.save_case(after)
     data = {
-        **required_text(text, needed="a reason: what shows that?"),
+        **required_text(text, needed="a reason: the grounds for the verdict"),
         "verdict": verdict.value,
         "category": after.category,
         "functional": functional.value,
@@ -112,7 +112,7 @@ def advance(
     """Enter the next phase, or go back to an earlier one.
 
     Args:
-        at_ms: when it was reached; now if not said. Not before the phase before it, nor before the onset, nor ahead.
+        at_ms: when it was reached; now if not given. Not before the former phase, the onset, or after now.
 
     Raises:
         NotFound, Refused, StoreUnavailable: as for acknowledging; the criteria of leaving the present phase must be
@@ -121,7 +121,7 @@ def advance(
     incident = _not_closed(locked(store, incident_id), "moved to another phase")
     case = store.case(incident_id)
     at_ms = now_ms if at_ms is None else at_ms
-    said = required_text(text, needed="a text: what was done, and what shows that it works?")
+    words = required_text(text, needed="a text: the action taken, and the proof that it works")
     here, there = PHASES.index(case.phase), PHASES.index(phase)
     name = incident_name(incident_id)
     if there == here:
@@ -138,12 +138,12 @@ def advance(
         )
     reached = {each.value: case.reached_ms[each.value] for each in PHASES[:there] if each.value in case.reached_ms}
     store.save_case(msgspec.structs.replace(case, phase=phase, reached_ms={**reached, phase.value: at_ms}))
-    data = {**said, "phase": phase.value, "left": case.phase.value, "reached_ms": at_ms}
+    data = {**words, "phase": phase.value, "left": case.phase.value, "reached_ms": at_ms}
     return write(store, incident, incident, actor=actor, now_ms=now_ms, kind=What.phase_reached, data=data)
 
 
 def assign(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str, to: str) -> Change:
-    """Give it to somebody; a snooze ends with it.
+    """Assign an incident to a person; a snooze ends with it.
 
     Raises:
         NotFound, Refused, StoreUnavailable: as for acknowledging.
@@ -160,7 +160,7 @@ def assign(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, t
 
 
 def say_noise(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str, noise: Noise) -> Change:
-    """Say what was wrong with its page; counted per guardrail beside the booked budget.
+    """Record a fault of its page; counted per guardrail beside the booked budget.
 
     Raises:
         NotFound, Refused, StoreUnavailable: as for acknowledging.
@@ -177,7 +177,7 @@ def _require_left(store: ResponseStore, incident: Incident, case: Case, *, now_m
     if case.phase is Phase.detection and case.verdict is None:
         why = f"no verdict: driftline incidents triage {incident.id} --verdict ..."
     elif case.phase is Phase.detection and case.verdict is not Verdict.true_positive:
-        why = f"the verdict is {case.verdict.value if case.verdict else ''}: resolve it, there is nothing to contain"
+        why = f"the verdict is {case.verdict.value if case.verdict else ''}: resolve it; it needs no containment"
     elif case.phase is Phase.recovery:
         pages = _pages(store, incident.id)
         open_pages = sum(page.ended_at_ms is None for page in pages)

@@ -2,7 +2,7 @@
 
     classify(findings) -> Typed(trouble, rule)
 
-A finding is named here ``signal/question``. A rule asks for some names, forbids others, and may ask which of two
+A finding is named here ``signal/question``. A rule requires some names, forbids others, and may require which of two
 moved more. It sees names, kinds, stages and effects only, never when something arrived, so the same findings are
 typed alike in every order. Where no rule fits the answer is `unclassified`, with what fired.
 
@@ -30,7 +30,7 @@ Names = tuple[str, ...]
 """Patterns of ``signal/question``, as for :func:`fnmatch.fnmatchcase`."""
 
 TRAFFIC: Final[Names] = ("traffic_mix/*", "input_*/*", "category_mix/*")
-"""Which requests come in, whatever the guardrails make of them."""
+"""Signals of the incoming requests, independent of the guardrails' judgement."""
 VOLUME: Final[Names] = ("coverage/volume_rise", "coverage/volume_fall")
 REPEATED: Final[Names] = ("repetition/*", "campaign/*")
 VARIANTS: Final[Names] = ("repetition/near_duplicate_rise",)
@@ -51,16 +51,16 @@ ENTRY_STAGES: Final = frozenset({"", "input", "retrieval", "tool"})
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """What a rule sees of one finding."""
+    """The facts of one finding that rules use."""
 
     name: str
     """``signal/question``."""
     page: bool
     stage: str
     size: float
-    """How far it has moved: the larger of current / baseline and its inverse; infinite from or to zero."""
+    """The relative change: the larger of current / baseline and its inverse; infinite from or to zero."""
     change: float
-    """How far it has moved as a difference, whichever way."""
+    """The absolute difference."""
     by_mix: bool
     """Whether mostly the traffic's mix explains it."""
 
@@ -78,8 +78,8 @@ class Rule:
         none_of: and none of these.
         weighed: these count for ``also_any_of`` and ``none_of`` only if they moved, as a share of the requests, at
             least as much as what ``any_of`` names: three requests in a hundred of another kind explain no seven.
-        no_page_but: no page has fired but of these; None does not ask.
-        behaves: no notice has fired that the mix of the traffic does not explain, but of these; None does not ask.
+        no_page_but: no page has fired but of these; None: no condition.
+        behaves: no notice has fired that the mix of the traffic does not explain, but of these; None: no condition.
         outgrows: what any_of names moved at least as much as what fired of these.
         paged: only pages count for ``any_of``.
         stages: at which ``any_of`` counts; None: at any.
@@ -100,7 +100,7 @@ class Rule:
     stages: frozenset[str] | None = None
 
     def fits(self, fired: Sequence[Fired]) -> bool:
-        """Whether everything that it asks for is so."""
+        """Whether all its conditions hold."""
         asked = [
             each
             for each in fired
@@ -183,7 +183,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="variants_at_the_edge",
         trouble=IncidentType.probing,
-        sentence="near-duplicate prompts whose scores crowd the threshold: somebody tries out variants at the edge",
+        sentence="near-duplicate prompts whose scores crowd the threshold: somebody tests variants at the edge",
         any_of=CROWDING,
         also_any_of=REPEATED,
         none_of=("input_rules/*",),  # a wave of known attacks crowds the threshold, too, and repeats itself
@@ -202,7 +202,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="crowding_outgrows_denials",
         trouble=IncidentType.probing,
-        sentence="scores crowd the threshold, and denials have grown less: somebody tries out where it lies",
+        sentence="scores crowd the threshold, and denials have grown less: somebody probes where it lies",
         any_of=CROWDING,
         none_of=("input_rules/*",),
         weighed=("input_rules/*",),
@@ -266,7 +266,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="variants",
         trouble=IncidentType.probing,
-        sentence="many requests come back in variants: somebody, or something automated, tries them out",
+        sentence="many requests come back in variants: a person or a program tests them",
         any_of=VARIANTS,
     ),
     Rule(
@@ -321,7 +321,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="few_variants",
         trouble=IncidentType.unclassified,
-        sentence="one request came back in variants, too few to say whether somebody tries them out",
+        sentence="one request came back in variants, too few to conclude that somebody tests them",
         any_of=("campaign/*",),
     ),
 )
@@ -333,11 +333,11 @@ class Typed:
 
     trouble: IncidentType
     rule: str
-    """As a person reads it: the rule's name and its sentence."""
+    """The rule in words for people: its name and its sentence."""
 
 
 def classify(findings: Iterable[Finding]) -> Typed:
-    """The type of findings that fire together, whatever their order."""
+    """The type of findings that fire together, independent of their order."""
     fired = sorted({_fired(finding) for finding in findings}, key=lambda each: (each.name, each.stage, each.page))
     for rule in RULES:
         if rule.fits(fired):

@@ -18,7 +18,7 @@ from typing import Final
 from monitor.findings.model import EVERY_GUARDRAIL, Finding, Kind
 
 WIDEST_GAP_MS: Final = 30 * 60_000
-"""As for incidents: findings further apart than half an hour are two incidents."""
+"""The same as for incidents: findings further apart than half an hour are two incidents."""
 
 LONGEST_MS: Final = 60 * 60_000
 """Evidence that took longer to gather may be the sum of several changes and chance: such a finding goes only with
@@ -82,5 +82,5 @@ def coincide(one: Finding, other: Finding) -> bool:
 
 
 def _patience(finding: Finding, found_ms: int) -> int:
-    """How far from its stretch a finding still goes with others: as long as it took, 0 where that was too long."""
+    """The reach of a finding's stretch for coincidence: its own length, 0 where that was too long."""
     return found_ms - finding.onset_low_ms if found_ms - finding.onset_high_ms <= LONGEST_MS else 0

@@ -1,6 +1,6 @@
 """The control register: what each guardrail prohibits, by the team's own words, beside what its log shows.
 
-A guardrail without a statement is an *undefined control*: nobody has written down what it is for, so nobody can say
+A guardrail without a statement is an *undefined control*: its purpose is not written down, so nobody can judge
 whether it fails. A declared threshold that the log does not use is one of the two being wrong.
 
     register(declared, seen) -> one Entry per guardrail, seen or declared, by name
@@ -25,13 +25,13 @@ class Control:
     """A control statement, as the team declares it."""
 
     prohibits: str
-    """What must not pass."""
+    """The content that must not pass."""
     evaluated: str = ""
-    """How that is found out: the classifier, the rules, the judge."""
+    """How the guardrail detects it: the classifier, the rules, the judge."""
     threshold: float | None = None
-    """Of the score as P(unsafe), above which it acts; None: the log's is right, whatever it is."""
+    """Threshold of the score as P(unsafe), above which it acts; None: the threshold in the log applies."""
     owner: str = ""
-    """Who answers for it."""
+    """The person or team responsible for it."""
 
 
 def stated(control: Control | None) -> dict[str, object] | None:
@@ -48,7 +48,7 @@ def stated(control: Control | None) -> dict[str, object] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What the log shows of one guardrail, in its newest stream of one version, category and stage."""
+    """The log's evidence of one guardrail, in its newest stream of one version, category and stage."""
 
     guardrail: str
     guardrail_version: str
@@ -80,7 +80,7 @@ class Entry:
     categories: tuple[str, ...]
     versions: tuple[str, ...]
     thresholds: tuple[float, ...]
-    """Of its newest streams, rising."""
+    """Thresholds of its newest streams, rising."""
     disagreements: tuple[Disagreement, ...]
 
     @property

@@ -1,4 +1,4 @@
-"""What a timeline entry keeps of a finding: what was known at that moment, whatever the finding becomes later."""
+"""The facts of a finding in a timeline entry: as known at that moment, independent of later changes."""
 
 from __future__ import annotations
 

@@ -25,13 +25,13 @@ _PRIORITY: Final = {(_C, True): "P1", (_C, False): "P2", (_E, True): "P2", (_E, 
 
 
 def severity_from(functional: Functional, information: Information, recoverability: Recoverability) -> Severity:
-    """What the impact makes of it."""
+    """The severity that follows from the impact."""
     found = MATRIX[functional][information]
     return _WORSE[found] if recoverability in _SLOW else found
 
 
 def priority_from(severity: Severity, *, going_on: bool) -> str:
-    """``P1`` (now) to ``P4`` (in its turn); what still goes on comes before what is over."""
+    """``P1`` (now) to ``P4`` (in its turn); an ongoing incident comes before one that is over."""
     return _PRIORITY.get((severity, going_on), "P3" if going_on else "P4")
 
 

@@ -1,4 +1,4 @@
-"""What people do with an incident, and when it is allowed.
+"""The actions of people on an incident, and when each is allowed.
 
     open --acknowledge--> acknowledged --resolve--> resolved --close--> closed
       \\----------------------resolve----------------/   |
@@ -25,14 +25,14 @@ from monitor.incidents.timeline import What
 from monitor.incidents.words import incident_name, plain
 
 DRIFTLINE: Final = "driftline"
-"""The actor of whatever no person did."""
+"""The actor of every change that no person made."""
 LONGEST_SNOOZE_MS: Final = 7 * 86_400_000
 LONGEST_TEXT: Final = 4000
 """Characters of a note, reason or summary."""
 
 
 class Act(StrEnum):
-    """What can be done to an incident."""
+    """Actions on an incident."""
 
     acknowledge = "acknowledge"
     resolve = "resolve"
@@ -56,30 +56,30 @@ OF_PEOPLE: Final = (Act.acknowledge, Act.snooze, Act.resolve, Act.close, Act.not
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was written: the incident as it is now, and its timeline entry."""
+    """A stored change: the incident as it is now, and its timeline entry."""
 
     incident: Incident
     entry: Entry
 
 
 def possible(status: Status) -> tuple[Act, ...]:
-    """What a person can do to an incident in this status."""
+    """The actions that a person can take on an incident in this status."""
     return tuple(act for act in OF_PEOPLE if status in ALLOWED[act])
 
 
 def acknowledge(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str = "") -> Change:
-    """Somebody has it. An optional text says what they will do.
+    """Acknowledge: a responder takes ownership. An optional text states what they will do.
 
     Raises:
-        NotFound, Refused: no such incident; or not allowed now, with what is.
-        StoreUnavailable: somebody was faster; run the transaction again.
+        NotFound, Refused: no such incident; or not allowed now, with the allowed actions.
+        StoreUnavailable: another change was committed first; run the transaction again.
     """
-    said = required_text(text, needed=None)
+    words = required_text(text, needed=None)
     incident = _allowed(locked(store, incident_id), Act.acknowledge)
     after = msgspec.structs.replace(
         incident, status=Status.acknowledged, acknowledged_by=actor_name(actor), acknowledged_at_ms=now_ms
     )
-    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.acknowledged, data=said)
+    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.acknowledged, data=words)
 
 
 def resolve(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
@@ -88,24 +88,24 @@ def resolve(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, 
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; a reason is needed.
     """
-    said = required_text(text, needed="a reason: what was it, and why is it over?")
+    words = required_text(text, needed="a reason: the cause, and why it is over")
     incident = _allowed(locked(store, incident_id), Act.resolve)
     after = msgspec.structs.replace(incident, status=Status.resolved, resolved_at_ms=now_ms)
-    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.resolved, data=said)
+    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.resolved, data=words)
 
 
 def close(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
-    """The last word: what was learned (NIST SP 800-61r2, 3.4.1).
+    """Close with lessons learned (NIST SP 800-61r2, 3.4.1).
 
     Raises:
-        NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; what was learned is needed.
+        NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; the lessons are required.
     """
-    said = required_text(
-        text, needed="what was learned: what happened, what went well, what will be done differently?"
+    words = required_text(
+        text, needed="lessons learned: the course of events, what went well, what will be done differently"
     )
     incident = _allowed(locked(store, incident_id), Act.close)
     after = msgspec.structs.replace(incident, status=Status.closed, closed_at_ms=now_ms)
-    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.closed, data=said)
+    return write(store, incident, after, actor=actor, now_ms=now_ms, kind=What.closed, data=words)
 
 
 def note(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str) -> Change:
@@ -114,31 +114,31 @@ def note(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, tex
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; a text is needed.
     """
-    said = required_text(text, needed="a text")
+    words = required_text(text, needed="a text")
     incident = _allowed(locked(store, incident_id), Act.note)
     entry = timeline.append(
-        store, incident_id=incident.id, at_ms=now_ms, actor=actor_name(actor), kind=What.note, data=said
+        store, incident_id=incident.id, at_ms=now_ms, actor=actor_name(actor), kind=What.note, data=words
     )
     return Change(incident, entry)
 
 
 def snooze(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str, until_ms: int) -> Change:
-    """Leave it until a time: whoever acknowledged is paged again then.
+    """Leave it until a time: its owner is paged again then.
 
     Raises:
         NotFound, Refused, StoreUnavailable: as for :func:`acknowledge`; it needs a reason and an end ahead, at most
             seven days from now.
     """
-    said = required_text(text, needed="a reason: why can it wait?")
+    words = required_text(text, needed="a reason: why it can wait")
     incident = _allowed(locked(store, incident_id), Act.snooze)
     if not now_ms < until_ms <= now_ms + LONGEST_SNOOZE_MS:
-        raise Refused("a snooze ends in the future, at most 7 days from now; say --until or --for")
-    data = {**said, "until_ms": until_ms}
+        raise Refused("a snooze ends in the future, at most 7 days from now; add --until TIME")
+    data = {**words, "until_ms": until_ms}
     return write(store, incident, incident, actor=actor, now_ms=now_ms, kind=What.snoozed, data=data)
 
 
 def reopened(incident: Incident) -> Incident:
-    """The incident as a page re-opens it: nobody has it any more.
+    """The incident as a page re-opens it: nobody owns it any more.
 
     Raises:
         Refused: it is not resolved.
@@ -153,7 +153,7 @@ def reopened(incident: Incident) -> Incident:
 
 
 def unacknowledged(incident: Incident) -> Incident:
-    """The incident as it is when an acknowledgement has expired: nobody has it any more."""
+    """The incident when an acknowledgement has expired: nobody owns it any more."""
     return msgspec.structs.replace(incident, status=Status.open, acknowledged_by=None, acknowledged_at_ms=None)
 
 
@@ -176,10 +176,10 @@ def replace_stored(store: ResponseStore, before: Incident, after: Incident) -> N
     """Compare-and-set on the status.
 
     Raises:
-        StoreUnavailable: somebody changed it in between; run the transaction again.
+        StoreUnavailable: it was changed in between; run the transaction again.
     """
     if before != after and not store.update_incident(after, expected=before.status):
-        raise StoreUnavailable(f"{incident_name(before.id)} was changed by somebody else at this moment; try again")
+        raise StoreUnavailable(f"{incident_name(before.id)} was changed by another person at this moment; try again")
 
 
 def person(name: str) -> str:
@@ -190,9 +190,9 @@ def person(name: str) -> str:
     """
     name = plain(name)
     if not name:
-        raise Refused("an actor needs a name, got an empty one; say --as NAME")
+        raise Refused("an actor needs a name, got an empty one; add --as NAME")
     if name.casefold() == DRIFTLINE:
-        raise Refused(f"{name!r} is how the service itself signs; say --as with a person's name")
+        raise Refused(f"{name!r} is the name of the service itself; add --as NAME with a person's name")
     return name
 
 
@@ -218,10 +218,10 @@ def write(
     kind: What,
     data: dict[str, object],
 ) -> Change:
-    """Replace the incident and append the entry that says so.
+    """Replace the incident and append the entry that records it.
 
     Raises:
-        StoreUnavailable: somebody was faster; run the transaction again.
+        StoreUnavailable: another change was committed first; run the transaction again.
     """
     replace_stored(store, before, after)
     entry = timeline.append(
@@ -236,7 +236,7 @@ def write(
 
 
 def actor_name(actor: str) -> str:
-    """As it may stand in a timeline: a person's name, or Driftline's own.
+    """The actor as a timeline holds it: a person's name, or Driftline's own.
 
     Raises:
         Refused: it is empty.
@@ -245,7 +245,7 @@ def actor_name(actor: str) -> str:
 
 
 def required_text(text: str, *, needed: str | None) -> dict[str, object]:
-    """What a person wrote, made safe, as an entry's data; empty where nothing was and nothing is ``needed``.
+    """A person's text, made safe, as an entry's data; empty where it is empty and not ``needed``.
 
     Raises:
         Refused: it is too long, or empty though needed.

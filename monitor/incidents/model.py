@@ -14,7 +14,7 @@ from monitor.findings.model import IncidentType
 
 
 class Status(StrEnum):
-    """Where an incident stands; only forward, except that a new page re-opens a resolved one."""
+    """Status of an incident; only forward, except that a new page re-opens a resolved one."""
 
     open = "open"
     acknowledged = "acknowledged"

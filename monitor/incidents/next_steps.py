@@ -1,4 +1,4 @@
-"""What to do next with an incident: the status determines the command, the findings where to look."""
+"""The next steps of an incident: the status determines the command, the findings where to look."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.incidents.phases import EXIT_CRITERIA
 LOOKS: Final[Mapping[IncidentType, str]] = {
     IncidentType.data_fault: "find out which field of the log is wrong, or why it stopped, before you trust the rest",
     IncidentType.fail_open: "is the guardrail running? Decide whether to block requests while it is not",
-    IncidentType.spec_gaming: "read answers that look like refusals and were judged harmful: what do they deliver?",
+    IncidentType.spec_gaming: "read answers that look like refusals and were judged harmful: is the harm real?",
     IncidentType.guardrail_regression: "was the guardrail, its threshold or its input changed? Roll it back if so",
     IncidentType.model_regression: "compare the answers of both versions of the model; roll back if they are worse",
     IncidentType.probing: "find the sessions that send the variants, and limit or block them",
@@ -29,17 +29,17 @@ def next_steps(incident: Incident, findings: Sequence[Finding], case: Case | Non
     number = incident.id
     match incident.status:
         case Status.open:
-            first = (f"take it: driftline incidents ack {number}",)
+            first = (f"acknowledge it: driftline incidents ack {number}",)
             return (
                 first
                 + _looks(incident, findings)
-                + (f"record what you find: driftline incidents note {number} TEXT",)
+                + (f"record your observations: driftline incidents note {number} TEXT",)
             )
         case Status.acknowledged:
             last = f'when it is over: driftline incidents resolve {number} --reason "..."'
             return (*_looks(incident, findings), *_casework(number, case), last)
         case Status.resolved:
-            return (f'record what was learned: driftline incidents close {number} --learned "..."',)
+            return (f'record the lessons learned: driftline incidents close {number} --learned "..."',)
     return ()
 
 
@@ -47,7 +47,9 @@ def _casework(number: int, case: Case | None) -> tuple[str, ...]:
     if case is None:
         return ()
     if case.verdict is None:
-        return (f'record what it is: driftline incidents triage {number} --verdict true_positive --reason "..."',)
+        return (
+            f'record verdict and impact: driftline incidents triage {number} --verdict true_positive --reason "..."',
+        )
     if case.verdict is not Verdict.true_positive or case.phase is Phase.post_incident:
         return ()
     following = PHASES[PHASES.index(case.phase) + 1]

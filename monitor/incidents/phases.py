@@ -1,4 +1,4 @@
-"""The steps of the response: in which phase, what it is entered as, who hears of it, and which outcomes it serves.
+"""The steps of the response: the phase, the timeline entry, the notification, and the outcomes that it serves.
 
 One table, from which announcing, reports and exports read. CSF 2.0 identifiers are of the Community Profile for
 incident response (NIST SP 800-61r3), the others of the AI Risk Management Framework 1.0.
@@ -24,19 +24,19 @@ class ResponseStep:
 
     Attributes:
         phases: in which it belongs.
-        told: what a channel that knows the incident gets: an event action, or nothing.
+        action: the event action sent to channels that know the incident; empty: none is sent.
         csf: subcategories of CSF 2.0.
         ai_rmf: subcategories of the AI RMF 1.0.
     """
 
     phases: frozenset[Phase]
-    told: str
+    action: str
     csf: tuple[str, ...]
     ai_rmf: tuple[str, ...]
 
 
-def _step(phases: set[Phase] | frozenset[Phase], told: str, csf: str, ai_rmf: str) -> ResponseStep:
-    return ResponseStep(frozenset(phases), told, tuple(csf.split()), tuple(_measures(ai_rmf)))
+def _step(phases: set[Phase] | frozenset[Phase], action: str, csf: str, ai_rmf: str) -> ResponseStep:
+    return ResponseStep(frozenset(phases), action, tuple(csf.split()), tuple(_measures(ai_rmf)))
 
 
 def _measures(text: str) -> list[str]:
@@ -85,12 +85,12 @@ STEPS: Final[Mapping[What, ResponseStep]] = MappingProxyType(
 EXIT_CRITERIA: Final[Mapping[Phase, str]] = MappingProxyType(
     {
         Phase.detection: "triage has given a verdict",
-        Phase.containment: "a note or the phase's text says what contains it, and until when",
+        Phase.containment: "a note or the phase's text records the containment and its end",
         Phase.recovery: "every page has ended, the last one at least 30 minutes ago",
-        Phase.post_incident: "what was learned is written down",
+        Phase.post_incident: "the lessons learned are recorded",
     }
 )
-"""What must hold before the phase is left."""
+"""The conditions for leaving a phase."""
 
 
 def identifiers(kind: str) -> tuple[str, ...]:

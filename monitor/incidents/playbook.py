@@ -27,7 +27,7 @@ Sentence = Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class Owner(StrEnum):
-    """Who does a step."""
+    """The role that does a step."""
 
     responder = "responder"
     commander = "commander"
@@ -37,7 +37,7 @@ class Owner(StrEnum):
 
 
 class Action(StrEnum):
-    """What a containment step changes outside of Driftline; it needs a named person's approval."""
+    """The change that a containment step makes outside of Driftline; it needs a named person's approval."""
 
     tighten_threshold = "tighten_threshold"
     stricter_policy = "stricter_policy"
@@ -54,7 +54,7 @@ class PlaybookStep(Section):
         do: what, as an order.
         owner: who.
         look_at: where to look, or with which command.
-        action: what it changes outside; None: nothing. Its ``undo`` says how that is taken back.
+        action: what it changes outside; None: nothing. Its ``undo`` states how to reverse it.
     """
 
     do: Sentence
@@ -65,7 +65,7 @@ class PlaybookStep(Section):
 
 
 class Message(Section):
-    """Who is told what, by when."""
+    """A message: its receivers, its text and its deadline."""
 
     who: Sentence
     by: Annotated[str, Field(pattern=r"^[0-9]{1,3} (minutes|hours|days)$")]

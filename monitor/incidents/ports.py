@@ -1,4 +1,4 @@
-"""What the response needs stored. Implemented in monitor.storage; one transaction at a time."""
+"""Ports of the response to storage. Implemented in monitor.storage; one transaction at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ResponseStore(Protocol):
     def findings_around(
         self, guardrails: Sequence[str] | None, *, from_ms: int, to_ms: int, limit: int = 1000
     ) -> Sequence[Finding]:
-        """Of these guardrails or of all, detected from ``from_ms`` on with an onset up to ``to_ms``; newest first."""
+        """Findings of these guardrails (or all), detected from ``from_ms``, onset up to ``to_ms``; newest first."""
 
     def new_incident(
         self,
@@ -45,7 +45,7 @@ class ResponseStore(Protocol):
         """Store a new open incident and give it the next id."""
 
     def update_incident(self, incident: Incident, *, expected: Status) -> bool:
-        """Replace the stored incident if its status still is ``expected``; False if somebody was faster."""
+        """Replace the stored incident if its status still is ``expected``; False if another change came first."""
 
     def incident(self, incident_id: int) -> Incident | None:
         """One incident."""
@@ -56,13 +56,13 @@ class ResponseStore(Protocol):
         """Newest first."""
 
     def case(self, incident_id: int) -> Case:
-        """What people have decided about it; the beginning of a case where they have not yet."""
+        """People's decisions about it; the beginning of a case where there are none yet."""
 
     def save_case(self, case: Case) -> None:
         """Insert or replace it; the incident must be locked."""
 
     def cases(self, *, limit: int = 1000) -> Sequence[Case]:
-        """Of all incidents that people have decided something about, newest first."""
+        """The cases of all incidents with decisions, newest first."""
 
     def append_entry(self, entry: Entry) -> None:
         """Append to the timeline.

@@ -28,9 +28,9 @@ REOPEN_WITHIN_MS: Final = 7 * 86_400_000
 def merge(
     store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str, into: int
 ) -> tuple[Change, Change]:
-    """Put an incident's findings into another one; returns what was written to each, source first.
+    """Move an incident's findings into another one; returns the change of each, source first.
 
-    The source is closed and says where it went; its number, key and chain stay. What is found of its findings later
+    The source is closed and names the other one; its number, key and chain stay. Later news of its findings
     goes to the other incident. The lower number is locked first, so that two merges cannot wait for each other.
 
     Raises:
@@ -47,7 +47,7 @@ def merge(
     for each in (source, target):
         if each.status is Status.closed:
             raise Refused(f"{incident_name(each.id)} is closed: it is not merged any more")
-    said = required_text(text, needed="a reason: why is it the same?")
+    words = required_text(text, needed="a reason: why it is the same incident")
     moved = _move(store, store.findings(incident_id=incident_id), into)
     wider = msgspec.structs.replace(
         target,
@@ -73,7 +73,7 @@ def merge(
         What.merged,
         actor,
         now_ms,
-        {**said, "into": into, "other_head": _head(head), "findings": moved},
+        {**words, "into": into, "other_head": _head(head), "findings": moved},
     )
     came = _append(
         store,
@@ -81,7 +81,7 @@ def merge(
         What.merged_in,
         actor,
         now_ms,
-        {**said, "from": incident_id, "key": source.key, "other_head": _head(gone), "findings": moved},
+        {**words, "from": incident_id, "key": source.key, "other_head": _head(gone), "findings": moved},
     )
     return Change(over, gone), Change(wider, came)
 
@@ -89,7 +89,7 @@ def merge(
 def split(
     store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, text: str, findings: Sequence[str]
 ) -> tuple[Change, Change]:
-    """Take findings out into an incident of their own; returns what was written to each, the old one first.
+    """Split findings off into an incident of their own; returns the change of each, the old one first.
 
     Raises:
         NotFound, Refused, StoreUnavailable: as for acknowledging; at least one page must go and one must stay.
@@ -106,7 +106,7 @@ def split(
     left = [each for each in there.values() if each.kind is Kind.page and each not in taken]
     if not pages or not left:
         raise Refused("a split takes at least one page and leaves at least one")
-    said = required_text(text, needed="a reason: why is it another one?")
+    words = required_text(text, needed="a reason: why it is another incident")
     severity = max((severity_of(each) for each in pages), key=_rank)
     made = store.new_incident(
         key=_key(source, pages),
@@ -120,14 +120,14 @@ def split(
         trouble_rule=pages[0].trouble_rule,
     )
     moved = _move(store, taken, made.id)
-    off = _append(store, incident_id, What.split_off, actor, now_ms, {**said, "into": made.id, "findings": moved})
+    off = _append(store, incident_id, What.split_off, actor, now_ms, {**words, "into": made.id, "findings": moved})
     born = _append(
         store,
         made.id,
         What.split_from,
         actor,
         now_ms,
-        {**said, "from": incident_id, "other_head": _head(off), "findings": moved},
+        {**words, "from": incident_id, "other_head": _head(off), "findings": moved},
     )
     for one, other in ((incident_id, made.id), (made.id, incident_id)):
         case = store.case(one)
@@ -142,16 +142,18 @@ def reopen(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, t
         NotFound, Refused, StoreUnavailable: as for acknowledging; an open incident needs no re-opening.
     """
     incident = locked(store, incident_id)
-    said = required_text(text, needed="a reason: what shows that it is not over?")
+    words = required_text(text, needed="a reason: the signs that it is not over")
     if incident.status in (Status.open, Status.acknowledged):
-        raise Refused(f"{incident_name(incident_id)} is {incident.status.value}: there is nothing to re-open")
+        raise Refused(
+            f"{incident_name(incident_id)} is {incident.status.value}: only a resolved or closed one can be re-opened"
+        )
     case = store.case(incident_id)
     if case.merged_into is not None:
         raise Refused(f"{incident_name(incident_id)} went into {incident_name(case.merged_into)}: re-open that one")
     if incident.status is Status.resolved and now_ms - (incident.resolved_at_ms or 0) <= REOPEN_WITHIN_MS:
         after = reopened(incident)
         replace_stored(store, incident, after)
-        entry = _append(store, incident_id, What.reopened, actor, now_ms, {**said, "from": incident.status.value})
+        entry = _append(store, incident_id, What.reopened, actor, now_ms, {**words, "from": incident.status.value})
         return Change(after, entry)
     made = store.new_incident(
         key=f"{incident.key[:40]}-{now_ms}",
@@ -166,7 +168,7 @@ def reopen(store: ResponseStore, incident_id: int, *, actor: str, now_ms: int, t
     )
     head = store.last_entry(incident_id)
     entry = _append(
-        store, made.id, What.follows, actor, now_ms, {**said, "from": incident_id, "other_head": _head(head)}
+        store, made.id, What.follows, actor, now_ms, {**words, "from": incident_id, "other_head": _head(head)}
     )
     _append(store, incident_id, What.note, actor, now_ms, {"text": f"goes on as {incident_name(made.id)}"})
     store.save_case(msgspec.structs.replace(store.case(made.id), linked=(incident_id,)))
@@ -188,7 +190,7 @@ def _append(
 
 
 def _head(entry: Entry | None) -> str:
-    """How the other chain stood: an edit of either is seen in both."""
+    """The head of the other chain: an edit of either is seen in both."""
     return "" if entry is None else f"{entry.seq}:{entry.hash}"
 
 

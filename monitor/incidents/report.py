@@ -2,7 +2,7 @@
 
 It holds the minimum fields of AI 600-1's GV-4.3-002 (system, title, reporter, source, data, date, description,
 impact, stakeholders) and the tracking record of SP 800-61r2, 3.2.5. What the record does not hold is left open in
-words, so that a person sees what is missing; it is a draft until the incident is closed.
+words, so that a person sees the gaps; it is a draft until the incident is closed.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""How severe a page is: one table, upgrade only.
+"""Severity of a page: one table, upgrade only.
 
 | page about | severity | because |
 | --- | --- | --- |
 | coverage, silence | critical | the guardrail is not there: requests pass unjudged (fail-open) or nothing is known |
 | denied_but_allowed | critical | fail-open one step later: the verdict was deny, and the request went through |
-| anything else | error | the guardrail runs, and what it sees or does has left the approved level |
+| anything else | error | the guardrail runs, and its input or its behaviour has left the approved level |
 
 An incident has the highest severity of its pages. It is never lowered: that a page has ended does not undo the harm,
 and a receiver that has escalated should not have to take it back. ``warning`` is left to notices.

@@ -21,9 +21,9 @@ from monitor.incidents.model import Entry
 from monitor.incidents.ports import ResponseStore
 
 ZERO_HASH: Final = "0" * 64
-"""What the first entry names as the hash before it."""
+"""The former hash named in the first entry."""
 MOST_BYTES: Final = 64 * 1024
-"""Of one entry's canonical JSON. A note has at most 4,000 characters, 16 kB in UTF-8, 24 kB with JSON escapes."""
+"""Bytes of an entry's canonical JSON. A note has at most 4,000 characters, 16 kB in UTF-8, 24 kB in JSON."""
 _DEEPEST: Final = 8
 _LARGEST_INT: Final = 2**53
 """Integers beyond it are rounded by readers that know doubles only (JavaScript, jq)."""
@@ -75,7 +75,7 @@ class Flaw(StrEnum):
     wrong_seq = "its number is not the next one: an entry is missing, doubled or out of order"
     wrong_link = "does not name the hash of the entry before it"
     wrong_hash = "its content does not give its hash: it was changed after it was written"
-    not_canonical = "holds what no entry can hold: it was changed after it was written"
+    not_canonical = "holds a value that no entry can hold: it was changed after it was written"
     missing = "is not there, but a notification named it: the newest entries were cut off"
     other_head = "has another hash than the notification named: the record was rewritten"
 

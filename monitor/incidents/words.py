@@ -1,4 +1,4 @@
-"""What a person reads at 3 a.m.: names made safe, times, levels, and a finding in one sentence."""
+"""The words of findings and incidents for people: names made safe, times, levels, a finding in one sentence."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ RULES: Final[Phrases] = MappingProxyType(
     {
         ("coverage", "volume_rise"): "traffic",
         ("coverage", "volume_fall"): "traffic",
-        ("release_delta", "model_version"): "what differs most between the two models",
-        ("release_delta", "guardrail_version"): "what differs most between the two versions",
+        ("release_delta", "model_version"): "largest difference between the two models",
+        ("release_delta", "guardrail_version"): "largest difference between the two versions",
         ("traffic_mix", "mix_change"): "share of requests of the kind whose share moved most",
         ("traffic_mix", "new_slice"): "share of requests of kinds never seen before",
         ("traffic_mix", "new_slices_surge"): "share of requests of kinds never seen before",
         ("campaign", "cluster_rise"): "near-duplicates of one prompt among those remembered",
     }
 )
-"""What is asked beside the questions of the signals."""
+"""Phrases of the rules, beside the questions of the signals."""
 JOINS: Final = "join_misses"
 JOINS_PHRASE: Final = "share of outputs whose request is not found"
 DUE: Final = "no verdicts where {due} were due by the traffic of the other guardrails"
@@ -94,7 +94,8 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share with the digits that tell it from 0 % and from 100 %: ``1.1 %``, ``10.3 %``, ``0.042 %``, ``99.98 %``.
+    """A share with the digits that distinguish it from 0 % and from 100 %: ``1.1 %``, ``10.3 %``, ``0.042 %``,
+    ``99.98 %``.
 
     >>> [percent(share) for share in (0.0, 0.00042, 0.0111, 0.5, 0.1034, 0.9998, 1.0)]
     ['0 %', '0.042 %', '1.1 %', '50 %', '10.3 %', '99.98 %', '100 %']
@@ -126,7 +127,7 @@ def change(effect: Effect, *, events: int = 0) -> str:
 
 
 def _counted(share: float, events: int) -> str:
-    """Left out where the share is not one of so many events, as in records that do not say what it is a share of."""
+    """Left out where the share is not one of so many events, as in records without a total."""
     counted = share * events
     return f" ({round(counted):,} of {events:,})" if events and abs(counted - round(counted)) < 0.01 else ""
 
@@ -138,7 +139,7 @@ def subject(finding: Finding) -> str:
 
 
 def phrase(finding: Finding, phrases: Phrases) -> str:
-    """What the level is of that the finding is about; the names themselves where nobody has put it into words."""
+    """The quantity whose level the finding reports; signal and question where it has no phrase."""
     if finding.effect.what:
         return plain(finding.effect.what, longest=LONGEST_TITLE)
     key = (finding.signal, finding.question)
@@ -153,7 +154,7 @@ def phrase(finding: Finding, phrases: Phrases) -> str:
 
 
 def summary(finding: Finding, phrases: Phrases) -> str:
-    """What happened, without since when: ``share of requests judged unsafe 1.1 % -> 10.3 % (21 of 204)``."""
+    """The event without its time: ``share of requests judged unsafe 1.1 % -> 10.3 % (21 of 204)``."""
     effect = finding.effect
     if effect.summary:
         return plain(effect.summary, longest=LONGEST_TITLE)
@@ -169,7 +170,7 @@ def summary(finding: Finding, phrases: Phrases) -> str:
 
 
 def sentence(finding: Finding, phrases: Phrases) -> str:
-    """What happened and since when: ``share of requests judged unsafe 1.1 % -> 10.3 % since 03:12 UTC``."""
+    """The event with its time: ``share of requests judged unsafe 1.1 % -> 10.3 % since 03:12 UTC``."""
     most = ", most clearly" if finding.signal == "release_delta" else ""
     where = f"{most} in {plain(finding.stratum)}" if finding.stratum else ""
     since = moment(finding.onset_low_ms, day_of_ms=finding.paged_at_ms or finding.detected_at_ms)
@@ -177,16 +178,16 @@ def sentence(finding: Finding, phrases: Phrases) -> str:
 
 
 def due_to(finding: Finding) -> tuple[str, ...]:
-    """Who or what carries the change, most telling kind first; what would be so of any change is left out.
+    """The carriers of the change, most telling kind first; facts that are true of any change are left out.
 
-    That all of it is behaviour, that one slice or bin carries everything, or that every part has the same share tells
-    nothing apart.
+    That all of it is behaviour, that one slice or bin carries everything, or that every part has the same share does
+    not discriminate.
     """
     causes = []
     of = {what: [share for share in finding.attribution if share.what == what] for what in ("mix", *PARTS)}
     mix = max((share.share for share in of["mix"]), default=0.0)
     if WORTH_A_WORD <= mix <= 1 - WORTH_A_WORD:
-        causes.append(f"who asks {_whole(mix)}, how each is judged {_whole(1 - mix)}")
+        causes.append(f"change in traffic mix {_whole(mix)}, in judging the same kinds {_whole(1 - mix)}")
     for what in PARTS:
         if what == "bin" and finding.effect.unit is Unit.weight:
             continue  # steps of the weight, which mean nothing to a person
@@ -203,7 +204,7 @@ def _whole(share: float) -> str:
 
 
 def title(finding: Finding, phrases: Phrases) -> str:
-    """Where and what, in one line."""
+    """Place and event in one line."""
     return plain(f"{subject(finding)}: {sentence(finding, phrases)}", longest=LONGEST_TITLE)
 
 

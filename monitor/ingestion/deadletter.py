@@ -1,4 +1,4 @@
-"""Dead letters: records that could not be decoded, kept with the reason, without prompt text unless asked for.
+"""Dead letters: records that could not be decoded, kept with the reason, without prompt text by default.
 
 At-least-once: whoever stores a position first calls :meth:`DeadLetters.flush`; a letter that was sent twice has the
 same partition and offset.
@@ -43,7 +43,7 @@ class DeadLetter:
 
 
 class DeadLetters(Protocol):
-    """Where dead letters go."""
+    """The destination of dead letters."""
 
     def send(
         self, *, partition: str, offset: int, reason: str, detail: str, key: bytes | None, value: bytes | None
@@ -79,7 +79,7 @@ class Sealer:
         self._keep_bytes = keep_bytes
 
     def facts(self, letter: DeadLetter) -> dict[str, str | int | None]:
-        """What is always kept: where, why, how large, and the keyed hash of the value (null if there is no value)."""
+        """The part that is always kept: place, reason, size, and the keyed hash of the value (null if none)."""
         return {
             "partition": letter.partition,
             "offset": letter.offset,

@@ -33,7 +33,7 @@ class _Waiting:
     key: bytes | None
     headers: list[tuple[str, bytes]]
     facts: bytes = b""
-    """What is sent instead if the topic refuses the value for its size; empty if it is that already."""
+    """The smaller message for a topic that refuses the value for its size; empty if it is that already."""
     answer: Any = None
     size: int = 0
     """Bytes that it was counted with."""

@@ -23,12 +23,12 @@ COMPRESSED: Final = frozenset({".gz", ".zst"})
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """What tells a file from all others."""
+    """The identity of a file among all others."""
 
     device: int
     inode: int
     head_bytes: int
-    """How many of its first bytes the hash covers: fewer than :data:`HEAD_BYTES` of a file that was shorter."""
+    """Number of first bytes that the hash covers: fewer than :data:`HEAD_BYTES` of a file that was shorter."""
     head_hash: str
 
     def __str__(self) -> str:
@@ -36,7 +36,7 @@ class FileIdentity:
 
     @classmethod
     def parse(cls, text: str) -> FileIdentity | None:
-        """Of what ``str`` gave; None of anything else."""
+        """The identity in the output of ``str``; None for any other text."""
         device, inode, size, digest = [*text.split(":"), "", "", "", ""][:4]
         if not (device.isdigit() and inode.isdigit() and size.isdigit()):
             return None
@@ -44,7 +44,7 @@ class FileIdentity:
 
     @classmethod
     def of(cls, descriptor: int, *, head_bytes: int = HEAD_BYTES) -> FileIdentity:
-        """Of an open file; its place in the file does not move.
+        """The identity of an open file; its place in the file does not move.
 
         Raises:
             OSError: it cannot be read.
@@ -63,7 +63,7 @@ class FileIdentity:
 
 
 def former_file(path: Path, known: FileIdentity) -> Path | None:
-    """Where a file went that was at ``path`` once: beside it, under a name that begins as its own does.
+    """The new place of a file that was at ``path`` once: beside it, under a name that begins as its own does.
 
     Compressed files are not looked into: their beginning is another one.
     """

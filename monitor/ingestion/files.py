@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a file has been read, in bytes of the file itself; ``total_bytes`` is None for standard input."""
+    """The read position of a file, in bytes of the file itself; ``total_bytes`` is None for standard input."""
 
     read_bytes: int
     total_bytes: int | None
@@ -88,7 +88,7 @@ class FileSource:
 
     @property
     def progress(self) -> Mapping[str, Progress]:
-        """By partition, for progress bars."""
+        """Positions by partition, for progress bars."""
         return {name: Progress(file.stream.bytes_read, file.total_bytes) for name, file in self._files.items()}
 
     def start(self, assignment: Assignment) -> None:
@@ -119,7 +119,7 @@ class FileSource:
         return frozenset(name for name in self._paths if name in self._files or self._is_there(name))
 
     def identify(self, partition: str, known: str) -> LogIdentity:
-        """By how the file begins; the former file where its rest is still to be read."""
+        """Identify it by its first bytes; the former file where its rest is still to be read."""
         log_identity = self._identify(partition, self._paths[partition], known)
         self._claimed[partition] = log_identity.now
         return log_identity
@@ -141,14 +141,14 @@ class FileSource:
             self._former[partition] = former
             return LogIdentity(now=known, was=known)
         if self._read_out.get(partition) != known:
-            log.warning("file.former_not_found", file=path, consequence="what it held beyond was not read")
+            log.warning("file.former_not_found", file=path, consequence="its records beyond that were not read")
         return LogIdentity(now=str(now), was=known, renewed=True)
 
     def confirm(self, *, ask: bool) -> None:
-        """An open file stays the same file, whatever its path comes to mean."""
+        """An open file stays the same file, even if its path names another one."""
 
     def committed(self, positions: Mapping[str, int]) -> None:
-        """Nobody looks at a file's lag."""
+        """A file has no lag tools to commit for."""
 
     def pause(self, partitions: frozenset[str]) -> None:
         """Read no more of these."""

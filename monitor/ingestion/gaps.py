@@ -30,7 +30,8 @@ class Gap:
 
 
 OnGap = Callable[[Gap], None]
-"""Told of every gap on the polling thread, before any later record of the partition is handed out; must not raise. At
+"""Receives every gap on the polling thread, before any later record of the partition is handed out; must not raise.
+At
 least once: a restart from a position before the gap reports it again."""
 
 

@@ -116,7 +116,7 @@ class KafkaSource:
             )
 
     def identify(self, partition: str, known: str) -> LogIdentity:
-        """By the id of its topic."""
+        """Identity by the id of its topic."""
         with border():
             now = self._topics.identify(topic_name(partition))
         return LogIdentity(now=now or known, was=known, renewed=bool(known and now) and now != known)
@@ -129,7 +129,7 @@ class KafkaSource:
             self._topics.confirm({tp.topic for tp in self._membership.owned})
 
     def committed(self, positions: Mapping[str, int]) -> None:
-        """Discriminator the group's offsets to Kafka, without waiting: only lag tools read them."""
+        """Commit offsets to Kafka, asynchronously (for lag tools only)."""
         offsets = {
             tp: OffsetAndMetadata(positions[partition_name(tp)], "", -1)
             for tp in self._membership.owned
@@ -205,7 +205,7 @@ class KafkaSource:
         return frozenset(partition_name(tp) for tp in asked if position[tp] >= max(end[tp], seen[tp]))
 
     def _lag(self) -> dict[str, int]:
-        """By what the last fetch said of the end of each partition; asks nobody."""
+        """Lag by the end of each partition in the last fetch; sends no request."""
         lag = {}
         for tp in self._membership.owned:
             end, position = self._consumer.highwater(tp), self._consumer.position(tp, timeout_ms=0)
@@ -223,8 +223,8 @@ class KafkaSource:
             if position > end[tp]:
                 raise SourceRefused(
                     f"Kafka: partition {name} ends at offset {end[tp]}, before the position {position} that was "
-                    "counted: the topic lost records, or was made anew and its brokers are too old to say so. Copy "
-                    "it to a topic under another name and read that one"
+                    "counted: the topic lost records, or was created anew and its brokers are too old to report it. "
+                    "Copy it to a topic under another name and read that one"
                 )
             self._consumer.seek(tp, max(position, first[tp]))
             if first[tp] > position:

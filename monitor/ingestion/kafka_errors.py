@@ -61,7 +61,7 @@ WAY_OUT: Final[dict[type[kafka_errors.KafkaError], str]] = {
 
 
 def to_driftline(error: Exception) -> DriftlineError:
-    """What an exception of the Kafka client means to us; the caller raises it ``from`` the original."""
+    """Our error for an exception of the Kafka client; the caller raises it ``from`` the original."""
     if isinstance(error, DriftlineError):
         return error
     cause = error.__cause__

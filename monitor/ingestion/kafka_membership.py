@@ -60,8 +60,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the client
 
         The client (3.0.12) rejoins when the topics' metadata differ from those that it assigned by. Where the poll
         ends before the rejoin, the assignment is made in the background by the new metadata, nothing differs any
-        more, and the answer is never looked at: heartbeats stay off, the group throws the member out, and it goes on
-        reading for ever. The Java client had the same fault (KAFKA-9815) and mended it the same way.
+        more, and the response is never read: heartbeats stay off, the group removes the member, and it goes on
+        reading indefinitely. The Java client had the same fault (KAFKA-9815) and mended it the same way.
         """
         coordinator = self._consumer._coordinator
         if coordinator.rejoining or coordinator.need_rejoin():

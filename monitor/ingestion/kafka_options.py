@@ -1,4 +1,4 @@
-"""Options of the Kafka source, and how the client is told about them. Secrets are read late and never shown."""
+"""Options of the Kafka source, and their form for the client. Secrets are read late and never shown."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Sasl:
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """How to reach a cluster; shared by the source and the dead-letter producer."""
+    """The way to a cluster; shared by the source and the dead-letter producer."""
 
     bootstrap_servers: tuple[str, ...]
     client_id: str = "driftline"
@@ -70,7 +70,7 @@ class KafkaConnection:
 
 @dataclass(frozen=True, slots=True)
 class KafkaSourceOptions:
-    """What to read and how much at a time.
+    """The topics to read and the amount of one fetch.
 
     Attributes:
         group: consumer group; workers of one deployment share it.
@@ -137,7 +137,7 @@ class KafkaSourceOptions:
 
 
 class TokenFile(AbstractTokenProvider):  # type: ignore[misc]  # the client carries no types
-    """OAUTHBEARER token that somebody else keeps fresh in a file; read at every login."""
+    """OAUTHBEARER token that another program keeps fresh in a file; read at every login."""
 
     def __init__(self, file: Path) -> None:
         self._secret = SecretPlace(file=file)

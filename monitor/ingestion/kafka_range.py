@@ -63,7 +63,7 @@ class KafkaRange(UnchangingLogs):
         self._at: dict[TopicPartition, int] = {}
 
     def tell_gaps(self, on_gap: OnGap) -> None:
-        """From :meth:`start` on, told of records that cannot be handed out."""
+        """From :meth:`start` on, receives records that cannot be handed out."""
         self._on_gap = on_gap
 
     @property
@@ -118,7 +118,7 @@ class KafkaRange(UnchangingLogs):
         return frozenset(partition_name(tp) for tp in self._stretches or {})
 
     def committed(self, positions: Mapping[str, int]) -> None:
-        """Nothing is told to Kafka."""
+        """Commits no offsets to Kafka."""
 
     def pause(self, partitions: frozenset[str]) -> None:
         """Hand out nothing more of these."""
@@ -180,7 +180,7 @@ class KafkaRange(UnchangingLogs):
 
 
 def newest(sizes: Mapping[TopicPartition, int], most: int) -> dict[TopicPartition, int]:
-    """How much of each is taken, ``most`` together: evenly, and what the small ones leave goes to the large ones."""
+    """The amount taken of each, ``most`` together: evenly, and the rest of the small ones goes to the large ones."""
     taken: dict[TopicPartition, int] = {}
     left = most
     for place, (tp, size) in enumerate(sorted(sizes.items(), key=lambda item: item[1])):

@@ -68,8 +68,8 @@ class BatchRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clien
             try:
                 batch = records.next_batch()
             except (CorruptRecordError, struct.error) as error:
-                self.drain()  # the client would ask a dead iterator for ever
-                raise KafkaError(f"unreadable fetch answer for {tp}: {error}") from None
+                self.drain()  # the client would poll a dead iterator indefinitely
+                raise KafkaError(f"unreadable fetch response for {tp}: {error}") from None
             if batch is None:
                 break
             if self.check_crcs and not batch.validate_crc():

@@ -116,7 +116,7 @@ class RecordReader:
         return with_position(self._consumer, tp, [block])
 
     def _skip_unreadable(self, error: Exception) -> bool:
-        """Go on behind the batch that the client gave up on; False if it cannot be told which partition that is.
+        """Go on behind the batch that the client gave up on; False if its partition is unknown.
 
         The error names no offsets, so the first readable one is searched for: ever larger steps, then halving.
         """
@@ -150,7 +150,7 @@ class RecordReader:
                 raise
             return False
         if not found:
-            raise kafka_errors.KafkaTimeoutError(f"no answer for {tp} at offset {offset} within {PROBE_MS} ms")
+            raise kafka_errors.KafkaTimeoutError(f"no response for {tp} at offset {offset} within {PROBE_MS} ms")
         return True
 
 
@@ -181,7 +181,7 @@ def _units(room: int, unit_bytes: int) -> int:
 
 
 def _is_unreadable(error: Exception) -> bool:
-    """Whether the client failed on the bytes of a batch: its own two errors, or whatever a codec raises."""
+    """Whether the client failed on the bytes of a batch: its own two errors, or any error of a codec."""
     if isinstance(error, kafka_errors.KafkaError):
         return isinstance(error, kafka_errors.CorruptRecordError | kafka_errors.UnsupportedCodecError)
     return not isinstance(error, OSError)

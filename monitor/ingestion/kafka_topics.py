@@ -21,14 +21,14 @@ ASK_TIMEOUT_MS: Final = 5_000
 
 
 class TopicIds:
-    """The ids of topics, as a consumer's metadata tell them."""
+    """The ids of topics, from a consumer's metadata."""
 
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
         self._identified: dict[str, str] = {}
 
     def now(self, topic: str) -> str:
-        """By the metadata at hand; empty where the brokers are too old to say, or the topic does not exist."""
+        """The id in the metadata at hand; empty where brokers are too old for ids, or there is no such topic."""
         topic_id = self._consumer._cluster.topic_id(topic)
         return "" if topic_id is None or topic_id == NO_ID else str(topic_id)
 
@@ -38,7 +38,7 @@ class TopicIds:
         return self._identified[topic]
 
     def refresh(self) -> None:
-        """Ask the brokers; not to be called on the client's own thread.
+        """Request the ids from the brokers; not to be called on the client's own thread.
 
         Raises:
             SourceUnavailable: they do not answer.
@@ -47,7 +47,7 @@ class TopicIds:
         try:
             self._consumer._net.run(self._consumer._manager.wait_for, asked, ASK_TIMEOUT_MS)
         except kafka_errors.KafkaTimeoutError as error:
-            raise SourceUnavailable(f"Kafka: the brokers do not say which topics there are: {error}") from error
+            raise SourceUnavailable(f"Kafka: the brokers do not list their topics: {error}") from error
         except kafka_errors.UnknownTopicOrPartitionError:
             return  # the answer about a single topic that is gone at the moment: it has no id
 

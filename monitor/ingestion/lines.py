@@ -54,7 +54,7 @@ class LineSplitter:
 
     @property
     def rest(self) -> bytes:
-        """What came behind the last newline so far, cut to the longest line."""
+        """Bytes after the last newline so far, cut to the longest line."""
         return bytes(self._carry)
 
     def finish(self) -> RecordBlock | None:

@@ -76,7 +76,7 @@ class MemorySource(UnchangingLogs):
         return frozenset(self._logs)
 
     def committed(self, positions: Mapping[str, int]) -> None:
-        """Nothing to tell anybody."""
+        """Does nothing: there are no offsets to commit."""
 
     def pause(self, partitions: frozenset[str]) -> None:
         """Hand out nothing more of these."""

@@ -41,12 +41,12 @@ class OpenFile:
 
     @property
     def whole(self) -> bool:
-        """Whether its last line is the last for sure: nobody writes to a compressed file or a pipe that is closed."""
+        """Whether its last line is final: a compressed file or a closed pipe has no writer."""
         return self.path == STANDARD_INPUT or isinstance(self.stream, CompressedStream)
 
     @property
     def fraction_read(self) -> float:
-        """From 0 to 1; 0 where the size is unknown."""
+        """Progress from 0 to 1; 0 where the size is unknown."""
         return self.stream.bytes_read / self.total_bytes if self.total_bytes else 0.0
 
     @property
@@ -101,7 +101,7 @@ class OpenFile:
         return block
 
     def check_length(self) -> None:
-        """That what was read before is still there; to be asked at the end of the file.
+        """Check that the bytes read before are still there; to be called at the end of the file.
 
         Raises:
             SourceRefused: it is not.
@@ -130,7 +130,7 @@ class OpenFile:
         return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
 
     def close(self) -> None:
-        """Close it; standard input is somebody else's."""
+        """Close it; standard input belongs to the caller and stays open."""
         self.ended = True
         if self.path != STANDARD_INPUT:
             self.stream.close()

@@ -78,7 +78,7 @@ def _varint(buffer, at, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _skip_headers(buffer, at, end):  # type: ignore[no-untyped-def]
-    """Where the headers that begin at ``at`` end; -1 if they do not end by ``end``."""
+    """End of the headers that begin at ``at``; -1 if they do not end by ``end``."""
     headers, at = _varint(buffer, at, end)
     if at < 0 or headers < 0 or headers > end - at:
         return np.int64(-1)

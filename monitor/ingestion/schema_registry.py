@@ -33,7 +33,7 @@ _HEADERS: Final = {"Accept": "application/vnd.schemaregistry.v1+json, applicatio
 
 @dataclass(frozen=True, slots=True)
 class RegistryOptions:
-    """Where the registry is and how to log in.
+    """Address of the registry and its login.
 
     Attributes:
         url: without a slash at its end.

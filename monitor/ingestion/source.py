@@ -1,4 +1,4 @@
-"""Where records come from: the one interface that Kafka, files and standard input share."""
+"""Sources of records: the one interface that Kafka, files and standard input share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.events.records import RecordBlock
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one poll brought.
+    """The result of one poll.
 
     Attributes:
         blocks: at most one or a few blocks per partition, each in offset order.
@@ -32,7 +32,7 @@ class Polled:
 
 
 class Assignment(Protocol):
-    """What a source tells its worker about the partitions that it owns."""
+    """Callbacks from a source to its worker about the partitions that it owns."""
 
     def assigned(self, partitions: Sequence[str]) -> Mapping[str, int]:
         """Claim these partitions; returns the offset to start reading each from. May block on storage."""
@@ -44,18 +44,18 @@ class Assignment(Protocol):
         """Give these partitions back in order: commit what is counted. May block on storage."""
 
     def lost(self, partitions: Sequence[str]) -> None:
-        """These partitions are somebody else's already: drop what is not committed."""
+        """These partitions belong to another worker already: drop uncommitted counts."""
 
 
 class UnchangingLogs:
-    """For sources behind whose names nothing changes while they are read, and of which nobody keeps a position."""
+    """For sources whose names keep their log while they are read, and whose position is not stored."""
 
     def identify(self, partition: str, known: str) -> LogIdentity:
         """The log that it was."""
         return LogIdentity(now=known, was=known)
 
     def confirm(self, *, ask: bool) -> None:
-        """Nothing to ask."""
+        """Does nothing: there is no identity to check."""
 
 
 class Source(Protocol):

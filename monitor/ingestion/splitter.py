@@ -1,4 +1,4 @@
-"""A file's bytes as records, whatever it is: JSON lines, documents printed over several lines, UTF-16, Avro.
+"""Splits a file's bytes into records: JSON lines, documents printed over several lines, UTF-16, Avro.
 
 What it is is told by its beginning, once. JSON lines go to the splitter of lines untouched.
 """
@@ -22,13 +22,13 @@ from monitor.ingestion.lines import BYTE_ORDER_MARK, LineSplitter
 LOOKS_AT: Final = 1 << 16
 """Bytes of the beginning that are waited for where two lines do not end before."""
 MAX_OBJECTS: Final = 1_000_000
-"""Of one block of an Avro file."""
+"""Most objects of one block of an Avro file."""
 _SPACE: Final = b" \t\r\n\x1e,"
 _ENCODE: Final = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class Pieces(Protocol):
-    """What cuts a stream into records; ``lines`` is how many there were so far."""
+    """A splitter of one kind of stream; ``lines`` is the number of lines so far."""
 
     @property
     def lines(self) -> int:
@@ -36,19 +36,19 @@ class Pieces(Protocol):
 
     @property
     def rest(self) -> bytes:
-        """What came behind the last record so far."""
+        """Bytes after the last record so far."""
 
     def feed(self, chunk: bytes) -> RecordBlock | None:
         """The records that end in this chunk."""
         ...
 
     def finish(self) -> RecordBlock | None:
-        """What is left at the end."""
+        """The rest at the end."""
         ...
 
 
 class Splitter:
-    """Tells by its beginning what a stream is, and hands it on.
+    """Recognises a stream by its beginning, and passes it on.
 
     Raises (from :meth:`feed` and :meth:`finish`):
         SourceRefused: an Avro container is damaged.
@@ -67,7 +67,7 @@ class Splitter:
 
     @property
     def rest(self) -> bytes:
-        """What came behind the last record so far."""
+        """Bytes after the last record so far."""
         return self._head if self._inner is None else self._inner.rest
 
     def feed(self, chunk: bytes) -> RecordBlock | None:
@@ -91,7 +91,7 @@ class Splitter:
 
     def _feed(self, chunk: bytes) -> RecordBlock | None:
         if self._inner is None:
-            raise AssertionError("fed before it was told what it is")
+            raise AssertionError("fed before its format is known")
         return self._inner.feed(chunk if self._decoder is None else self._decoder.decode(chunk).encode())
 
     def _begin(self) -> bytes:
@@ -143,7 +143,7 @@ class DocumentSplitter:
         return self._block(values)
 
     def finish(self) -> RecordBlock | None:
-        """What is left: a document that does not end, or something between two."""
+        """The rest: a document that does not end, or something between two."""
         value, self._held = self.rest[: self._longest], bytearray()
         return self._block([value] if value else [])
 
@@ -171,7 +171,7 @@ class DocumentSplitter:
         return None
 
     def _between(self) -> bytes | None:
-        """What is no document, up to its line's end or the next one."""
+        """Bytes that are not a document, up to its line's end or the next one."""
         ends = [at for mark in (b"\n", b"{") if (at := self._held.find(mark)) >= 0]
         if not ends and len(self._held) < self._longest:
             return None
@@ -226,7 +226,7 @@ class AvroSplitter:
 
 
 def _record(found: Any) -> Any:
-    """What is read of an object: of Event Hubs Capture the record in its body."""
+    """The record of an object: of Event Hubs Capture the record in its body."""
     record, _ = inside(found)
     return msgspec.Raw(record.encode()) if isinstance(record, str) and record is not found else record
 
@@ -270,7 +270,7 @@ def _is_printed(text: bytes) -> bool:
 
 
 def _is_enough(head: bytes) -> bool:
-    """Whether it can be told what this is: its first line is whole, or the second one has begun."""
+    """Whether the kind can be recognised: its first line is whole, or the second one has begun."""
     if len(head) < len(MAGIC) or encoding_of(head.removeprefix(BYTE_ORDER_MARK)[:4]) is not None:
         return False
     lines = [line for line in head.removeprefix(BYTE_ORDER_MARK).split(b"\n", 64) if line.strip()]

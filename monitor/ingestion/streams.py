@@ -103,7 +103,7 @@ class CompressedStream(Stream):
 
 
 def _window(frame: bytes) -> int:
-    """Bytes of window that a Zstandard frame asks for; 0 where its header does not say."""
+    """Bytes of window that a Zstandard frame needs; 0 where its header has no size."""
     try:
         return int(zstandard.get_frame_parameters(frame).window_size)
     except zstandard.ZstdError:

@@ -31,7 +31,7 @@ class Tape:
         return _Recording(self, self._stream)  # type: ignore[return-value]
 
     def again(self) -> IO[bytes] | None:
-        """What was read, from its beginning; None if it was too much to keep."""
+        """The bytes read, from the beginning; None if they were too many to keep."""
         if self._lost:
             return None
         if self._writer is not None:
@@ -56,7 +56,7 @@ class _Recording(io.RawIOBase):
         self._stream = stream
 
     def fileno(self) -> int:
-        """Of the stream, so that waiting for it works."""
+        """File descriptor of the stream, so that waiting for it works."""
         return self._stream.fileno()
 
     def read(self, size: int = -1) -> bytes:

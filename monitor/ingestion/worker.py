@@ -117,7 +117,7 @@ class Worker:
         Raises:
             TryAgain: the log or a store cannot be reached. Throw the worker away and start a new one: everything that
                 is not committed will be read again.
-            Fenced: another worker counts one of our partitions. Start anew likewise: we may be out of the group.
+            Fenced: another worker counts one of our partitions. Start anew as well: we may be out of the group.
             SourceRefused, StoreRefused: trying again will not help.
         """
         polled = self._source.poll(timeout_s=timeout_s, behind=self._behind())
@@ -162,7 +162,7 @@ class Worker:
         return {partition: self._counters[partition].start_offset for partition in partitions}
 
     def position(self, partition: str) -> int:
-        """Where its counter stands; the start is before that, to warm its memory."""
+        """Position of its counter; reading starts before it, to warm its memory."""
         return self._counters[partition].next_offset
 
     def revoked(self, partitions: Sequence[str]) -> None:
@@ -172,7 +172,7 @@ class Worker:
         self.lost(partitions)
 
     def lost(self, partitions: Sequence[str]) -> None:
-        """Somebody else counts them now, from our last commit on."""
+        """Another worker counts them now, from our last commit on."""
         for partition in partitions:
             self._counters.pop(partition, None)
             self._gaps.pop(partition, None)
@@ -244,7 +244,7 @@ class Worker:
         )
 
     def _commit(self, partitions: list[str], *, ask: bool) -> list[str]:
-        """Commit these; returns those that somebody else has claimed, which are let go."""
+        """Commit these; returns those that another worker has claimed, which are let go."""
         self._committed_at = self._now_ms()
         dirty = [name for name in partitions if self._counters[name].dirty]
         if not dirty:

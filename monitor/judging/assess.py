@@ -38,19 +38,19 @@ PIECE: Final = 200_000
 
 @dataclass(slots=True)
 class Assessment:
-    """What a stretch of ticks brought."""
+    """The result of a stretch of ticks."""
 
     findings: list[Finding] = field(default_factory=list)
     """New versions of findings, in order of event time; one finding may come several times."""
     baselines: list[Baseline] = field(default_factory=list)
     """Approved by the policy."""
     labels: dict[tuple[str, str], int] = field(default_factory=dict)
-    """By guardrail and outcome (caught, missed, passed, false_positive): what people found."""
+    """People's labels by guardrail and outcome (caught, missed, passed, false_positive)."""
     contradictions: dict[str, int] = field(default_factory=dict)
     """By guardrail that logs score, threshold and verdict: how many verdicts contradict the other two."""
 
     def add(self, later: Assessment) -> None:
-        """What the stretch right after this one brought."""
+        """The result of the stretch right after this one."""
         self.findings += later.findings
         self.baselines += later.baselines
         for outcome, count in later.labels.items():
@@ -82,7 +82,7 @@ class Assessor:
         clusters: reads clusters of prompts back.
         uncounted: which signals some counts lack, because another version of Driftline made them.
         approved: baselines with an effective tick from ``state.judged_before`` on, to be applied when it comes.
-        dismissed: dismissals, likewise.
+        dismissed: dismissals with an effective tick from then on, to be applied when it comes.
         """
         self.fleet = Fleet(rule, history, state, panel or Panel(strata=rule.strata + 1), clusters)
         self._learning = Learning(self.fleet, uncounted)
@@ -163,7 +163,7 @@ class Assessor:
         return outcome
 
     def _review(self, tick: int, outcome: Assessment) -> None:
-        """At the first tick with events of each stretch, whoever steps when: what ends with units that stopped, and
+        """At the first tick with events of each stretch, independent of steps: ends with units that stopped, and
         which new signals have learned enough."""
         if not self.fleet.shares.is_due(tick):
             return

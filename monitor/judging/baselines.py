@@ -33,12 +33,12 @@ from monitor.signals.registry import COLUMNS, LAYOUT, SIGNALS
 from monitor.signals.signal import ALL
 
 PRESENT_MS = 3_600_000
-"""What the traffic is at present is read off the last hour: of 1,000 streams that are some 60 MB of counts."""
+"""The present traffic is measured over the last hour: of 1,000 streams that is some 60 MB of counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LevelView:
-    """What one question would be held to."""
+    """Level and limit of one question."""
 
     signal: str
     question: str
@@ -48,7 +48,7 @@ class LevelView:
     level: float | None
     """Its confidence limit."""
     limit: float | None
-    """What a page needs the mean to leave: level x (1 + margin) + floor."""
+    """The limit that the mean must leave for a page: level x (1 + margin) + floor."""
     minimum_detectable: float | None
     """Nearest mean that would be found within a day at the present traffic and with its share of the budget."""
     reason: str
@@ -56,15 +56,15 @@ class LevelView:
     """Relative distance from the level that a drift must exceed; as wide as the baseline's own wander, if that is
     wider than the usual one."""
     wander: float | None = None
-    """How much the ticks' own means scatter around the rate beyond chance, relative to it."""
+    """Scatter of the ticks' own means around the rate beyond chance, relative to it."""
     bursts: float | None = None
-    """How many events come together: conversations judged alike, batches. Evidence counts only one of so many."""
+    """Size of bursts: conversations judged alike, batches. Evidence counts only one of so many events."""
     too_small: bool = False
     """The baseline has too few events, or too few of the rare ones, for this question."""
     events: int = 0
     """Events of the baseline that the question applies to."""
     because: str = ""
-    """How the limit follows from the window, in one line."""
+    """The derivation of the limit from the window, in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,7 +233,7 @@ def views(
 
 
 def weight_of(units: Iterable[Slice], rule: JudgeSettings) -> float:
-    """What the streams of these units weigh together in the budgets."""
+    """Total weight of the streams of these units in the budgets."""
     return sum(rule.weight(guardrail) for guardrail, _, _ in {stream_of(unit) for unit in units})
 
 
@@ -246,13 +246,13 @@ def _present(store: JudgeStore, rule: JudgeSettings) -> tuple[LoadedCounts, int]
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """How much comes: the counts of so many ticks."""
+    """Amount of traffic: the counts of so many ticks."""
 
     counts: Window
     ticks: int
 
     def per_day(self, signal: int, rule: JudgeSettings) -> float:
-        """Events a day that say something about the signal."""
+        """Events a day to which the signal applies."""
         return float(self.counts.signal(SIGNALS[signal]).sum()) / max(1, self.ticks) * DAY_MS / rule.tick_ms
 
 
@@ -302,7 +302,7 @@ def _levels(
 
 
 def _because(level: Level) -> str:
-    """From the rate to the bound: confidence limit, margin (and why it is as wide as it is), floor."""
+    """The way from the rate to the bound: confidence limit, margin (and why it is as wide as it is), floor."""
     most, sign = ("most", "+") if level.direction == "rise" else ("least", "-")
     wander = ""
     if level.reason is LevelReason.WIDENED:
@@ -327,7 +327,7 @@ def _asked(window: Window, rule: JudgeSettings, signal: int, question: int) -> M
 
 
 def moment_of(tick: int, rule: JudgeSettings) -> str:
-    """When a tick begins, for people."""
+    """The beginning of a tick, for people."""
     return f"{datetime.fromtimestamp(tick * rule.tick_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 

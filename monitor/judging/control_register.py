@@ -15,7 +15,7 @@ def control_register(store: JudgeStore, declared: Mapping[str, Control]) -> list
 
 
 def newest(slices: Mapping[int, Slice]) -> list[Seen]:
-    """What each guardrail's newest stream of a category and stage shows; what was replaced is history."""
+    """The facts of each guardrail's newest stream of a category and stage; replaced streams are history."""
     streams: dict[tuple[str, str, str], Seen] = {}
     for _, piece in sorted(slices.items()):
         key = (piece.guardrail, piece.category, piece.stage)

@@ -22,7 +22,7 @@ from monitor.signals.signal import Signal
 
 POINTS: Final = 60
 EVENTS_PER_POINT: Final = 20
-"""A point of fewer events says more about chance than about the signal."""
+"""A point of fewer events shows chance rather than the signal."""
 FEWEST_POINTS: Final = 24
 RELEASE: Final = "release_delta"
 AROUND: Final = 30
@@ -132,7 +132,7 @@ def _slices_of(finding: Finding, store: JudgeStore) -> dict[int, Slice]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
-    """What a curve shows: the mean of a signal's ``weights``, on the scale of the finding's level and baseline."""
+    """The values of a curve: the mean of a signal's ``weights``, on the scale of the finding's level and baseline."""
 
     what: str
     signal: Signal

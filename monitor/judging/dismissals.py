@@ -1,4 +1,4 @@
-"""Dismissing a notice: a person says that it was about nothing, so that the stream keeps its history."""
+"""Dismissing a notice: a person marks it as false, so that the stream keeps its history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.judging.ports import Dismissal, JudgeStore
 
 
 class Findings(Protocol):
-    """Where findings and their dismissals are stored."""
+    """The store of findings and their dismissals."""
 
     @property
     def alerts(self) -> Alerts:
@@ -53,7 +53,7 @@ def dismiss(stores: Findings, start: str, *, by: str, reason: str, now_ms: int) 
     if finding.kind is Kind.page:
         raise Refused(
             f"{finding.id} is a page: it ends by itself, or with a new baseline (`driftline baseline propose`); "
-            "what is to be done about it goes to its incident"
+            "record actions on its incident"
         )
     earlier = stores.judge.dismissal(finding.id)
     if earlier is not None:
@@ -64,5 +64,5 @@ def dismiss(stores: Findings, start: str, *, by: str, reason: str, now_ms: int) 
 
 
 def dismissals(stores: Findings) -> Mapping[str, Dismissal]:
-    """By finding."""
+    """Dismissals by finding."""
     return {one.finding_id: one for one in stores.judge.dismissals()}

@@ -43,11 +43,11 @@ class HourLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What one stretch of ticks brings to storage."""
+    """The points of one stretch of ticks for storage."""
 
     tick: int
     """Its last."""
     streams: Sequence[StreamView] = ()
-    """Those that are not as they were stored last."""
+    """Streams that differ from their last stored state."""
     points: Sequence[EvidencePoint] = ()
     levels: Sequence[HourLevel] = ()

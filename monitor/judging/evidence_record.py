@@ -1,4 +1,4 @@
-"""What is stored of evidence over time: a point per test and minute, one at every alarm, levels by the hour.
+"""Stored evidence over time: a point per test and minute, one at every alarm, levels by the hour.
 
     recorder = EvidenceRecorder(rule, retention)
     recorder.begin(fleet, history)                            after the judge's memory was built
@@ -34,18 +34,18 @@ from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS, USED_COLUMNS
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 POINTS_AT_MOST: Final = 500
-"""Of a minute, those closest to an alarm; with a week's retention 500 x 10,080 = 5 million rows at the very most."""
+"""Most points of a minute, those closest to an alarm; a week's retention is 500 x 10,080 = 5 million rows at most."""
 POINTS_PER_STREAM: Final = 32
-"""Of a minute: more than a stream has questions, unless releases are compared."""
+"""Most points of a stream and minute: more than it has questions, unless releases are compared."""
 LEVELS_AT_MOST: Final = 1_000
-"""Of an hour, those closest to their limits; with a quarter's retention 1,000 x 2,160 = 2 million rows at most."""
+"""Most levels of an hour, closest to limits first; a quarter is 1,000 x 2,160 = 2 million rows at most."""
 LOWEST: Final = math.log(1e-12)
 """Evidence below it is not stored: the budget of a tick is larger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceRetention:
-    """How long, in event time, the course of the evidence is kept."""
+    """Retention of the evidence, in event time."""
 
     points_ms: int = 7 * 86_400_000
     levels_ms: int = 90 * 86_400_000
@@ -111,7 +111,7 @@ class EvidenceRecorder:
             at = stop
 
     def take(self, counts: LoadedCounts, stop: int, view: JudgeView, findings: Sequence[Finding]) -> Record:
-        """What to store after the ticks below ``stop`` were judged.
+        """The points to store after the ticks below ``stop`` were judged.
 
         Args:
             counts: of the stretch that ends with ``stop``.
@@ -241,7 +241,7 @@ def _alarm_points(view: JudgeView, findings: Sequence[Finding], tick_ms: int) ->
 
 
 def _folded(tests: Iterable[TestView]) -> dict[Asked, tuple[float, float]]:
-    """By question, whose tests are taken as one: the largest evidence, and the sum of what they have spent."""
+    """Points by question, whose tests are taken as one: the largest evidence, and the sum of their spends."""
     found: dict[Asked, tuple[float, float]] = {}
     for test in tests:
         if test.kind is not TestKind.end and test.kind is not TestKind.river:

@@ -1,4 +1,4 @@
-"""What every source of findings has in common; the registry lists them in the order in which they report.
+"""The common part of all sources of findings; the registry lists them in the order in which they report.
 
     follower.ends(counts)             where ticks must be cut, so that how they are grouped does not show
     follower.follow(stretch)          findings of the ticks just judged
@@ -37,7 +37,7 @@ class Stretch:
 
     fleet: Fleet
     counts: LoadedCounts
-    """Of these ticks."""
+    """Counts of these ticks."""
     from_tick: int
     to_tick: int
     """The tick after the last one; may lie far beyond the last tick with events."""
@@ -77,7 +77,7 @@ class Approval:
     """A baseline that takes effect."""
 
     number: int
-    """Of its unit."""
+    """Number of its unit."""
     span: tuple[int, int]
     """Ticks of its window, half-open."""
     counts: LoadedCounts
@@ -104,13 +104,13 @@ class Follower(ABC):
         """New versions of findings."""
 
     def approve(self, approval: Approval, tick: int) -> list[Finding]:
-        """What is over as this baseline takes effect with ``tick``."""
+        """Ends the findings that are over as this baseline takes effect with ``tick``."""
         return []
 
     def retire(self, number: int, tick: int) -> list[Finding]:
-        """What is over as the unit is taken to have stopped, before ``tick``: no event of it will end it."""
+        """Ends the findings of a unit that has stopped, before ``tick``: no event of it will end them."""
         return []
 
     @abstractmethod
     def open(self) -> Iterable[Finding]:
-        """What has been reported and is not over, notices and pages."""
+        """The reported findings that are not over, notices and pages."""

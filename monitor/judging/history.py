@@ -1,4 +1,4 @@
-"""Reading counts back: what units learned from, what an alarm is about. Bounded in memory, whatever is asked for.
+"""Reading counts back: a unit's baseline, an alarm's stretch. Memory is bounded for any request.
 
 Stored counts are read for the whole fleet and then narrowed to a few slices, so long spans are read in pieces; and
 the piece read last is kept, because units that learn together ask for much the same ticks, one after the other.
@@ -74,7 +74,7 @@ class Past:
 
 
 def no_clusters(from_tick: int, to_tick: int) -> Sequence[Cluster]:
-    """Where nobody keeps any."""
+    """A history where none is kept."""
     return ()
 
 

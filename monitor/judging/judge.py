@@ -45,19 +45,19 @@ Respond = Callable[[AlertStore, Finding, int], Finding]
 
 @dataclass(frozen=True, slots=True)
 class PresentPolicy:
-    """What is done when judging reaches the present: an outage of ours must not hide what began during it.
+    """The action when judging reaches the present: an outage of ours must not hide what began during it.
 
     Attributes:
         within_ms: ticks that ended no longer ago than this are the present.
-        tell: called for every open page, in the judge's transaction; (store, finding, now_ms). Must be idempotent.
+        notify: called for every open page, in the judge's transaction; (store, finding, now_ms). Must be idempotent.
     """
 
     within_ms: int
-    tell: Callable[[AlertStore, Finding, int], None]
+    notify: Callable[[AlertStore, Finding, int], None]
 
 
 class Step(StrEnum):
-    """What a step came to."""
+    """Outcome of a step."""
 
     judged = "judged"
     """Ticks were judged; call again at once, there may be more."""
@@ -73,7 +73,7 @@ class JudgeReport:
     judged_before: int | None = None
     assessment: Assessment | None = None
     view: JudgeView | None = None
-    """What the judge knows after the step; None where no tick was judged."""
+    """The judge's view after the step; None where no tick was judged."""
 
 
 class Judge:
@@ -94,12 +94,12 @@ class Judge:
         """Args:
         store: the judging side of storage.
         rule: how to judge.
-        respond: what a finding sets off.
+        respond: called for every new version of a finding, in the judge's transaction.
         holder: name of this process in the lease.
         snapshot_ticks: a snapshot is taken every so many ticks; a restart replays at most these.
-        caught_up: what is done about pages that are open when judging reaches the present.
+        caught_up: the action for pages that are open when judging reaches the present.
         now_ms: the clock of the lease, to keep it during long steps; None where nobody else could take it.
-        recorder: what is stored of the evidence over time; None: nothing is.
+        recorder: stores the evidence over time; None: none is stored.
         """
         self._store = store
         self._rule = rule
@@ -133,11 +133,11 @@ class Judge:
 
     @property
     def view(self) -> JudgeView | None:
-        """What was known after the last step that judged anything; None before the first."""
+        """The judge's view after the last step that judged anything; None before the first."""
         return self._view
 
     def retain(self, rule: RetentionRule, now_ms: int) -> Retained | None:
-        """Roll up and forget what is neither needed nor asked for any more; None without a lease and a snapshot.
+        """Roll up and forget counts that are neither needed nor read any more; None without a lease and a snapshot.
 
         Raises:
             StoreUnavailable: what was not done is done by a later call.
@@ -167,7 +167,7 @@ class Judge:
             self._assessor = self._token = None
             return JudgeReport(Step.standby)
         except BaseException:
-            # Whatever it was, the memory is ahead of what is stored; going on from it would skip what was found.
+            # In-memory state may be ahead of the database; discard it: going on would skip what was found.
             self._assessor = self._token = None
             raise
 
@@ -266,13 +266,13 @@ class Judge:
         self._rebuilt, self._learned = False, []
 
     def _reach_present(self, store: AlertStore, assessor: Assessor, end: int, now_ms: int) -> bool:
-        """Whether judging is near the present; when it gets there, what is still open is told of."""
+        """Whether judging is near the present; when it gets there, the pages that are still open are reported."""
         if self._caught_up is None:
             return False
         at_present = now_ms - end * self._rule.tick_ms <= self._caught_up.within_ms
         if at_present and not self._at_present:
             for finding in assessor.open_pages():
-                self._caught_up.tell(store, finding, now_ms)
+                self._caught_up.notify(store, finding, now_ms)
         return at_present
 
     def _next_counts(self, start: int, limit: int) -> tuple[LoadedCounts, int]:

@@ -1,4 +1,4 @@
-"""How the judge judges: the settings that its decisions depend on, as one frozen value."""
+"""The judge's settings: all that its decisions depend on, as one frozen value."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 TRAFFIC_SHARE: Final = 0.05
-"""Of both budgets, for who asks (traffic_mix)."""
+"""Share of both budgets for the traffic mix (traffic_mix)."""
 RELEASE_SHARE: Final = 0.1
-"""Of the budget of pages, for comparisons of releases; of notices, unused: a release's verdicts are not alarms."""
+"""Share of the pages' budget for comparisons of releases; the notices' is unused: a release's verdict is no alarm."""
 UNITS_SHARE: Final = 1 - TRAFFIC_SHARE - RELEASE_SHARE
 """The rest, split over units, signals and questions. Held apart for good, so that what the others do never changes
 the spend of a unit's tests in the middle of a stretch; it costs those log(1 / .85) = .16 of evidence."""
@@ -19,7 +19,7 @@ OURS: Final = "driftline"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalRule:
-    """How one signal is judged.
+    """The rule of judging one signal.
 
     Attributes:
         enabled: whether it is.
@@ -90,5 +90,5 @@ class JudgeSettings:
         return dict(self.weights).get(guardrail, 1.0)
 
     def signal(self, name: str) -> SignalRule:
-        """How this signal is judged."""
+        """The rule of this signal."""
         return dict(self.signals).get(name, SignalRule())

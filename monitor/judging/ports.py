@@ -1,4 +1,4 @@
-"""What judging needs stored. Implemented in monitor.storage."""
+"""Ports of judging to storage. Implemented in monitor.storage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monitor.signals.layout import Layout
 
 
 class BaselineState(StrEnum):
-    """A baseline is proposed by somebody, approved by a person or the stated policy, then replaced."""
+    """A baseline is proposed, then approved by a person or the stated policy, then replaced."""
 
     proposed = "proposed"
     approved = "approved"
@@ -52,7 +52,7 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Dismissal:
-    """A person says that a notice was about nothing: the history from before it is kept."""
+    """A person's dismissal of a false notice: the history from before it is kept."""
 
     finding_id: str
     by: str
@@ -69,12 +69,12 @@ class Snapshot:
 
     tick: int
     fingerprint: str
-    """Of the code's bins, banks and settings: one of another fingerprint is not used: counts are replayed."""
+    """Fingerprint of the code's bins, banks and settings: with another, counts are replayed."""
     blob: bytes
 
 
 class BaselineStore(Protocol):
-    """What a person's approval or dismissal writes."""
+    """The record of a person's approval or dismissal."""
 
     def save_dismissal(self, dismissal: Dismissal) -> Dismissal:
         """Insert, or update its effective tick; the first dismissal of a finding stands."""
@@ -90,7 +90,7 @@ class JudgementStore(AlertStore, BaselineStore, Protocol):
         """All ticks below this are judged."""
 
     def open_pages(self) -> Sequence[Finding]:
-        """Pages that have not ended, as stored."""
+        """Open pages, as stored."""
 
     def roll_up_hour(self, before: int, *, per_hour: int) -> bool:
         """Roll up the oldest hour of ticks that lies below ``before``; whether there was one."""
@@ -115,7 +115,7 @@ class JudgeStore(Protocol):
     """The judging side: lease, closed counts, baselines, snapshots."""
 
     def acquire(self, *, holder: str, now_ms: int, ttl_ms: int) -> int | None:
-        """Take or renew the judge's lease; the fencing token, or None while somebody else holds it.
+        """Take or renew the judge's lease; the fencing token, or None while another process holds it.
 
         A new holder always gets a larger token; renewing keeps it.
         """
@@ -139,7 +139,7 @@ class JudgeStore(Protocol):
         """Signals that some counts of ticks in [from_tick, to_tick) lack: by name the newest such tick."""
 
     def clusters(self, from_tick: int, to_tick: int) -> Sequence[Cluster]:
-        """Clusters of ticks in [from_tick, to_tick), the same whatever was committed together; in order."""
+        """Clusters of ticks in [from_tick, to_tick), independent of the grouping of commits; in order."""
 
     def slices(self, after_id: int = 0) -> Mapping[int, Slice]:
         """Slices with an id above ``after_id``."""
@@ -185,10 +185,10 @@ class JudgeStore(Protocol):
 
 
 class EvidenceLog(Protocol):
-    """The course of the evidence as the judge has stored it: for any process, whoever judges."""
+    """The course of the evidence as the judge has stored it: for any process."""
 
     def streams(self) -> Sequence[StreamView]:
-        """What was known last of each stream, in order of their names."""
+        """The last known state of each stream, in order of their names."""
 
     def points(
         self,

@@ -1,4 +1,4 @@
-"""How far each stream is: watched since when, or why not yet, and what it takes the place of.
+"""Progress of each stream: since when it is watched, or why not yet, and the stream that it replaces.
 
 For `driftline streams` of a running service, and for the end of a back-test: both hand in what the judge knows.
 """
@@ -29,7 +29,7 @@ READ_AT_MOST: Final = 3_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """One stream, and what can be said of its way to a baseline."""
+    """One stream, and its progress towards a baseline."""
 
     stream: StreamView
     rare: Mapping[str, float]
@@ -42,7 +42,7 @@ class Progress:
 
 
 def progress_of(streams: Sequence[StreamView], store: JudgeStore) -> list[Progress]:
-    """How far the streams are, in order of their names.
+    """The progress of the streams, in order of their names.
 
     Args:
         streams: as the judge knows them.
@@ -62,7 +62,7 @@ def progress_of(streams: Sequence[StreamView], store: JudgeStore) -> list[Progre
 
 
 def sentence(one: Progress, *, tick_ms: int) -> str:
-    """Where the stream stands, as a person reads it."""
+    """The state of the stream, for people."""
     stream = one.stream
     match stream.state:
         case StreamState.pooled:
@@ -90,7 +90,7 @@ def sentence(one: Progress, *, tick_ms: int) -> str:
 
 
 def change(one: Progress) -> str | None:
-    """What is new about a stream that takes the place of another: ``version 1 -> 2, threshold 0.5 -> 0.6``."""
+    """The difference of a stream from the one that it replaces: ``version 1 -> 2, threshold 0.5 -> 0.6``."""
     if one.replaces is None:
         return None
     before, now = one.replaces.unit, one.stream.unit
@@ -105,7 +105,7 @@ def change(one: Progress) -> str | None:
 
 
 def plain(one: Progress, *, tick_ms: int) -> dict[str, Any]:
-    """As JSON: times in epoch milliseconds."""
+    """The progress as JSON: times in epoch milliseconds."""
     stream = one.stream
     unit = stream.unit
     return {

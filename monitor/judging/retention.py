@@ -1,4 +1,4 @@
-"""How long counts are kept tick by tick, and when they may be rolled up to hours.
+"""Retention of counts tick by tick, and the conditions of rolling them up to hours.
 
 Right after a snapshot the judge needs few counts again: a restart goes on from the snapshot. What it still reads tick
 by tick is said by :func:`safe_before`, from its state alone. An upgrade goes over the ticks that are left, so their
@@ -26,7 +26,7 @@ PIECES: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """How long what is kept, in milliseconds; counts by event time, the rest by the clock."""
+    """Retention in milliseconds; counts by event time, the rest by the clock."""
 
     tick_ms: int
     ticks_ms: int = 7 * DAY_MS
@@ -37,7 +37,7 @@ class RetentionRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retained:
-    """What one step did."""
+    """The result of one step."""
 
     hours: int = 0
     """Hours of ticks that were looked at: rolled up, or left for a baseline."""

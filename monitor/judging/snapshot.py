@@ -25,7 +25,7 @@ VERSION: Final = 17
 
 
 def fingerprint(rule: JudgeSettings) -> str:
-    """What a snapshot must agree in to be used. Budgets are not in it: a new budget changes future spend only."""
+    """The conditions of using a snapshot. Budgets are not in it: a new budget changes future spend only."""
     judged = [(name, one.enabled, one.detector, one.parameters) for name, one in rule.signals]
     judged = [one for one in judged if one[1:] != (True, OURS, ())]  # a weight changes future spend only
     asked = [(signal.questions, signal.bets, signal.misses) for signal in SIGNALS]

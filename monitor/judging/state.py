@@ -1,4 +1,4 @@
-"""What the judge remembers between ticks: plain structs that a snapshot writes down and reads back."""
+"""The judge's memory between ticks: plain structs that a snapshot writes down and reads back."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class PageTest(msgspec.Struct, kw_only=True):
     level: float
     """Approved level, all strata."""
     limit: float
-    """Bound m, all strata: what a person is told."""
+    """Bound m of all strata, as shown to people."""
     n_ref: float
     """Events of a full tick."""
     bursts: float = 1.0
-    """How many events come together; e-values are discounted by it."""
+    """Size of bursts; e-values are discounted by it."""
     end_test: int = -1
     end_stratum: int = -1
     """Stratum that the end is looked for in; -1 for all of them."""
@@ -58,7 +58,7 @@ class AnyChangeTest(msgspec.Struct, kw_only=True):
     dense: list[int] = []
     """Per stratum the dense bet beside the test; empty where the signal makes none."""
     bursts: float = 1.0
-    """How many events come together in the baseline; then they are not exchangeable, and nothing is promised."""
+    """Size of bursts in the baseline; such events are not exchangeable, and nothing is promised."""
     finding: Finding | None = None
     """The last notice; a page soon after upgrades it in place."""
     held_back: list[list[int]] = []
@@ -67,7 +67,7 @@ class AnyChangeTest(msgspec.Struct, kw_only=True):
 
 
 class JoinState(msgspec.Struct, kw_only=True):
-    """How well the joins go that one signal of one unit needs: outputs in the block of ticks being filled."""
+    """State of the joins that one signal of one unit needs: outputs in the block of ticks being filled."""
 
     signal: int
     from_tick: int
@@ -80,7 +80,7 @@ class JoinState(msgspec.Struct, kw_only=True):
     share: float = 0.0
     """Share of them that was missed; the baseline's before the first block."""
     case: Case = msgspec.field(default_factory=Case)
-    """Open while the signal is unavailable for want of joins."""
+    """Open while the signal is unavailable because its joins are lost."""
 
 
 class NewSignal(msgspec.Struct, kw_only=True):
@@ -102,7 +102,7 @@ class Epoch(msgspec.Struct, kw_only=True):
     window: tuple[int, int]
     """Ticks of the baseline, half-open."""
     events: int
-    """Of the baseline."""
+    """Events of the baseline."""
     by_person: bool
     """A person approved it, not the policy."""
     strata: list[str]
@@ -114,9 +114,9 @@ class Epoch(msgspec.Struct, kw_only=True):
     unavailable: dict[str, str]
     """Signal or question -> why it is not tested."""
     new_signals: list[NewSignal] = []
-    """Of which the baseline holds nothing because they were not counted then."""
+    """Signals that the baseline lacks because they were not counted then."""
     joins: list[JoinState] = []
-    """Of the signals that join a request's events, where the baseline has outputs."""
+    """State per signal that joins a request's events, where the baseline has outputs."""
 
 
 class UnitState(msgspec.Struct, kw_only=True):
@@ -130,18 +130,18 @@ class UnitState(msgspec.Struct, kw_only=True):
     learned_ticks: int = 0
     """Ticks with events in the window so far."""
     restarts: int = 0
-    """How often the window was moved because its halves did not agree."""
+    """Number of times that the window was moved because its halves did not agree."""
     by_hand: bool = False
     """A person has approved a baseline for it: the policy does not."""
     epoch: Epoch | None = None
     last_event_tick: int = -1
     """Newest tick with an event of it; -1 before the first."""
     retired: bool = False
-    """It has stopped: its share of the budgets is with the others until it is heard again."""
+    """It has stopped: its share of the budgets is with the others until its events are back."""
 
 
 class GuardrailState(msgspec.Struct, kw_only=True):
-    """What the rules remember of one guardrail."""
+    """The rules' memory of one guardrail."""
 
     share: float = 0.0
     """Baseline events per sibling event; 0 before a baseline."""
@@ -162,12 +162,12 @@ class GuardrailState(msgspec.Struct, kw_only=True):
 
 
 class ContradictionState(msgspec.Struct, kw_only=True):
-    """What the rule about contradictions remembers of a guardrail: the block being filled, and its case."""
+    """The contradictions rule's memory of a guardrail: the block being filled, and its case."""
 
     first_tick: int | None = None
-    """Of the block; None between blocks."""
+    """First tick of the block; None between blocks."""
     counts: list[int] = []
-    """By bin of the signal ``contradictions``, of the block so far."""
+    """Events of the block so far, by bin of the signal ``contradictions``."""
     case: Case = msgspec.field(default_factory=Case)
 
 

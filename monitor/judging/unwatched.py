@@ -1,7 +1,7 @@
-"""Open pages that no test looks after any more: their rule was replaced by an upgrade, or its signal taken away.
+"""Open pages that no test follows any more: an upgrade replaced their rule or removed their signal.
 
 The state is rebuilt from counts after an upgrade. Every page of a signal whose rule is the same comes up again and
-goes on looking for its end; one of a replaced rule cannot, and would be open for ever.
+its test for the end goes on; one of a replaced rule has no such test, and would stay open indefinitely.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from monitor.signals.registry import SIGNALS
 
 
 def ended_with_their_rule(pages: Iterable[Finding], state: JudgeState, *, at_ms: int) -> list[Finding]:
-    """Those of the open pages that end because their rule has; the signal's new rule learns, and pages on its own.
+    """The open pages that end because their rule has; the signal's new rule learns, and pages on its own.
 
     Args:
         pages: open ones, as stored.

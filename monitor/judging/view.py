@@ -1,4 +1,4 @@
-"""What the judge knows after a step, as one frozen value: the streams, and every test of every engine.
+"""The judge's view after a step, as one frozen value: the streams, and every test of every engine.
 
 Metrics, the demo, ``driftline try``, the comparison and the evidence that is stored read this value and nothing
 behind it: a test of a new kind reaches all of them by being listed once, in :mod:`monitor.judging.view_builder`.
@@ -20,7 +20,7 @@ ALL_TRAFFIC: Final = Slice.of_guardrail(EVERY_GUARDRAIL)
 
 
 class StreamState(StrEnum):
-    """Where a stream stands."""
+    """State of a stream."""
 
     learning = "learning"
     """It has no baseline yet, and takes one by itself as soon as it has enough events."""
@@ -34,7 +34,7 @@ class StreamState(StrEnum):
 
 
 class TestKind(StrEnum):
-    """What a test is."""
+    """Kind of a test."""
 
     __test__ = False  # pytest takes names that begin so for its own
 
@@ -54,7 +54,7 @@ class TestKind(StrEnum):
 
 
 def alarm_of(kind: TestKind) -> Kind | None:
-    """What an alarm of such a test is: a page, a notice, or neither (the end of a page)."""
+    """Kind of the alarm of such a test: a page, a notice, or neither (the end of a page)."""
     if kind in (TestKind.page, TestKind.surge, TestKind.release):
         return Kind.page
     return None if kind is TestKind.end else Kind.notice
@@ -73,27 +73,27 @@ class TestView(msgspec.Struct, frozen=True, gc=False):
     question: str
     kind: TestKind
     alarm: Kind | None
-    """What its alarm is, and so which budget it spends of; None for the end of a page."""
+    """Kind of its alarm, and so the budget that it spends; None for the end of a page."""
     key: str
     """The same for as long as the test lives, and never that of another."""
     level: float | None = None
-    """Approved level of what is asked; None where nothing has one."""
+    """Approved level of the question; None where it has none."""
     limit: float | None = None
     """Bound that the mean must leave; None where there is none."""
     log_threshold: float = 0.0
-    """Where it alarms."""
+    """Log evidence of an alarm."""
     log_evidence: float = -math.inf
     """Natural logarithm; -inf before the first evidence."""
     spent: float = 0.0
     """False alarms that it has spent of the budget so far: the bound on the number expected of it."""
     spend: float = 0.0
-    """What its next full tick spends; 0 while it may not alarm."""
+    """Spend of its next full tick; 0 while it may not alarm."""
     finding: str | None = None
     """Id of the finding that is open."""
 
 
 class JoinView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How well the joins go that one signal of a stream needs."""
+    """State of the joins that one signal of a stream needs."""
 
     signal: str
     missed: float
@@ -112,13 +112,13 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     wanted_ticks: int
     """Ticks with events that it spans at least."""
     events: int = 0
-    """Of the baseline, or learned so far."""
+    """Events of the baseline, or learned so far."""
     ticks: int = 0
     """With events, learned so far."""
     learning_from: int | None = None
     """First tick of the baseline's window; None before the first event."""
     restarts: int = 0
-    """How often the window was moved on because its halves did not agree."""
+    """Number of times that the window was moved on because its halves did not agree."""
     watched_from: int | None = None
     """First tick that is judged against the baseline."""
     window: tuple[int, int] | None = None

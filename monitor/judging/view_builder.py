@@ -1,4 +1,4 @@
-"""From the judge's memory to its view: the one place that knows every engine and what each of its tests is.
+"""Builds the view from the judge's memory: the one place that knows every engine and each kind of test.
 
     builder = ViewBuilder(fleet)
     view = builder.view()        after each step
@@ -40,7 +40,7 @@ from monitor.signals.registry import OFFSETS, SIGNALS
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What stays the same in one epoch of a stream."""
+    """The constant part of one epoch of a stream."""
 
     effective_tick: int
     unavailable: tuple[tuple[str, str], ...]
@@ -51,7 +51,7 @@ class _Kept:
     """The same of the test for its end; the key is completed by the finding."""
     any_changes: list[tuple[Any, ...]]
     dense: list[list[tuple[Any, ...]]]
-    """By any-change test and stratum."""
+    """Dense bets by any-change test and stratum."""
 
     def holds_for(self, epoch: Epoch) -> bool:
         """Whether it is this epoch, with the tests that it has now: a new release's signals join a running one."""
@@ -61,7 +61,7 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Engines:
-    """Where every test of every engine stands; by id, dense bets as id -> (log M, spent, spend).
+    """State of every test of every engine; by id, dense bets as id -> (log M, spent, spend).
 
     Ids of the evidence engine are not negative: a list would read a negative one from its end, so rivers never come
     here.
@@ -80,7 +80,7 @@ class _Engines:
 
 
 class ViewBuilder:
-    """Builds the view of one fleet, whenever it is asked."""
+    """Builds the view of one fleet, on request."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -89,7 +89,7 @@ class ViewBuilder:
         """Comparison -> its first tick, and per question the old side's mean and where its margin ends."""
 
     def view(self) -> JudgeView:
-        """What is known now. It shares nothing with what changes later."""
+        """The view at this moment. It shares nothing with later states."""
         fleet = self._fleet
         state, engine = fleet.state, fleet.panel.evidence
         engines = _Engines(
@@ -243,7 +243,7 @@ def _filled(head: tuple[Any, ...], standing: tuple[float, float, float], finding
 def _head(
     unit: Slice, stream: int, signal: str, question: str, kind: TestKind, since: int | str
 ) -> tuple[Slice, int, str, str, TestKind, Kind | None, str]:
-    """The leading fields of a view; ``since`` is what tells the test from an earlier one of the same question."""
+    """The leading fields of a view; ``since`` distinguishes the test from an earlier one of the same question."""
     return unit, stream, signal, question, kind, alarm_of(kind), f"{stream} {signal} {question} {kind} {since}"
 
 

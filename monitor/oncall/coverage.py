@@ -1,4 +1,4 @@
-"""What is wrong with the calendar before anybody needs it: gaps, and people whom nothing reaches."""
+"""Problems of the calendar, found ahead of time: gaps, and people without a channel."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from monitor.oncall.schedule import Schedule
 from monitor.oncall.zones import DAY_MS
 
 AHEAD_MS: Final = 30 * DAY_MS
-"""How far gaps are looked for."""
+"""The time ahead in which gaps are reported."""
 _FURTHER_MS: Final = 370 * DAY_MS
-"""How far the end of a shift is looked for: a yearly rotation has one within it."""
+"""The time ahead in which the end of a shift is searched: a yearly rotation has one within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Now:
     duty: Duty
     """The present one, from now to its end."""
     then: Duty | None
-    """What follows; None where nothing changes for a year."""
+    """The following shift; None where nothing changes for a year."""
     gaps: tuple[Duty, ...]
     """Within the 30 days ahead, the intended ones too."""
 
 
 def digest(schedule: Schedule, now_ms: int) -> Now:
-    """Who is on call, until when, who comes next and where the calendar has holes."""
+    """The people on call, the end of their shift, the people next, and the gaps of the calendar."""
     ahead = by_people(duties(schedule, now_ms, now_ms + AHEAD_MS))
     then = ahead[1] if len(ahead) > 1 else None
     duty = ahead[0]
@@ -41,12 +41,12 @@ def digest(schedule: Schedule, now_ms: int) -> Now:
 
 
 def gaps(schedule: Schedule, from_ms: int, to_ms: int) -> list[Duty]:
-    """When nobody is on call, the intended gaps too (``intended`` says why)."""
+    """Times with nobody on call, the intended gaps too (``intended`` gives the reason)."""
     return [duty for duty in duties(schedule, from_ms, to_ms) if not duty.people]
 
 
 def by_people(calendar: Sequence[Duty]) -> list[Duty]:
-    """The calendar with neighbours joined that put the same people on call, whatever the source."""
+    """The calendar with neighbours joined that put the same people on call, from any source."""
     joined: list[Duty] = []
     for duty in calendar:
         last = joined[-1] if joined else None
@@ -58,7 +58,7 @@ def by_people(calendar: Sequence[Duty]) -> list[Duty]:
 
 
 def without_contact(people: Iterable[str], contacts: Mapping[str, Sequence[str]]) -> list[str]:
-    """Who has a turn somewhere and no channel that reaches them, by name."""
+    """Names of people who have a turn and no channel that reaches them."""
     return sorted({person for person in people if not contacts.get(person)})
 
 

@@ -1,4 +1,4 @@
-"""Escalation policies: whom to page, in which order, and what is expected by when; and the whole plan of a team."""
+"""Escalation policies: people to page, in order, and deadlines; and the whole plan of a team."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The steps in order, gone through ``rounds`` times before it is said that nobody was reached.
+    """The steps in order, gone through ``rounds`` times before the policy reports that nobody was reached.
 
     Attributes:
-        last_resort: the channels that hear that; empty: all that there are.
+        last_resort: the channels that get that report; empty: all channels.
     """
 
     name: str
@@ -48,13 +48,13 @@ class Policy:
 
     @property
     def round_ms(self) -> int:
-        """How long one round takes."""
+        """Length of one round."""
         return sum(step.wait_ms for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """What is expected of an incident of one severity: times since it was opened, and how long an ack holds."""
+    """Deadlines of an incident of one severity: times since it was opened, and how long an ack holds."""
 
     acknowledge_ms: int
     resolve_ms: int
@@ -72,7 +72,7 @@ DEFAULT_DEADLINES: Final[Mapping[str, Deadline]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that a team has said about who is on call.
+    """A team's whole on-call plan.
 
     Attributes:
         contacts: the channels that reach each person, the first one first.
@@ -92,11 +92,11 @@ class Plan:
         return None if self.policy is None else self.policies[self.policy]
 
     def deadline(self, severity: str) -> Deadline:
-        """Of a severity."""
+        """The deadlines of a severity."""
         return self.deadlines.get(severity, DEFAULT_DEADLINES[severity])
 
     def reached(self, step: Step, at_ms: int) -> dict[str, tuple[str, ...]]:
-        """Whom a step pages at this moment: person -> channels; channels of nobody under the empty name."""
+        """The people whom a step pages now: person -> channels; channels without a person under the empty name."""
         people = list(step.people)
         for name in step.schedules:
             people += on_call(self.schedules[name], at_ms).people
@@ -112,7 +112,7 @@ class Plan:
 
 
 def weaknesses(plan: Plan, now_ms: int) -> Iterator[str]:
-    """What would let a page end in silence, one sentence each: gaps, people without contact, policies."""
+    """Ways for a page to end in silence, one sentence each: gaps, people without contact, policies."""
     for schedule in plan.schedules.values():
         for gap in gaps(schedule, now_ms, now_ms + AHEAD_MS):
             if gap.intended is None and gap.gap is not None:

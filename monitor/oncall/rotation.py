@@ -26,7 +26,7 @@ _LENGTHS: Final = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS}
 
 
 class Unit(StrEnum):
-    """What a shift's length is counted in."""
+    """The unit of a shift's length."""
 
     hour = "hour"
     day = "day"
@@ -88,7 +88,7 @@ class Rotation:
         return turn
 
     def person(self, turn: int) -> str:
-        """Whose turn it is."""
+        """The person whose turn it is."""
         return self.people[turn % len(self.people)]
 
     def shifts(self, from_ms: int, to_ms: int) -> list[tuple[int, int, str]]:

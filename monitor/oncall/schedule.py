@@ -28,7 +28,7 @@ WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Gap(StrEnum):
-    """Why nobody is on call."""
+    """The reason why nobody is on call."""
 
     no_layer = "no layer covers this time"
     temporary_open = "the temporary schedule leaves this time open"
@@ -82,7 +82,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Temporary:
-    """What replaces all layers for a while: shifts by hand, ``(begin, end, person)``, by time."""
+    """A temporary schedule that replaces all layers: shifts by hand, ``(begin, end, person)``, by time."""
 
     begin_ms: int
     end_ms: int
@@ -109,7 +109,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intended:
-    """A gap that is meant: nobody is wanted then."""
+    """An intended gap: nobody needs to be on call then."""
 
     begin_ms: int
     end_ms: int
@@ -118,7 +118,7 @@ class Intended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Who is on call for something.
+    """The schedule of one duty.
 
     Attributes:
         layers: the last one goes first.
@@ -143,13 +143,13 @@ class Schedule:
             raise ValueError("\n".join(mistakes))
 
     def spans(self) -> list[tuple[int, int]]:
-        """Of everything that holds for a while only."""
+        """The spans of everything that is temporary."""
         found = [(each.begin_ms, each.end_ms) for each in self.overrides]
         found += [(each.begin_ms, each.end_ms) for each in self.temporary]
         return found + [(each.begin_ms, each.end_ms) for each in self.intended]
 
     def edges(self) -> list[int]:
-        """Where any of these spans begins or ends."""
+        """The times at which any of these spans begins or ends."""
         return [edge for span in self.spans() for edge in span]
 
 
@@ -158,7 +158,7 @@ def conflict(one: Override, other: Override) -> str | None:
     if one.begin_ms >= other.end_ms or other.begin_ms >= one.end_ms:
         return None
     if one.remove is not None and one.remove == other.remove:
-        return f"both say who is on call in {one.remove}'s place"
+        return f"both name who is on call in {one.remove}'s place"
     if one.add is not None and one.add == other.add:
         return f"both put {one.add} on call"
     if (one.add is not None and one.add == other.remove) or (other.add is not None and other.add == one.remove):
@@ -186,7 +186,7 @@ def _of_overrides(schedule: Schedule, clock: WallClock) -> Iterable[str]:
         if override.add is None and override.remove is None:
             yield f"{name}: the override from {begin} neither adds nor removes anybody"
         elif override.add == override.remove:
-            yield f"{name}: the override from {begin} replaces somebody by the same"
+            yield f"{name}: the override from {begin} replaces a person by the same person"
     for one, other in combinations(schedule.overrides[:MOST_OVERRIDES], 2):
         why = conflict(one, other)
         if why is not None:

@@ -65,7 +65,7 @@ class WallClock:
         self._years: dict[int, tuple[list[Stretch], list[int], list[int]]] = {}
 
     def local_ms(self, at_ms: int) -> int:
-        """What the wall clock shows at an instant."""
+        """The wall-clock time at an instant."""
         return at_ms + self._offset_ms(at_ms)
 
     def first_instant(self, local_ms: int) -> int:
@@ -95,7 +95,7 @@ class WallClock:
         because = "put back" if first < last else "put forward"
         raise UnusableTime(
             f"{_EPOCH + timedelta(milliseconds=local_ms):%Y-%m-%d %H:%M} {why} in {self.zone}, where clocks were "
-            f"{because}: say {self.text(earlier)} or {self.text(later)}",
+            f"{because}: write {self.text(earlier)} or {self.text(later)}",
             (earlier, later),
         )
 
@@ -167,11 +167,11 @@ def parsed_local(text: str) -> int:
     """A local time as a person writes it, ``2026-12-01 09:00`` or with a T.
 
     Raises:
-        ValueError: it is none, or it says an offset.
+        ValueError: it is not a local time, or it has an offset.
     """
     at = datetime.fromisoformat(text)
     if at.tzinfo is not None:
-        raise ValueError(f"{text[:40]!r} says an offset; leave it out, the zone is given beside it")
+        raise ValueError(f"{text[:40]!r} has an offset; leave it out, the zone is given beside it")
     return _ms(at - _EPOCH)
 
 

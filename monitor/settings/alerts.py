@@ -1,4 +1,4 @@
-"""Who is told what, and how."""
+"""Alerts: which channels are notified of what, and how."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class LogChannel(Section):
     )
     notices: bool = setting(False, "send notices too, not only pages")
     every_incident: bool = setting(
-        True, "hear of every incident; false: only when an escalation step pages through it"
+        True, "notify it of every incident; false: only when an escalation step pages through it"
     )
 
 
 class HttpChannel(Section):
-    """What all channels have in common that post over HTTP."""
+    """The common part of all channels that post over HTTP."""
 
     type: str = setting(..., "the kind of channel")
     name: str = setting(
@@ -68,14 +68,14 @@ class HttpChannel(Section):
     )
     notices: bool = setting(False, "send notices too, not only pages")
     every_incident: bool = setting(
-        True, "hear of every incident; false: only when an escalation step pages through it"
+        True, "notify it of every incident; false: only when an escalation step pages through it"
     )
     allow_private: bool = setting(False, "let the URL lead to private and local addresses")
     allow_http: bool = setting(False, "let the URL be unencrypted")
     timeout: Duration = setting("5s", "time for one try", ge=Duration(100), le=Duration(60_000))
     secret_env: str | None = setting(
         None,
-        "environment variable with the key: it signs each request, or is what the receiver asks for",
+        "environment variable with the key: it signs each request, or authenticates at the receiver",
         pattern=ENV_NAME,
         allowed=ENV_NAME_ALLOWED,
         example="DRIFTLINE_WEBHOOK_KEY",
@@ -159,7 +159,7 @@ class EmailChannel(Section):
     )
     notices: bool = setting(False, "send notices too, not only pages")
     every_incident: bool = setting(
-        True, "hear of every incident; false: only when an escalation step pages through it"
+        True, "notify it of every incident; false: only when an escalation step pages through it"
     )
     allow_private: bool = setting(False, "let the host be a private or local address")
     timeout: Duration = setting("10s", "time for one try", ge=Duration(100), le=Duration(60_000))
@@ -186,7 +186,7 @@ class EmailChannel(Section):
 
     @property
     def secret(self) -> SecretPlace | None:
-        """Where the password is; None: the server asks for none."""
+        """Where the password is; None: the server requires none."""
         return place_of(self.secret_file, self.secret_env)
 
 
@@ -226,7 +226,7 @@ class Alerts(Section):
     auto_resolve: bool = setting(False, "resolve an incident by itself once its evidence is gone")
     address: Annotated[str, AfterValidator(_address)] = setting(
         "driftline incidents show {id}",
-        "where an incident is looked up: command or URL, {id} is its number",
+        "command or URL that shows an incident; {id} is its number",
         min_length=1,
         max_length=500,
         allowed="text with {id} in it",
@@ -235,7 +235,7 @@ class Alerts(Section):
         None, "folder with playbooks of your own, in place of those that ship", example="/etc/driftline/playbooks"
     )
     deployment: str = setting(
-        "", "name of what is watched, shown in every message", max_length=100, example="production"
+        "", "name of this deployment, shown in every message", max_length=100, example="production"
     )
     channels: Annotated[tuple[Channel, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)] = setting(
         [{"type": "log"}], "where notifications go", max_length=32

@@ -16,7 +16,7 @@ from monitor.settings.section import Section
 from monitor.settings.values import Duration, size_text
 
 DEFAULT: Final = "default"
-"""Where a value comes from that nobody gave."""
+"""The source of a value that was not given."""
 
 _HEAD: Final = """\
 ## Settings of Driftline. Lines that begin with one # are defaults, or examples where there is no default:
@@ -90,7 +90,7 @@ def _flow(value: Any) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON Schema 2020-12 of the settings file. Ranges of durations are told in words: the schema knows no units."""
+    """JSON Schema 2020-12 of the settings file. Ranges of durations are given in words: the schema has no units."""
     schema: dict[str, Any] = _in_words(Settings.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
 

@@ -1,7 +1,7 @@
 """Environment variables over the file: ``DRIFTLINE__BUDGET__PAGES=2`` is ``budget: {pages: 2}``.
 
 pydantic-settings is not used for this: it reads the process's own environment instead of an injected one, ignores
-misspelt variables, and does not say which variable a value came from.
+misspelt variables, and does not report which variable a value came from.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a JMESPath expression is made of, as far as it can be checked before there is a record."""
+"""Checks of JMESPath expressions that are possible before there is a record."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def nodes(tree: Tree) -> list[Tree]:
 
 
 def looks_at_record(text: str) -> bool:
-    """Whether an expression looks at anything; quoted words and literals are constants."""
+    """Whether an expression reads anything; quoted words and literals are constants."""
     return any(node["type"] in ("field", "current") or node.get("value") == "root" for node in nodes(tree_of(text)))

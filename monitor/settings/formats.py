@@ -1,4 +1,4 @@
-"""How records are read: their wire format, thresholds that they do not carry, and a mapping for any other JSON."""
+"""Settings of reading records: wire format, thresholds that records do not carry, a mapping for any other JSON."""
 
 from __future__ import annotations
 
@@ -95,13 +95,13 @@ class Unwrap(Expressions):
     """A record inside of your own JSON, that is of a format which Driftline knows; the rest fills what it lacks."""
 
     when: str = expression(
-        "which records hold another: those of which this holds", must=True, example="vendor_response.raw"
+        "condition: a record for which it is true holds another one", must=True, example="vendor_response.raw"
     )
     record: str = expression(
         "the record inside, an array of them, or text that holds one", must=True, example="vendor_response.raw"
     )
     event_id: str | None = expression("unique per record", example="id")
-    time: str | None = expression("when it was judged: RFC 3339, or epoch seconds to nanoseconds", example="ts")
+    time: str | None = expression("time of the verdict: RFC 3339, or epoch seconds to nanoseconds", example="ts")
     request_id: str | None = expression("joins the guardrails that judged one request", example="request_id")
     session_id: str | None = expression("the conversation", example="session_id")
     model: str | None = expression("the model that the product calls", example="model")
@@ -119,14 +119,14 @@ class Mapping(Expressions):
     """Canonical fields as JMESPath expressions over a record, for ``format: mapping``; constants are ``'quoted'``."""
 
     when: str = expression(
-        "which records the mapping is for: those of which this holds", must=True, example="blocked != `null`"
+        "condition: the mapping is for records for which it is true", must=True, example="blocked != `null`"
     )
     events: str | None = expression(
         "an array with one event per element; none: the record is one event", example="checks"
     )
     guardrail: str = expression("name of the guardrail", must=True, example="detector.name")
     event_id: str | None = expression("unique per event", example="id")
-    time: str | None = expression("when it judged: RFC 3339, or epoch seconds to nanoseconds", example="ts")
+    time: str | None = expression("time of the verdict: RFC 3339, or epoch seconds to nanoseconds", example="ts")
     guardrail_version: str | None = expression("its version", example="guardrail_version")
     stage: str | None = expression("input, output, tool or retrieval", example="'input'")
     category: str | None = expression("kind of harm", example="category")
@@ -137,7 +137,7 @@ class Mapping(Expressions):
     verdict: str | None = expression("allow, flag, deny or modify, or a word of verdicts", example="blocked")
     verdicts: Annotated[Words, AfterValidator(_verdict_lines)] | None = setting(
         None,
-        "what the words of verdict stand for; true and false are words; a word that is not listed is rejected",
+        "meaning of each word of verdict; true and false are words; a word that is not listed is rejected",
         example=["true = deny", "false = allow"],
         max_length=100,
         allowed="one or more lines such as BLOCKED = deny",
@@ -155,22 +155,22 @@ class Mapping(Expressions):
     input_length: str | None = expression("characters of the prompt", example="input_length")
     output_length: str | None = expression("characters of the answer", example="output_length")
     refusal: str | None = expression("whether the answer reads like a refusal", example="refusal")
-    finish_reason: str | None = expression("why the model stopped", example="choices[0].finish_reason")
+    finish_reason: str | None = expression("reason why the model stopped", example="choices[0].finish_reason")
     script: str | None = expression("writing system of the text", example="script")
     disorder: str | None = expression("odd neighbours among 64 bytes of the text, 0 to 64", example="disorder")
-    text: str | None = expression("the text; fingerprinted, measured and dropped at once", example="text")
+    text: str | None = expression("the text; fingerprinted, measured and discarded at once", example="text")
     rules: str | None = expression("names of the rules that hit; only their number is kept", example="rules")
-    latency_ms: str | None = expression("how long the guardrail took, in milliseconds", example="latency_ms")
-    harmful: str | None = expression("what a person found later: makes the record a label", example="harmful")
+    latency_ms: str | None = expression("latency of the guardrail, in milliseconds", example="latency_ms")
+    harmful: str | None = expression("a person's later judgement: makes the record a label", example="harmful")
     highest: float = setting(1, "upper end of the score's scale; 0 is the lower", unit="score", gt=0, le=1_000_000)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.verdicts is not None and self.verdict is None:
-            raise ValueError("verdicts says what the words of verdict stand for; add verdict, or leave verdicts out")
+            raise ValueError("verdicts gives the meaning of the words of verdict; add verdict, or leave verdicts out")
         given = [text for name in _EVIDENCE if (text := getattr(self, name)) is not None]
         if not any(map(looks_at_record, given)):
-            raise ValueError(f"at least one of {', '.join(_EVIDENCE)} must be an expression that looks at the record")
+            raise ValueError(f"at least one of {', '.join(_EVIDENCE)} must be an expression that reads the record")
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""From a file and the environment to settings, or to a list of everything that is wrong."""
+"""Reads settings from a file and the environment, or lists everything that is wrong."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def load_settings(
 def read_settings(
     path: Path | str | None = None, *, env: Mapping[str, str] = os.environ, database: str | None = None
 ) -> SettingsWithOrigin:
-    """As :func:`load_settings`, with where the values came from."""
+    """The same as :func:`load_settings`, with the source of each value."""
     file: Path | None = Path(DEFAULT_FILE if path is None else path)
     overridden = any(name.upper().startswith(PREFIX) for name in env)
     if file is not None and not file.exists():

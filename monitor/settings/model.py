@@ -1,4 +1,4 @@
-"""The settings: one file, typed, immutable. Every field says what it means, in which unit and range."""
+"""The settings: one file, typed, immutable. Every field states its meaning, unit and range."""
 
 from __future__ import annotations
 
@@ -45,19 +45,17 @@ def _database(url: DatabaseUrl) -> DatabaseUrl:
 
 
 class Budget(Section):
-    """How many false alarms the team accepts, over the whole fleet."""
+    """The number of false alarms that the team accepts, over the whole fleet."""
 
     pages: float = setting(
-        ..., "false pages per period that are acceptable, on average", unit="pages", gt=0, le=1_000_000, example=1
+        ..., "acceptable false pages per period, on average", unit="pages", gt=0, le=1_000_000, example=1
     )
     per: Period = setting("month", "period of pages; a month is 30 days, a quarter 90, a year 365")
-    notices: float = setting(
-        1, "false notices per period that are acceptable, on average", unit="notices", gt=0, le=1_000_000
-    )
+    notices: float = setting(1, "acceptable false notices per period, on average", unit="notices", gt=0, le=1_000_000)
     notices_per: Period = setting("day", "period of notices")
     weights: dict[str, Annotated[float, Field(gt=0, le=1_000)]] = setting(
         {},
-        "share that each stream of a guardrail has of both budgets, against 1 of the others, by its name in the log",
+        "weight of each stream of a guardrail in both budgets, where others have 1; by its name in the log",
         allowed="guardrails with numbers, each more than 0, at most 1,000, such as {prompt-injection: 3}",
         max_length=10_000,
         example={"prompt-injection": 3},
@@ -75,19 +73,19 @@ class Budget(Section):
 
 
 class Ticks(Section):
-    """How event time is cut. A change opens a new epoch of every baseline."""
+    """Division of event time into ticks. A change opens a new epoch of every baseline."""
 
     length: Duration = setting("10s", "length of a tick of event time", ge=Duration(100), le=Duration(3_600_000))
     lateness: Duration = setting(
         "500ms", "how long a tick stays open for late events", ge=Duration(0), le=Duration(3_600_000)
     )
     ahead: Duration = setting(
-        "60s", "event times further in the future than this are not believed", ge=Duration(0), le=Duration(86_400_000)
+        "60s", "event times further in the future than this are rejected", ge=Duration(0), le=Duration(86_400_000)
     )
 
 
 class Baseline(Section):
-    """What counts as normal."""
+    """The rule of learning normal behaviour."""
 
     approval: Literal["automatic", "manual"] = setting(
         "automatic", "automatic takes the first events of a stream as normal; manual waits for `driftline baseline`"
@@ -96,7 +94,7 @@ class Baseline(Section):
 
 
 class Limits(Section):
-    """Bounds against hostile or broken input; what is beyond them is pooled or refused, and counted."""
+    """Bounds against hostile or broken input; anything beyond them is pooled or refused, and counted."""
 
     record_bytes: Size = setting("1MiB", "longest record that is read", unit="bytes", ge=1 << 10, le=64 << 20)
     depth: int = setting(32, "deepest nesting of a record", unit="levels", ge=1, le=64)
@@ -126,7 +124,7 @@ class Limits(Section):
 
 
 class DeadLetter(Section):
-    """Where records go that cannot be read."""
+    """Destination of unreadable records."""
 
     topic: Word | None = setting(
         None,
@@ -158,7 +156,7 @@ class Http(Section):
 class Log(Section):
     """The service's own log, on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = setting("info", "least important level that is written")
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "lowest level that is written")
     format: Literal["console", "json"] = setting("console", "lines for people, or one JSON object per line")
 
 
@@ -192,7 +190,7 @@ class Privacy(Section):
 class Settings(Section):
     """Everything that can be set."""
 
-    source: Source = setting(..., "where the log is read from")
+    source: Source = setting(..., "source of the log")
     budget: Budget = setting(..., "acceptable false alarms")
     database: Annotated[DatabaseUrl, AfterValidator(_database)] = setting(
         DEFAULT_DATABASE,
@@ -202,20 +200,20 @@ class Settings(Section):
     database_file: File | None = setting(
         None, "file with the database URL in its first line, instead of database", example="/run/secrets/database-url"
     )
-    ticks: Ticks = setting(Ticks(), "how event time is cut")
-    baseline: Baseline = setting(Baseline(), "what counts as normal")
+    ticks: Ticks = setting(Ticks(), "division of event time into ticks")
+    baseline: Baseline = setting(Baseline(), "how normal behaviour is learned")
     limits: Limits = setting(Limits(), "bounds")
     dead_letter: DeadLetter = setting(DeadLetter(), "unreadable records")
     alerts: Alerts = setting(Alerts(), "incidents and notifications")
     signals: dict[str, SignalSettings] = setting(
-        {}, "signals that are watched otherwise than by default, by name", max_length=100
+        {}, "signals with settings other than the defaults, by name", max_length=100
     )
     controls: dict[str, ControlStatement] = setting(
         {}, "the control statement of each guardrail, by its name in the log", max_length=100_000
     )
     oncall: OnCall = setting(OnCall(), "who is on call, and who is paged when nobody answers")
     rules: Rules = setting(Rules(), "plain rules")
-    retention: Retention = setting(Retention(), "how long what is kept")
+    retention: Retention = setting(Retention(), "how long records are kept")
     http: Http = setting(Http(), "metrics and health")
     log: Log = setting(Log(), "the service's own log")
     privacy: Privacy = setting(Privacy(), "the hash key")

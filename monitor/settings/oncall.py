@@ -1,4 +1,4 @@
-"""Who is on call, and who is paged when nobody answers."""
+"""On-call schedules and escalation policies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOURS: Final = "hours of the day such as 09:00-17:00; an end that is not later l
 
 
 class Person(Section):
-    """Somebody who can be paged."""
+    """A person who can be paged."""
 
     contacts: Words = setting(
         (), "channels that reach this person, the first one first", allowed="names of channels", max_length=10
@@ -25,7 +25,12 @@ class Layer(Section):
     """People who take turns."""
 
     people: Words = setting(
-        ..., "who takes turns, in order", allowed="names of people", min_length=1, max_length=200, example="ann, ben"
+        ...,
+        "people who take turns, in order",
+        allowed="names of people",
+        min_length=1,
+        max_length=200,
+        example="ann, ben",
     )
     begin: str = setting(..., "the first hand-over", allowed=LOCAL_TIME, max_length=40, example="2026-11-02 09:00")
     every: str = setting(
@@ -33,7 +38,7 @@ class Layer(Section):
     )
     zone: str | None = setting(
         None,
-        "whose wall clock governs; none: that of the schedule",
+        "time zone of the hand-overs; none: that of the schedule",
         allowed=ZONE,
         max_length=60,
         example="Asia/Kolkata",
@@ -55,7 +60,7 @@ class Shift(Section):
 
 
 class Temporary(Section):
-    """What replaces all layers for a while."""
+    """A temporary schedule, which replaces all layers for a while."""
 
     begin: str = setting(..., "when it begins", allowed=LOCAL_TIME, max_length=40, example="2026-12-24 09:00")
     end: str = setting(..., "when it ends", allowed=LOCAL_TIME, max_length=40, example="2027-01-02 09:00")
@@ -63,15 +68,19 @@ class Temporary(Section):
 
 
 class Override(Section):
-    """Somebody added, taken off, or put in another's place."""
+    """A person added, taken off, or put in another's place."""
 
     begin: str = setting(..., "when it begins", allowed=LOCAL_TIME, max_length=40, example="2026-12-01 09:00")
     end: str = setting(..., "when it ends", allowed=LOCAL_TIME, max_length=40, example="2026-12-01 18:00")
     add: str | None = setting(
-        None, "who is on call then", allowed="the name of a person", max_length=100, example="ben"
+        None, "person on call then", allowed="the name of a person", max_length=100, example="ben"
     )
     remove: str | None = setting(
-        None, "who is not; with add: in whose place", allowed="the name of a person", max_length=100, example="ann"
+        None,
+        "person taken off call; with add: the person replaced",
+        allowed="the name of a person",
+        max_length=100,
+        example="ann",
     )
     reason: str = setting("", "why", max_length=500)
 
@@ -82,46 +91,49 @@ class Intended(Section):
     begin: str = setting(..., "when it begins", allowed=LOCAL_TIME, max_length=40, example="2026-12-24 18:00")
     end: str = setting(..., "when it ends", allowed=LOCAL_TIME, max_length=40, example="2026-12-27 09:00")
     reason: str = setting(
-        ..., "why nobody is wanted then", min_length=1, max_length=500, example="the product is off"
+        ..., "reason why nobody needs to be on call", min_length=1, max_length=500, example="the product is off"
     )
 
 
 class Schedule(Section):
-    """Who is on call for something: an override goes first, then temporary schedules, then the last layer."""
+    """The schedule of one duty: an override goes first, then temporary schedules, then the last layer."""
 
-    zone: str = setting(..., "zone of the times below", allowed=ZONE, max_length=60, example="Europe/Berlin")
+    zone: str = setting(..., "time zone of the times below", allowed=ZONE, max_length=60, example="Europe/Berlin")
     layers: dict[str, Layer] = setting({}, "layers by name; the last one goes first", max_length=20)
     temporary: dict[str, Temporary] = setting({}, "temporary schedules by name", max_length=100)
     overrides: dict[str, Override] = setting({}, "overrides by name", max_length=1000)
     fallback: str | None = setting(
-        None, "who is on call when nobody else is", allowed="the name of a person", max_length=100, example="kim"
+        None, "person on call when nobody else is", allowed="the name of a person", max_length=100, example="kim"
     )
-    intended_gaps: dict[str, Intended] = setting({}, "gaps that are meant, by name", max_length=100)
+    intended_gaps: dict[str, Intended] = setting({}, "intended gaps, by name", max_length=100)
 
 
 class EscalationStep(Section):
-    """Whom one step of a policy pages; at least one of its lists names somebody."""
+    """The people whom one step of a policy pages; at least one of its lists is not empty."""
 
     wait: Duration = setting(
         "5m", "how long to wait for an acknowledgement before the next step", ge=Duration(30_000), le=Duration(DAY_MS)
     )
     people: Words = setting((), "people", allowed="names of people", max_length=50)
-    schedules: Words = setting(
-        (), "whoever is on call in these schedules", allowed="names of schedules", max_length=20
+    schedules: Words = setting((), "people on call in these schedules", allowed="names of schedules", max_length=20)
+    next_of: Words = setting(
+        (), "people next on call in these schedules", allowed="names of schedules", max_length=20
     )
-    next_of: Words = setting((), "whoever is next in these schedules", allowed="names of schedules", max_length=20)
     channels: Words = setting((), "channels without a person", allowed="names of channels", max_length=20)
 
 
 class EscalationPolicy(Section):
-    """Whom to page, in which order, until somebody acknowledges."""
+    """The people to page, in order, until an acknowledgement."""
 
     steps: dict[str, EscalationStep] = setting({}, "the steps by name, in order", min_length=1, max_length=20)
     rounds: int = setting(
-        3, "rounds through all steps before it is said that nobody was reached", unit="rounds", ge=1, le=100
+        3, "rounds through all steps before the policy reports that nobody was reached", unit="rounds", ge=1, le=100
     )
     nobody_reached: Words = setting(
-        (), "channels that hear it when nobody was reached; none: all", allowed="names of channels", max_length=32
+        (),
+        "channels that are notified when nobody was reached; none: all",
+        allowed="names of channels",
+        max_length=32,
     )
 
 
@@ -167,7 +179,7 @@ class Warning(Section):  # noqa: A001 - the severity's name
 
 
 class Deadlines(Section):
-    """What is expected by when, by severity."""
+    """Deadlines by severity."""
 
     critical: Critical = setting(Critical(), "of critical incidents")
     error: Error = setting(Error(), "of incidents of severity error")
@@ -177,7 +189,7 @@ class Deadlines(Section):
 class OnCall(Section):
     """People, schedules and escalation."""
 
-    people: dict[str, Person] = setting({}, "everybody who can be paged, by name", max_length=1000)
+    people: dict[str, Person] = setting({}, "people who can be paged, by name", max_length=1000)
     schedules: dict[str, Schedule] = setting({}, "schedules by name", max_length=100)
     policies: dict[str, EscalationPolicy] = setting({}, "escalation policies by name", max_length=100)
     policy: str | None = setting(

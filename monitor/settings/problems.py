@@ -1,4 +1,4 @@
-"""What is wrong with the settings, one line per problem: where, what was given, what is allowed, what was meant."""
+"""Problems of the settings, one line each: the place, the value given, the values allowed, a suggestion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from monitor.settings.catalogue import NAME, Location, Row, rows
 
 MAX_SHOWN: Final = 20
-"""Problems told at once; the rest is counted."""
+"""Problems reported at once; the rest is counted."""
 MAX_VALUE: Final = 60
 """Characters of a given value that are shown."""
 
@@ -44,7 +44,7 @@ def sentences(error: ValidationError, *, file: str, origin: Mapping[tuple[str | 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a problem is: in the catalogue, and as the person wrote it."""
+    """The place of a problem: in the catalogue, and in the person's file."""
 
     location: Location
     written: tuple[str | int, ...]
@@ -138,7 +138,7 @@ def _was(detail: ErrorDetails) -> str:
 
 
 def _unknown(location: Location, known: Mapping[Location, Row]) -> str:
-    """No value is shown: an unknown key may well be somebody's ``password``."""
+    """No value is shown: an unknown key may well be a ``password``."""
     key = location[-1]
     siblings = [other[-1] for other in known if other[:-1] == location[:-1]]
     elsewhere = [row.path for place, row in known.items() if key in (place[-1], "_".join(place))]

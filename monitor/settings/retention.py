@@ -1,4 +1,4 @@
-"""How long what is kept."""
+"""Retention: how long counts and records are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEN_YEARS: Final = Duration(3_650 * DAY.ms)
 
 
 class Retention(Section):
-    """How long counts and records are kept. What an approved baseline or an open page needs stays longer."""
+    """Retention of counts and records. Data that an approved baseline or an open page needs stays longer."""
 
     ticks: Duration = setting(
         "7d",

@@ -1,4 +1,4 @@
-"""Where a secret is kept. Settings name the place; the value is read when it is needed and never kept in them."""
+"""The place of a secret. Settings name the place; the value is read when it is needed and never kept in them."""
 
 from __future__ import annotations
 

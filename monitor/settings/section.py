@@ -1,4 +1,4 @@
-"""What all sections of the settings have in common."""
+"""The common part of all sections of the settings."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def setting(
 
     Args:
         default: its default, as a person would write it; ``...`` if it must be given.
-        meaning: what it does, for the documentation.
+        meaning: its effect, for the documentation.
         unit: unit of a number.
-        allowed: which values are allowed, where neither type nor bounds say it.
+        allowed: the allowed values, where neither type nor bounds state them.
         example: for the example file, where the default is none.
         bounds: ``ge``, ``gt``, ``le``, ``lt``, ``min_length``, ``max_length``, ``pattern`` as for pydantic's Field.
     """

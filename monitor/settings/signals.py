@@ -1,4 +1,4 @@
-"""What is asked of each signal, by its name."""
+"""Settings of single signals, by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SignalSettings(Section):
     )
     detector: Annotated[str, AfterValidator(_detector)] = setting(
         OURS,
-        "what looks for any change; river's detectors promise no rate of false alarms and only raise notices",
+        "detector of any change; river's detectors promise no rate of false alarms and only raise notices",
         allowed="driftline, or river. and a detector of river.drift or river.drift.binary: river.ADWIN",
         min_length=1,
         max_length=100,

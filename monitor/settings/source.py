@@ -1,4 +1,4 @@
-"""Where the log is read from."""
+"""The source of the log."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _thresholds(lines: tuple[str, ...]) -> tuple[str, ...]:
 class Tls(Section):
     """TLS towards the brokers; files are in PEM form."""
 
-    enabled: bool = setting(False, "speak TLS")
+    enabled: bool = setting(False, "use TLS")
     ca_file: File | None = setting(
         None, "certificates of the authorities to trust; none: the system's", example="/etc/driftline/ca.pem"
     )
@@ -104,7 +104,7 @@ class Kafka(Section):
 
     servers: Annotated[Words, AfterValidator(_servers)] = setting(
         ...,
-        "brokers to ask first; a list, or one text with commas",
+        "brokers to contact first; a list, or one text with commas",
         example="127.0.0.1:9092",
         min_length=1,
         max_length=100,
@@ -132,9 +132,9 @@ class Kafka(Section):
         "read_committed counts no record of an aborted transaction, and none of an open one before it ends; "
         "read_uncommitted counts them all, as they come",
     )
-    fetch_bytes: Size = setting("16MiB", "most that one fetch brings", unit="bytes", ge=1 << 10, le=1 << 30)
+    fetch_bytes: Size = setting("16MiB", "most bytes of one fetch", unit="bytes", ge=1 << 10, le=1 << 30)
     partition_fetch_bytes: Size = setting(
-        "4MiB", "most that one fetch brings of one partition", unit="bytes", ge=1 << 10, le=1 << 30
+        "4MiB", "most bytes of one fetch from one partition", unit="bytes", ge=1 << 10, le=1 << 30
     )
     fetch_wait: Duration = setting(
         "500ms", "how long a broker holds a fetch open when there is nothing new", ge=Duration(0), le=Duration(60_000)
@@ -219,7 +219,7 @@ class SchemaRegistry(Section):
     ca_file: File | None = setting(
         None, "certificates of the authorities to trust; none: the system's", example="/etc/driftline/ca.pem"
     )
-    timeout: Duration = setting("10s", "longest wait for an answer", ge=Duration(100), le=Duration(60_000))
+    timeout: Duration = setting("10s", "longest wait for a response", ge=Duration(100), le=Duration(60_000))
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -234,12 +234,12 @@ class SchemaRegistry(Section):
 
 
 class Source(Section):
-    """Where the log is read from: exactly one of kafka and files."""
+    """The source of the log: exactly one of kafka and files."""
 
     kafka: Kafka | None = setting(None, "Kafka topics")
     files: Files | None = setting(None, "files")
     format: FormatName = setting(
-        "auto", "wire format of the records; auto tells it record by record, see `driftline formats`"
+        "auto", "wire format of the records; auto recognises it record by record, see `driftline formats`"
     )
     thresholds: Annotated[Words, AfterValidator(_thresholds)] | None = setting(
         None,
@@ -248,17 +248,15 @@ class Source(Section):
         max_length=1_000,
         allowed="one or more lines such as bedrock-checks/pii >= 0.8",
     )
-    mapping: Mapping | None = setting(
-        None, "how JSON is read that is of no other format; with format: mapping, all of it"
-    )
+    mapping: Mapping | None = setting(None, "how to read JSON of no known format; with format: mapping, all JSON")
 
     schema_registry: SchemaRegistry | None = setting(None, "the schema registry of topics in Avro or Protobuf")
-    unwrap: Unwrap | None = setting(None, "where your own JSON holds a record of a format that Driftline reads")
+    unwrap: Unwrap | None = setting(None, "place in your own JSON of a record in a format that Driftline reads")
 
     @model_validator(mode="after")
     def _mapping_and_format(self) -> Self:
         if self.format == "mapping" and self.mapping is None:
-            raise ValueError("format: mapping needs mapping, which says what is where")
+            raise ValueError("format: mapping needs the section mapping, which names the place of each field")
         if self.mapping is not None and self.format not in ("auto", "mapping"):
             raise ValueError(f"mapping is not used with format: {self.format}; take format: auto or mapping")
         return self

@@ -1,6 +1,6 @@
 """A YAML reader for one small, possibly hostile file: plain data, YAML 1.2 words, no surprises.
 
-YAML 1.1, which PyYAML speaks, reads ``off`` as false and ``1:30`` as 90; 1.2's core schema does not. Aliases are
+YAML 1.1, which PyYAML implements, reads ``off`` as false and ``1:30`` as 90; 1.2's core schema does not. Aliases are
 refused: nine lines of them expand to a billion values. So are repeated keys, of which PyYAML keeps the last.
 """
 

@@ -33,7 +33,7 @@ def coded(values: NDArray[Any], use: NDArray[np.bool_]) -> NDArray[np.int16]:
 
 
 def share_of_bands(what: str, unit: str, edges: Sequence[int]) -> Callable[[int, int], str]:
-    """What a range of bands is the share of.
+    """The quantity of which a range of bands is the share.
 
     >>> share = share_of_bands("prompts of", "characters", (16, 64, 256))
     >>> share(0, 0), share(1, 2)
@@ -58,7 +58,7 @@ def share_of_bands(what: str, unit: str, edges: Sequence[int]) -> Callable[[int,
 
 
 def share_of_names(what: str, names: Sequence[str]) -> Callable[[int, int], str]:
-    """What one bin is the share of.
+    """The quantity of which one bin is the share.
 
     >>> share_of_names("answers that end by", ("stop", "length"))(1, 1)
     'share of answers that end by length'

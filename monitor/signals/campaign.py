@@ -21,14 +21,14 @@ YOUNG: Final = 6
 """Earlier near-duplicates that make a cluster a campaign: with this one, 7 among the 8,192 remembered at most, a
 share just below a thousandth. Natural favourites are told apart by having been there in the baseline."""
 OLD: Final = 15
-"""From this many on a cluster is known; only clusters between the two are stored by name."""
+"""The size from which a cluster is known; only clusters between the two are stored by name."""
 BINS: Final = ("none", "1", "2 to 3", "4 to 5", "6 to 14", "15 or more")
 YOUNG_BIN: Final = BINS.index("6 to 14")
 _EDGES: Final = np.array([1, 2, 4, YOUNG, OLD])
 
 
 def code(batch: EventBatch, recall: Recall) -> NDArray[np.int16]:
-    """Size of the cluster; -1 where there is no prompt to ask of."""
+    """Size of the cluster; -1 where the event has no prompt."""
     codes = np.searchsorted(_EDGES, recall.hits, side="right")
     return np.where(recall.hits == UNKNOWN, -1, codes).astype(np.int16)
 
@@ -42,5 +42,5 @@ SIGNAL: Final = Signal(
     questions=(),
     bets=(),
     share_of=lambda first, last: f"share of prompts with {BINS[first]} near-duplicates before them",
-    unavailable="counted only: a rule with a limit of its own speaks of it",
+    unavailable="counted only: a separate threshold rule reports it",
 )

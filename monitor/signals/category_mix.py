@@ -55,7 +55,7 @@ _SEPARATORS: Final = re.compile(r"[^0-9a-z]+")
 
 
 def words_of(category: str) -> list[str]:
-    """What to look up, most telling first: the whole name, then its parts from the first to the last.
+    """The words to look up, most telling first: the whole name, then its parts from the first to the last.
 
     >>> words_of("content/PROMPT_ATTACK"), words_of("hate/threatening")
     (['content_prompt_attack', 'content', 'prompt_attack'], ['hate_threatening', 'hate', 'threatening'])
@@ -93,7 +93,7 @@ SIGNAL: Final = Signal(
     bins=BINS,
     code=code,
     questions=(),
-    share_of=lambda first, last: f"share of what is judged unsafe that is of category {BINS[first]}",
+    share_of=lambda first, last: f"share of unsafe judgements with category {BINS[first]}",
     unavailable="counted for the guardrail as a whole, in its stream of category (all)",
     bets=(Bet.sparse,),
     pooled=True,

@@ -3,7 +3,7 @@
 A score above the threshold that was let pass, or one below it that was caught, says that the log does not tell what
 the guardrail does: a threshold that was changed in one place, a score that is the confidence in the label, a mapping
 with the wrong sign. Every signal that looks at scores is wrong then. Counted only: no baseline makes it right, so a
-rule with a limit of its own (``judging/followers/contradictions.py``) speaks of it.
+rule with a limit of its own (``judging/followers/contradictions.py``) reports it.
 """
 
 from __future__ import annotations
@@ -38,5 +38,5 @@ SIGNAL: Final = Signal(
     questions=(),
     bets=(),
     share_of=lambda first, last: f"share of verdicts {BINS[first]}",
-    unavailable="counted only: a rule with a limit of its own speaks of it",
+    unavailable="counted only: a separate threshold rule reports it",
 )

@@ -17,7 +17,7 @@ from monitor.signals.signal import Question, Signal
 
 
 def code(batch: EventBatch) -> NDArray[np.int16]:
-    """The status; the decoder fills in ``ok`` where an event says nothing."""
+    """The status; the decoder fills in ``ok`` where an event has none."""
     return batch.status.astype(np.int16)
 
 

@@ -22,7 +22,7 @@ OUTCOMES: Final = {"labels_harmful": ("caught", "missed"), "labels_benign": ("pa
 
 
 def _code(batch: EventBatch, *, harmful: bool) -> NDArray[np.int16]:
-    """0 where the guardrail was right, 1 where it was wrong; -1 where nobody found the request so."""
+    """0 where the guardrail was right, 1 where it was wrong; -1 where the request has no such label."""
     caught = batch.verdict > Verdict.allow
     judged = (batch.harmful == int(harmful)) & (batch.verdict >= 0)
     return np.where(judged, caught != harmful, np.int16(-1)).astype(np.int16)
@@ -52,7 +52,7 @@ HARMFUL: Final = Signal(
         ),
     ),
     share_of=share_of_names("requests found harmful that the guardrail had", ("caught", "let pass")),
-    unavailable="no label in the baseline says of a request that it is harmful",
+    unavailable="no label in the baseline marks a request as harmful",
     of_labels=True,
 )
 BENIGN: Final = Signal(
@@ -69,6 +69,6 @@ BENIGN: Final = Signal(
         ),
     ),
     share_of=share_of_names("requests found benign that the guardrail had", ("let pass", "caught")),
-    unavailable="no label in the baseline says of a request that it is benign",
+    unavailable="no label in the baseline marks a request as benign",
     of_labels=True,
 )

@@ -1,4 +1,4 @@
-"""layer_bypass: what the output guardrail says of requests that the input guardrails did not stop.
+"""layer_bypass: the output guardrail's verdicts on requests that the input guardrails did not stop.
 
 Catches an attack that passes the first layer and is seen (or not) by the next. Conditional on the input verdict: only
 outputs whose request was let through are counted, so a wave of attacks that the first layer stops moves nothing here.

@@ -1,7 +1,7 @@
 """Which columns hold which signal: the layout that a count was written under, and what another version reads of it.
 
 Columns are append-only. A signal keeps its columns for as long as its rule is the same; a rule that changes gets a
-new version and new columns, and the old ones mean the old rule for ever. So counts of two releases can lie side by
+new version and new columns, and the old ones keep the old rule's meaning. So counts of two releases can lie side by
 side in one database: whoever reads them takes the columns of the signals that both know, and nothing else.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_COLUMNS: Final = 65_536
-"""Of a layout that comes out of a database: 256 times what there is, and a mask of 64 KiB."""
+"""Most columns of a layout read from a database: 256 times the present number, and a mask of 64 KiB."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,7 +41,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a row of cells was counted by. ``cell = slice id * width + column``; column 0 counts the events."""
+    """The columns of a row of cells. ``cell = slice id * width + column``; column 0 counts the events."""
 
     columns: tuple[Columns, ...]
     width: int
@@ -52,7 +52,7 @@ class Layout:
         return hashlib.sha256(self.document().encode()).hexdigest()[:16]
 
     def document(self) -> str:
-        """As JSON, for a database; :func:`layout_of` is the inverse."""
+        """The layout as JSON, for a database; :func:`layout_of` is the inverse."""
         return msgspec.json.encode(
             {"width": self.width, "columns": [[c.signal, c.version, c.first, c.bins] for c in self.columns]}
         ).decode()
@@ -70,7 +70,7 @@ class Layout:
         return frozenset(c.signal for c in set(self.columns) & set(other.columns))
 
     def narrowed(self, other: Layout) -> Layout:
-        """What is left of this layout once its cells are those of the other one, see :meth:`cells_in`."""
+        """The rest of this layout once its cells are those of the other one, see :meth:`cells_in`."""
         return Layout(tuple(c for c in self.columns if c in other.columns), other.width)
 
     def lacking(self, other: Layout) -> frozenset[str]:
@@ -97,7 +97,7 @@ class Layout:
         return kept, slice_id[kept] * other.width + column[kept]
 
     def contradictions(self, other: Layout) -> list[str]:
-        """Where the two would mix meanings, a sentence each: one column twice, or one rule in two places."""
+        """Conflicts of meaning between the two, a sentence each: one column twice, or one rule in two places."""
         found = []
         for mine in self.columns:
             for theirs in other.columns:

@@ -1,4 +1,4 @@
-"""output_shape: what the answers look like: length, whether they refuse, why the model stopped.
+"""output_shape: the shape of the answers: length, whether they refuse, why the model stopped.
 
 Catches unusual distributions of outputs that no filter objects to: answers that grow longer or break off, streams cut
 by the provider's filter, a model that refuses more than before, or less. Each facet is a signal of its own.
@@ -79,7 +79,7 @@ SIGNALS: Final = (
             ),
         ),
         share_of=share_of_names("answers that", ("do not refuse", "refuse")),
-        unavailable="the guardrail judges no outputs, or its events do not say whether the answer refuses",
+        unavailable="the guardrail judges no outputs, or its events do not record whether the answer refuses",
         bets=(Bet.sparse,),
     ),
     Signal(

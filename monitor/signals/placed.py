@@ -1,9 +1,9 @@
-"""Every signal that there is or was, and its columns in the count table.
+"""Every present or former signal, and its columns in the count table.
 
 To add a signal: write one file with a ``SIGNAL`` and add one line to :data:`PLACED`, with the first column that
-nobody has had. To change a signal's rule: raise its version, put a :class:`Retired` line in its place, and place it
-anew at the end. Columns of an older rule are never used again: counts of it may lie in a database for ever. What was
-counted and approved of the other signals stays; the new one alone learns.
+has never been used. To change a signal's rule: raise its version, put a :class:`Retired` line in its place, and place
+it anew at the end. Columns of an older rule are never used again: a database may hold counts of it indefinitely.
+Counts and approvals of the other signals stay; the new one alone learns.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a partition remembers about each event of a batch: columns beside the event's own."""
+"""A partition's memory about each event of a batch: columns beside the event's own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNKNOWN: Final = -1
 
 
 class Layer(IntEnum):
-    """What the input guardrails said of the event's request."""
+    """The input guardrails' verdict on the event's request."""
 
     passed = 0
     """All that logged an event ran, and allowed it."""
@@ -25,7 +25,7 @@ class Layer(IntEnum):
 
 
 class Surface(IntEnum):
-    """What an output looks like."""
+    """The shape of an output."""
 
     answer = 0
     refusal = 1
@@ -37,7 +37,7 @@ class Recall:
 
     Attributes:
         layer: int8 code of :class:`Layer`; :data:`UNKNOWN` where no input event of the request was found.
-        surface: int8 code of :class:`Surface`, said by the event itself or by an earlier output event of its request;
+        surface: int8 code of :class:`Surface`, from the event itself or from an earlier output event of its request;
             :data:`UNKNOWN` where neither does.
         harm: int8, 1 if the output was judged unsafe, 0 if not: by the event itself or, where the event says what the
             output looks like, by an earlier one that did not; :data:`UNKNOWN` where neither has a verdict.
@@ -45,7 +45,7 @@ class Recall:
             for all but the first event of a request that carries a prompt's fingerprint, and while the partition
             remembers too few prompts.
         hits: int16, how many of the prompts that the partition remembers are near-duplicates; :data:`UNKNOWN`
-            likewise.
+            where ``near`` is.
         cluster: uint64, fingerprint of the oldest of those: a name for them all.
         senders: int16, from how many sessions they came, this one among them.
         since: int64, event time (epoch milliseconds) of the seventh newest of them, this one counted: the last seven

@@ -33,7 +33,7 @@ ASSIGNED: Final[tuple[Columns, ...]] = checked(
     ),
     COLUMNS,
 )
-"""Who has which columns, retired rules included."""
+"""The owner of each column, retired rules included."""
 
 OFFSETS: Final[dict[str, int]] = {one.name: first for one, first in PLACED if isinstance(one, Signal)}
 """First column of each signal."""
@@ -44,7 +44,7 @@ if len(OFFSETS) < len(SIGNALS):
 LAYOUT: Final = Layout(
     tuple(Columns(signal.name, signal.version, OFFSETS[signal.name], len(signal.bins)) for signal in SIGNALS), COLUMNS
 )
-"""What this version of Driftline counts, and reads of other versions' counts."""
+"""The columns that this version of Driftline counts, and reads of other versions' counts."""
 
 USED_COLUMNS: Final[int] = max(one.end for one in LAYOUT.columns)
 """Columns above are empty."""

@@ -23,7 +23,7 @@ NO_PROMPT: Final = (
 
 
 def code(batch: EventBatch, recall: Recall) -> NDArray[np.int16]:
-    """Whether one of the partition's last 128 prompts is a near-duplicate; -1 where there is no prompt to ask of."""
+    """Whether one of the partition's last 128 prompts is a near-duplicate; -1 where the event has no prompt."""
     return recall.near.astype(np.int16)
 
 

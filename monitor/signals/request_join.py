@@ -24,9 +24,9 @@ NO_SURFACE: Final = ("no surface", "neither")
 
 _LEFT_OUT: Final = (
     "whose request is found",
-    "of which no event says whether they look like a refusal",
+    "without an event that records whether they look like a refusal",
     "whose request no input guardrail logged",
-    "of whose request nothing is found",
+    "whose request has neither",
 )
 
 

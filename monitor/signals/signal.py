@@ -1,4 +1,4 @@
-"""What a signal is: bins, the questions that may page, and what its any-change test bets on."""
+"""A signal: its bins, the questions that may page, and the bets of its any-change test."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class Question:
 
 
 class Bet(StrEnum):
-    """What an any-change test may bet on; a signal's bets share its evidence evenly, except as
+    """The bets of an any-change test; a signal's bets share its evidence evenly, except as
     ``judging/watching/alternatives.py`` states.
 
     Each bet more costs the others little: halving a weight costs log 2 of evidence.
     """
 
     boundary = "boundary"
-    """The mean of the first question's values grows; left out where a signal asks no question."""
+    """The mean of the first question's values grows; left out where a signal has no question."""
     crowding = "crowding"
-    """New mass where the first question's values are large; left out likewise."""
+    """New mass where the first question's values are large; left out where a signal has no question."""
     sparse = "sparse"
     """Any single bin grows."""
     bumps = "bumps"
@@ -65,7 +65,7 @@ class Bet(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """A rule that maps an event to one of K bins, and what is asked of the counts.
+    """A rule that maps an event to one of K bins, and the questions that the counts answer.
 
     Attributes:
         name: as in the settings, findings and metrics.

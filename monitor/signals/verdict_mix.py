@@ -1,4 +1,4 @@
-"""verdict_mix: what the guardrail thought x what was enforced.
+"""verdict_mix: the guardrail's own decision x the enforced action.
 
 Catches over- and under-blocking, policy changes, attack waves, and verdicts that are no longer enforced.
 """
@@ -15,7 +15,7 @@ from monitor.findings.model import Direction
 from monitor.signals.signal import Bet, Question, Signal
 
 _ACTIONS: Final = len(Action) + 1
-"""The enforced actions, and one for an event that does not say what was enforced."""
+"""The enforced actions, and one for an event without one."""
 
 BINS: Final = tuple(
     f"{verdict.name}/{action}" for verdict in Verdict for action in (*(a.name for a in Action), "unknown")

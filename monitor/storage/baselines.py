@@ -14,7 +14,7 @@ from monitor.signals.layout import Layout
 from monitor.storage import cells, slices
 
 UNKNOWN: Final = Layout((), 1)
-"""Of baselines from releases that left no layout behind: nothing of them can be read."""
+"""Layout of baselines from releases that stored none: their cells cannot be read."""
 
 
 def to_row(baseline: Baseline) -> dict[str, Any]:

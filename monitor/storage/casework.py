@@ -13,13 +13,13 @@ from monitor.storage.session import insert_into
 
 
 class CaseTransaction:
-    """What casework needs of the response record."""
+    """The part of the response record that casework needs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def case(self, incident_id: int) -> Case:
-        """What people have decided about it; the beginning of a case where they have not yet."""
+        """People's decisions about it; the beginning of a case where there are none yet."""
         query = select(cases.c.document).where(cases.c.incident_id == incident_id)
         document = self._connection.execute(query).scalar_one_or_none()
         return Case(incident_id=incident_id) if document is None else msgspec.json.decode(document, type=Case)
@@ -31,6 +31,6 @@ class CaseTransaction:
         self._connection.execute(statement.on_conflict_do_update(index_elements=[cases.c.incident_id], set_=values))
 
     def cases(self, *, limit: int = 1000) -> Sequence[Case]:
-        """Of all incidents that people have decided something about, newest first."""
+        """The cases of all incidents with decisions, newest first."""
         query = select(cases.c.document).order_by(cases.c.incident_id.desc()).limit(limit)
         return [msgspec.json.decode(each, type=Case) for each in self._connection.execute(query).scalars()]

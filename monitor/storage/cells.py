@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 FORMAT: Final = 1
 _MOST_BYTES: Final = 9
-"""Of a varint: 7 bits each, 9 * 7 = 63 bits for the non-negative int64."""
+"""Most bytes of a varint: 7 bits each, 9 * 7 = 63 bits for the non-negative int64."""
 
 
 def encode(tables: Sequence[tuple[Ints, Ints]]) -> list[bytes]:

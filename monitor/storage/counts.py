@@ -47,7 +47,7 @@ class SqlCountStore(CountStore):
             connection.execute(update(partitions).where(foreign).values(active=False))
 
     def log_id(self, partition: str) -> str:
-        """What is stored of the log behind a partition; empty if nothing is, or the partition is unknown."""
+        """The stored identity of the log behind a partition; empty if there is none, or the partition is unknown."""
         with self._database.reading() as connection:
             stored = connection.execute(select(partitions.c.log_id).where(partitions.c.partition == partition))
             return stored.scalar_one_or_none() or ""
@@ -78,7 +78,7 @@ class SqlCountStore(CountStore):
             return _begin_again(connection, position, now_ms=now_ms) if log.renewed else position
 
     def slice_ids(self, slices: Sequence[Slice]) -> Sequence[int]:
-        """The ids in the order asked for; equal slices get equal ids."""
+        """The ids in the order of the request; equal slices get equal ids."""
         return _slice_ids(self._database, slices)
 
     def commit(self, commit: Commit, *, now_ms: int) -> None:

@@ -63,7 +63,7 @@ class SqlEvidenceLog(EvidenceLog):
         self._database = database
 
     def streams(self) -> Sequence[StreamView]:
-        """What was known last of each stream, in order of their names."""
+        """The last known state of each stream, in order of their names."""
         query = select(streams.c.document).where(streams.c.document.is_not(None))
         with self._database.reading() as connection:
             documents = connection.execute(query).scalars().all()

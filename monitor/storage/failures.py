@@ -65,7 +65,7 @@ def without_secrets(words: str, url: URL) -> str:
 
 
 def translate(error: SQLAlchemyError, url: URL) -> StoreUnavailable | StoreRefused:
-    """Our error for theirs; its text names the database, what it said, and what to do."""
+    """Our error for theirs; its text names the database, the database's message, and the way out."""
     said = str(error.orig) if isinstance(error, DBAPIError) and error.orig is not None else str(error)
     said = without_secrets(" ".join(said.split()), url)
     if _is_passing(error):

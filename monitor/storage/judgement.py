@@ -37,7 +37,7 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
         )
 
     def open_pages(self) -> Sequence[Finding]:
-        """Pages that have not ended, as stored, by their ids."""
+        """Open pages as stored, sorted by id."""
         at = findings.c
         query = select(at.document).where(at.ended_at_ms.is_(None), at.kind == Kind.page).order_by(at.id)
         return [msgspec.json.decode(document, type=Finding) for document in self._connection.execute(query).scalars()]

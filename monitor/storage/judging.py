@@ -48,7 +48,7 @@ class SqlJudgeStore(JudgeStore):
         self._lease = Lease(database, LEASE)
 
     def acquire(self, *, holder: str, now_ms: int, ttl_ms: int) -> int | None:
-        """Take or renew the judge's lease; the fencing token, or None while somebody else holds it."""
+        """Take or renew the judge's lease; the fencing token, or None while another process holds it."""
         return self._lease.acquire(holder=holder, now_ms=now_ms, ttl_ms=ttl_ms)
 
     def release(self, *, holder: str) -> None:

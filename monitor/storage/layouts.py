@@ -1,8 +1,8 @@
 """The layouts that counts and baselines were written under, and how cells of one are read by another version.
 
-A row knows its layout by fingerprint; the table ``layouts`` says what that means. A reader takes of each row the
+A row knows its layout by fingerprint; the table ``layouts`` holds its meaning. A reader takes of each row the
 columns of the signals whose rule is the same in both, so counts of an old and of a new worker lie side by side. A
-writer whose columns contradict those that are stored is refused: that would mix meanings for ever.
+writer whose columns contradict those that are stored is refused: that would mix meanings permanently.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class Lease:
         self._name = name
 
     def acquire(self, *, holder: str, now_ms: int, ttl_ms: int) -> int | None:
-        """Take or renew it; the token, or None while somebody else holds it. One atomic statement.
+        """Take or renew it; the token, or None while another process holds it. One atomic statement.
 
         A lease that ends later than any lease of now could was dated by a clock that was set back since: it is over.
         """

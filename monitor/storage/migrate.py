@@ -1,4 +1,4 @@
-"""The schema's revision: bring a database up to date, say where it stands, refuse one that does not fit.
+"""The schema's revision: bring a database up to date, report its revision, refuse one that does not fit.
 
 The Alembic folder is found by itself: ``migrations/`` beside this file in an installed wheel, ``migrations/`` at the
 top of a checkout; no alembic.ini is needed.
@@ -30,7 +30,7 @@ _LIMITS: Final = Limits(statement_ms=3_600_000, idle_in_transaction_ms=600_000)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Where a database's schema stands, and where this version of Driftline wants it."""
+    """The revision of a database's schema, and the one that this version of Driftline needs."""
 
     current: str | None
     """None before the first upgrade."""
@@ -79,7 +79,7 @@ def upgrade_database(database: Database) -> Revision:
 
 
 def current(url: str) -> Revision:
-    """Where the database at ``url`` stands.
+    """The revision of the database at ``url``.
 
     Raises:
         StoreUnavailable, StoreRefused: it cannot be read.
@@ -100,7 +100,7 @@ def current_of(database: Database) -> Revision:
 
 
 def check(url: str) -> list[str]:
-    """How the database's tables differ from those that the code expects, one sentence each; empty is good.
+    """Differences between the database's tables and those that the code expects, one sentence each; empty is good.
 
     Raises:
         StoreUnavailable, StoreRefused: it cannot be read, or is not at the head revision.
@@ -113,7 +113,7 @@ def check(url: str) -> list[str]:
 
 
 def require_current(database: Database) -> None:
-    """Let nobody work on tables that are not as expected.
+    """Refuse to work on tables that are not as expected.
 
     Raises:
         StoreRefused: naming the command that helps.

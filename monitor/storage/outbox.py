@@ -18,7 +18,7 @@ GIVEN_UP: Final = "given_up"
 WITHDRAWN: Final = "withdrawn"
 NEVER: Final = 2**62
 LONGEST_WAIT_MS: Final = 900_000
-"""The deliverer pauses for 10 minutes at most; a receiver that asks for longer is asked again after so long."""
+"""The deliverer pauses for 10 minutes at most; a receiver that requests more is tried again after so long."""
 MOST_ERROR_CHARACTERS: Final = 2000
 """An error may quote a receiver's whole answer."""
 
@@ -29,7 +29,7 @@ class SqlOutbox(Outbox):
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ahead_ms = 0
-        """How far the callers' clock is ahead of the one that rows are dated by."""
+        """The lead of the callers' clock over the one that dates rows."""
 
     def claim(self, *, now_ms: int, lease_ms: int, limit: int) -> Sequence[Pending]:
         """Claim due notifications until ``now_ms + lease_ms``; at most one of each (incident, channel).
@@ -96,11 +96,11 @@ class SqlOutbox(Outbox):
         return state == WAITING
 
     def backlog(self) -> int:
-        """How many wait, claimed ones included."""
+        """The number of waiting notifications, claimed ones included."""
         return self._count(WAITING)
 
     def given_up(self) -> int:
-        """How many will never be delivered."""
+        """The number of notifications that will never be delivered."""
         return self._count(GIVEN_UP)
 
     def _count(self, state: str) -> int:

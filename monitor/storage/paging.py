@@ -17,10 +17,10 @@ from monitor.storage.session import insert_into
 
 
 class PagingTransaction(CaseTransaction):
-    """What paging needs of the response record, beside the case."""
+    """The part of the response record that paging needs, beside the case."""
 
     def withdraw_pages(self, incident_id: int) -> int:
-        """Take back what is not delivered yet; a claimed one too, which its deliverer asks about before it sends."""
+        """Withdraw pages that are not delivered yet; claimed ones too: their deliverer checks before it sends."""
         waiting = (
             (outbox.c.incident_id == incident_id)
             & (outbox.c.state == WAITING)
@@ -29,7 +29,7 @@ class PagingTransaction(CaseTransaction):
         return self._connection.execute(update(outbox).where(waiting).values(state=WITHDRAWN)).rowcount
 
     def escalation(self, incident_id: int) -> Escalation | None:
-        """Where the paging of an incident stands."""
+        """State of the paging of an incident."""
         query = select(escalations.c.document).where(escalations.c.incident_id == incident_id)
         document = self._connection.execute(query).scalar_one_or_none()
         return None if document is None else msgspec.json.decode(document, type=Escalation)

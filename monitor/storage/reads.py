@@ -1,4 +1,4 @@
-"""Questions that the command line asks: totals over the ledger and where every partition stands."""
+"""Reads for the command line: totals over the ledger and the position of every partition."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionView:
-    """Where a partition stands and who reads it."""
+    """The position of a partition and its reader."""
 
     partition: str
     source: str
@@ -79,7 +79,7 @@ class Reads:
         )
 
     def tick_states(self) -> Sequence[bytes]:
-        """What the tick assignment of every active partition remembers; one that was never counted has none."""
+        """The state of the tick assignment of every active partition; one that was never counted has none."""
         counted = select(partitions.c.state).where(partitions.c.active)
         with self._database.reading() as connection:
             return [bytes(state) for state in connection.execute(counted).scalars() if state]

@@ -69,7 +69,7 @@ class ResponseTransaction(PagingTransaction, AlertStore):
     def findings_around(
         self, guardrails: Sequence[str] | None, *, from_ms: int, to_ms: int, limit: int = 1000
     ) -> Sequence[Finding]:
-        """Of these guardrails or of all, detected from ``from_ms`` on with an onset up to ``to_ms``; newest first."""
+        """Findings of these guardrails (or all), detected from ``from_ms``, onset up to ``to_ms``; newest first."""
         at = findings.c
         query = (
             select(at.document)
@@ -120,7 +120,7 @@ class ResponseTransaction(PagingTransaction, AlertStore):
         return incident
 
     def update_incident(self, incident: Incident, *, expected: Status) -> bool:
-        """Replace the stored incident if its status still is ``expected``; False if somebody was faster."""
+        """Replace the stored incident if its status still is ``expected``; False if another change came first."""
         values = msgspec.structs.asdict(incident)
         statement = update(incidents).where(incidents.c.id == values.pop("id"), incidents.c.status == expected)
         return self._connection.execute(statement.values(values)).rowcount == 1

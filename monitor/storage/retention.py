@@ -1,4 +1,4 @@
-"""What is kept for how long: ticks become hours, commits become days, what was delivered goes.
+"""Retention: ticks become hours, commits become days, delivered notifications go.
 
 Every function works inside a judging transaction, so under the lease, and does a bounded piece: a step that dies in
 the middle has done whole pieces. Sums stay exact: an hour's counts are those of its ticks, a day's ledger that of its

@@ -27,14 +27,14 @@ from monitor.storage.failures import masked, translate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long anything may take before it counts as failed, in milliseconds."""
+    """Milliseconds after which an operation counts as failed."""
 
     connect_ms: int = 10_000
     lock_ms: int = 10_000
     """Waiting for a row or file that another transaction has locked."""
     statement_ms: int = 60_000
     idle_in_transaction_ms: int = 60_000
-    """A stopped judge must not hold the lease's row for ever: PostgreSQL then rolls it back for us."""
+    """A stopped judge must not hold the lease row indefinitely: PostgreSQL then rolls it back for us."""
     pool_ms: int = 30_000
     """Waiting for a free connection of the pool; in memory there is only one."""
 
@@ -68,7 +68,7 @@ class Database:
 
     @property
     def exists(self) -> bool:
-        """False for an SQLite file that nobody has made yet; opening a transaction would make an empty one."""
+        """False for an SQLite file that does not exist yet; opening a transaction would make an empty one."""
         file = self._engine.url.database
         return self.is_postgresql or _in_memory(self._engine.url) or file is None or Path(file).exists()
 
@@ -206,7 +206,7 @@ def _postgresql(url: URL, limits: Limits) -> Engine:
 
 
 def _is_frozen(file: Path) -> bool:
-    """Whether it lies on read-only media and nobody can be writing to it: SQLite may then read it without a journal.
+    """Whether it lies on read-only media without a writer: SQLite may then read it without a journal.
 
     One that has a journal beside it was copied while it was open, and SQLite itself refuses it.
     """

@@ -1,4 +1,4 @@
-"""What the outside can ask a running process: ``/metrics``, ``/healthz``, ``/readyz``.
+"""HTTP endpoints for metrics and health checks: ``/metrics``, ``/healthz``, ``/readyz``.
 
     with serve("127.0.0.1", 9464, metrics.registry, alive=[...], ready=[Check("database", ping)]) as address:
         ...
@@ -61,8 +61,8 @@ class Served:
 
     Attributes:
         registry: metrics.
-        alive: what ``/healthz`` asks; looked up anew at each request, since jobs begin after the server.
-        ready: what ``/readyz`` asks.
+        alive: the probes behind ``/healthz``; looked up anew at each request, since jobs begin after the server.
+        ready: the probes behind ``/readyz``.
     """
 
     registry: CollectorRegistry
@@ -208,7 +208,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
             return True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away or is too slow is no event of ours."""
+        """Client disconnects and timeouts are not logged."""
 
 
 class _Handler(BaseHTTPRequestHandler):

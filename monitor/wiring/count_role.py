@@ -92,11 +92,11 @@ class Counting:
         on_alive: Callable[[], None] = lambda: None,
         wait: bool = True,
     ) -> None:
-        """Count until told to stop, or until a source that ends has ended; pause and start anew after trouble.
+        """Count until stopped, or until a source that ends has ended; pause and start anew after trouble.
 
         Args:
             stop: set from elsewhere.
-            on_report: told of every step.
+            on_report: called after every step.
             on_alive: called now and then while it pauses.
             wait: whether to wait for what is not there at the first start.
 
@@ -176,7 +176,7 @@ def _warn_of_new_logs(report: WorkerReport) -> None:
             former_log=renewal.log.was,
             former_position=renewal.left_at,
             new_log=renewal.log.now,
-            consequence="what the former log held beyond that position was not read",
+            consequence="records of the former log beyond that position were not read",
         )
 
 

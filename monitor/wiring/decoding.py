@@ -1,4 +1,4 @@
-"""The decoder that the settings ask for: canonical events alone, or the wire formats of real guardrails."""
+"""The configured decoder: canonical events alone, or the wire formats of real guardrails."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def block_decoder(
 
 
 def reader_of(source: Source, *, max_depth: int, kind: Callable[..., Reader] = Reader) -> Reader:
-    """Reader of ``source.format``; of a kind of its own for those who look over its shoulder."""
+    """Reader of ``source.format``; ``kind`` may be a subclass that observes what it reads."""
     context = Context(thresholds=Thresholds.parse(source.thresholds or ()))
     return kind(_formats(source), _envelopes(source), context, max_depth=max_depth)
 
@@ -74,15 +74,15 @@ def reader_for(name: str, config: Path | None) -> Reader:
     """
     if config is None:
         if name == MAPPING:
-            raise SettingsError("--format mapping needs --config, whose source.mapping says what is where")
+            raise SettingsError("--format mapping needs --config, whose source.mapping names the place of each field")
         if name not in (AUTO, CANONICAL, *BY_NAME):
-            raise SettingsError(f"--format: {name[:80]!r} is no format; see `driftline formats`")
+            raise SettingsError(f"--format: {name[:80]!r} is not a format; see `driftline formats`")
         formats = FORMATS if name in (AUTO, CANONICAL) else (BY_NAME[name],)
         return Reader(formats, ENVELOPES, Context(), max_depth=MAX_DEPTH)
     settings = load_settings(config)
     source = settings.source if name == AUTO else settings.source.model_copy(update={"format": name})
     if source.format not in (AUTO, CANONICAL, MAPPING, *BY_NAME):
-        raise SettingsError(f"--format: {name[:80]!r} is no format; see `driftline formats`")
+        raise SettingsError(f"--format: {name[:80]!r} is not a format; see `driftline formats`")
     return reader_of(source, max_depth=settings.limits.depth)
 
 
@@ -150,7 +150,7 @@ def _formats(source: Source) -> tuple[Format, ...]:
 
 
 def _envelopes(source: Source) -> tuple[Envelope, ...]:
-    """What may be around a record, in the order in which it is tried."""
+    """The envelopes that may be around a record, in the order in which they are tried."""
     unwrap, registry = source.unwrap, source.schema_registry
     known = ENVELOPES if registry is None else envelopes_with(SchemaRegistry(_registry_options(registry)))
     if unwrap is None:

@@ -36,7 +36,7 @@ STALE_S: Final = 180.0
 LATE_PERIODS: Final = 3.0
 """A job whose period is long counts as late after so many of them."""
 FAILURES: Final = 3
-"""Failures in a row that make /readyz say so: one may be a moment's trouble of the network. They come within 2 s."""
+"""Failures in a row that /readyz reports: one may be a moment's trouble of the network. They come within 2 s."""
 LONGEST_PAUSE_S: Final = 5.0
 """Between tries while the database is away: work goes on at most so long after it is back."""
 JUMP_S: Final = 1.0
@@ -65,7 +65,7 @@ class Job:
 
 @dataclass(slots=True)
 class _Standing:
-    """How one job is doing."""
+    """State of one job."""
 
     alive_at: float
     trouble: Trouble
@@ -75,7 +75,7 @@ class _Standing:
 
 
 class WallClockJump:
-    """Tells when the wall clock was set: it has moved otherwise than the monotonic one."""
+    """Detects that the wall clock was set: it has moved otherwise than the monotonic one."""
 
     def __init__(self, wall: Callable[[], float] = time.time, timer: Callable[[], float] = time.monotonic) -> None:
         self._wall, self._timer = wall, timer

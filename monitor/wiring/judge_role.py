@@ -75,13 +75,13 @@ class Judging:
             now_ms=self._judging_now_ms,
             caught_up=PresentPolicy(
                 within_ms=policy.notify_within_ms,
-                tell=lambda store, finding, now_ms: still_going_on(store, finding, now_ms=now_ms, policy=policy),
+                notify=lambda store, finding, now_ms: still_going_on(store, finding, now_ms=now_ms, policy=policy),
             ),
             recorder=EvidenceRecorder(rule, evidence_retention),
         )
 
     def jobs(self) -> list[Job]:
-        """What this role does again and again."""
+        """The periodic jobs of this role."""
         return [
             Job("judge", JUDGE_EVERY_S, self.judge_step),
             Job("deliver", DELIVER_EVERY_S, self.deliver_step),
@@ -92,7 +92,7 @@ class Judging:
         ]
 
     def _judging_now_ms(self) -> int:
-        """Asked for from inside long steps: the judge is alive."""
+        """Clock for long steps; reading it also reports a heartbeat."""
         self._on_alive("judge")
         return self._clock.now_ms()
 
@@ -126,7 +126,7 @@ class Judging:
                 return
 
     def escalate_step(self) -> None:
-        """Page whom the escalation policy names, until somebody acknowledges.
+        """Page people by the escalation policy, until an acknowledgement.
 
         Raises:
             TryAgain: the database did not answer.
@@ -136,7 +136,7 @@ class Judging:
     def coverage_step(self) -> None:
         """Log what would let a page end in silence within the next 30 days."""
         for each in weaknesses(self._policy.plan, self._clock.now_ms()):
-            _LOG.warning("nobody may be reached", weakness=each, see="driftline oncall check")
+            _LOG.warning("a page may reach nobody", weakness=each, see="driftline oncall check")
 
     def forget_step(self) -> None:
         """Remove evidence and levels that are older than the retention.
@@ -148,7 +148,7 @@ class Judging:
         forget(self._stores.evidence, judged, self._evidence_retention, tick_ms=self._tick_ms)
 
     def retain_step(self) -> None:
-        """Roll up and forget what is old, while this process is the judge.
+        """Roll up old counts and remove expired records, while this process is the judge.
 
         Raises:
             TryAgain: the database did not answer.
@@ -158,7 +158,7 @@ class Judging:
             _LOG.info("rolled up", hours=done.hours, commits=done.commits, notifications=done.notifications)
 
     def close(self, *, finish: bool) -> None:
-        """Finish what is closed and due, unless there was a failure, and give the lease back."""
+        """Judge the closed ticks and deliver what is due, unless there was a failure; then release the lease."""
         for step in (self.judge_step, self.deliver_step) if finish else ():
             try:
                 step()

@@ -1,4 +1,4 @@
-"""The service's own log: lines for people or JSON, UTC, without secrets; libraries speak up at WARNING.
+"""The service's own log: lines for people or JSON, UTC, without secrets; libraries log at WARNING.
 
 set_up_logs(level="info", form="json")
 structlog.stdlib.get_logger("driftline.counting").info("partition assigned", partition="events-3", offset=1200)
@@ -17,7 +17,7 @@ from structlog.typing import Processor
 
 MASK: Final = "***"
 MAX_VALUE: Final = 2_000
-"""Characters of one value; a record that somebody logs by mistake must not fill a disk."""
+"""Characters of one value; a record that is logged by mistake must not fill a disk."""
 MAX_TRACE: Final = 64_000
 """Characters of a traceback."""
 
@@ -104,7 +104,7 @@ def _masked(key: str, value: Any, *, lines: bool = False) -> Any:
 
 
 def _clean(text: str, *, most: int, line_end: str) -> str:
-    """Text without secrets that nobody can mistake for another entry: control characters and line ends escaped.
+    """Text without secrets that cannot be mistaken for another entry: control characters and line ends escaped.
 
     A traceback keeps its lines, but indented, since it ends with a message that somebody else may have written.
     """

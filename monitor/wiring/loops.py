@@ -27,7 +27,7 @@ def running(loops: Sequence[Loop], on_failure: Callable[[Exception], None]) -> I
 
     Args:
         loops: each gets a thread.
-        on_failure: told what a step raised, on its thread; the loop has ended then.
+        on_failure: called with the exception of a step, on its thread; the loop has ended then.
     """
     stop = threading.Event()
 

@@ -1,4 +1,4 @@
-"""What the loops report, as metrics."""
+"""The loops' reports as metrics."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Observer:
         self._clock = clock
         self._pooled = 0
         self._spent: dict[str, float] = {}
-        """What each test had spent at the last step."""
+        """The spend of each test at the last step."""
         metrics.budget_alarms.set(rule.pages * DAY_MS / rule.page_period_ms, kind=Kind.page.value)
         metrics.budget_alarms.set(rule.notices * DAY_MS / rule.notice_period_ms, kind=Kind.notice.value)
 
@@ -85,7 +85,7 @@ class Observer:
             self._metrics.notifications.add(1, channel=channel, result=result)
 
     def stored(self, stores: Stores) -> None:
-        """What the database knows."""
+        """Metrics from the database."""
         self._metrics.outbox_backlog.set(stores.outbox.backlog())
         with stores.alerts.transaction() as store:
             waiting = store.incidents(status=(Status.open, Status.acknowledged))

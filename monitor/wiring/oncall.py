@@ -1,4 +1,4 @@
-"""From the settings' section ``oncall`` to a plan; every mistake in it is reported at once."""
+"""Builds the plan from the settings' section ``oncall``; every mistake in it is reported at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HOURS: Final = re.compile(r"([0-2][0-9]):([0-5][0-9]) *- *([0-2][0-9]):([0-5][0
 
 
 def oncall_plan(settings: Settings) -> Plan:
-    """Who is on call, and who is paged.
+    """On-call schedules and escalation policies from the settings.
 
     Raises:
         SettingsError: one line per mistake: no such zone, person, schedule or channel; times that do not exist or
@@ -150,7 +150,7 @@ class _Reader:
             self._known(step.next_of, self._given.schedules, f"{of_step}.next_of", "schedule")
             self._known(step.channels, self._channels, f"{of_step}.channels", "channel")
             if not (step.people or step.schedules or step.next_of or step.channels):
-                self._mistakes.append(f"oncall.{of_step}: pages nobody: name people, schedules, next_of or channels")
+                self._mistakes.append(f"oncall.{of_step}: pages nobody; name people, schedules, next_of or channels")
             steps.append(
                 Step(
                     name=step_name,

@@ -40,7 +40,7 @@ _LOG: Final = structlog.stdlib.get_logger("driftline.service")
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What this process does."""
+    """The roles of this process."""
 
     count: bool = True
     judge: bool = True
@@ -48,14 +48,14 @@ class Roles:
 
 @dataclass(slots=True)
 class Hooks:
-    """Told of every step; for the demo and tests."""
+    """Called after every step; for the demo and tests."""
 
     on_counted: Callable[[WorkerReport], None] = lambda report: None
     on_judged: Callable[[JudgeReport, Judging], None] = lambda report, judging: None
 
 
 class Service:
-    """Runs the roles until told to stop."""
+    """Runs the roles until stopped."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Service:
         self._stores: Stores | None = None
         self._counting: Counting | None = None
         self.http_address: str | None = None
-        """Where metrics and health are, once it runs."""
+        """The address of metrics and health, once it runs."""
 
     def stop(self) -> None:
         """End :meth:`run` soon, from another thread or a signal handler."""

@@ -1,4 +1,4 @@
-"""From the settings to the values that each room takes: the only place that knows both sides."""
+"""Translates the settings into the values that each room takes: the only place that knows both sides."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from monitor.wiring.oncall import oncall_plan
 
 
 def count_rule(settings: Settings) -> CountRule:
-    """How partitions are counted."""
+    """The rule of counting partitions."""
     ticks = settings.ticks
     return CountRule(
         tick=TickRule(tick_ms=ticks.length.ms, lateness_ms=ticks.lateness.ms, ahead_ms=ticks.ahead.ms),
@@ -39,7 +39,7 @@ def count_rule(settings: Settings) -> CountRule:
 
 
 def _left_out(settings: Settings) -> Iterator[str]:
-    """The signals that are switched off, but for the joins where a signal that is not needs to know of them."""
+    """The signals that are switched off, except the joins where another signal needs them."""
     off = {name for name, one in settings.signals.items() if not one.enabled}
     joined = any(signal.misses for signal in SIGNALS if signal.name not in off)
     for name in sorted(off):
@@ -48,7 +48,7 @@ def _left_out(settings: Settings) -> Iterator[str]:
 
 
 def judge_rule(settings: Settings) -> JudgeSettings:
-    """How counts are judged."""
+    """The rule of judging counts."""
     budget = settings.budget
     return JudgeSettings(
         tick_ms=settings.ticks.length.ms,
@@ -69,12 +69,12 @@ def judge_rule(settings: Settings) -> JudgeSettings:
 
 
 def evidence_retention(settings: Settings) -> EvidenceRetention:
-    """How long the course of the evidence is kept."""
+    """The retention of the evidence over time."""
     return EvidenceRetention(points_ms=settings.retention.evidence.ms, levels_ms=settings.retention.levels.ms)
 
 
 def retention_rule(settings: Settings) -> RetentionRule:
-    """How long what is kept."""
+    """The retention of counts and records."""
     kept = settings.retention
     return RetentionRule(
         tick_ms=settings.ticks.length.ms,
@@ -113,7 +113,7 @@ def controls(settings: Settings) -> dict[str, Control]:
 
 
 def alert_policy(settings: Settings) -> AlertPolicy:
-    """Who hears of what."""
+    """The routes and rules of alerting."""
     alerts = settings.alerts
     return AlertPolicy(
         routes=tuple(
@@ -136,7 +136,7 @@ def alert_policy(settings: Settings) -> AlertPolicy:
 
 
 def kafka_connection(kafka: Kafka) -> KafkaConnection:
-    """How the brokers are reached, for the source and the dead-letter producer alike."""
+    """The way to the brokers, for the source and the dead-letter producer alike."""
     tls = kafka.tls
     return KafkaConnection(
         bootstrap_servers=kafka.servers,
@@ -160,7 +160,7 @@ def kafka_connection(kafka: Kafka) -> KafkaConnection:
 
 
 def kafka_source_options(settings: Settings) -> KafkaSourceOptions:
-    """What is read from Kafka, and how much at a time."""
+    """The topics to read from Kafka, and the amount of one fetch."""
     kafka = settings.source.kafka
     if kafka is None:
         raise SettingsError("source.kafka: not set; this command reads from Kafka")

@@ -7,7 +7,7 @@
     else:
         trouble.over()             # logged once
 
-What is wrong can be asked for from any thread, for /readyz.
+The reason can be read from any thread, for /readyz.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SUMMARY_EVERY_S: Final = 60.0
 
 
 class Trouble:
-    """What keeps one loop from working, if anything does."""
+    """The trouble that keeps one loop from working, if any."""
 
     def __init__(
         self, what: str, *, longest_s: float = LONGEST_PAUSE_S, monotonic: Callable[[], float] = time.monotonic
@@ -41,7 +41,7 @@ class Trouble:
         self._log = structlog.stdlib.get_logger(f"driftline.{what}")
         self._lock = threading.Lock()
         self._since: float | None = None
-        self._told = self._next_try = 0.0
+        self._logged = self._next_try = 0.0
         self._tries = 0
         self._text = ""
 
@@ -70,10 +70,10 @@ class Trouble:
             self._tries += 1
             self._next_try = now + pause
             if begins:
-                self._told = now
+                self._logged = now
                 self._log.warning(f"{self._what} paused", error=self._text, seconds=pause)
-            elif now - self._told >= SUMMARY_EVERY_S:
-                self._told = now
+            elif now - self._logged >= SUMMARY_EVERY_S:
+                self._logged = now
                 seconds = round(now - (self._since or now))
                 self._log.warning(f"{self._what} still paused", error=self._text, seconds=seconds, tries=self._tries)
             return pause

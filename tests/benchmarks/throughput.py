@@ -8,7 +8,7 @@ Contenders take turns, each in a process of its own, on the same topic (4 partit
 - `service`: what `driftline run` does: read, decode, count, judge, commit to a real PostgreSQL. It is timed from the
   poll that brought the first records to the commit of the last one; kernels are compiled before.
 - `poll`: kafka-python's `poll()` in a loop that throws the records away.
-- `consume`: confluent-kafka's `consume(5000)` likewise.
+- `consume`: the same with confluent-kafka's `consume(5000)`.
 
 Resident memory of the service is sampled while it runs; a flat run has the same in its first and its last third.
 """

@@ -327,5 +327,5 @@ def test_evals_are_recorded_approved_compared_and_a_regression_has_its_exit_code
     wrong = evals("record", "bad.jsonl", "--version", "2")
     assert (wrong.returncode, wrong.stderr) == (
         Exit.failed,
-        "driftline: model: no row says it; add a model column or --model\n",
+        "driftline: model: no row names it; add a model column or --model\n",
     )

@@ -43,7 +43,7 @@ def run(*arguments: str, database: str, settings: str, folder: Path) -> Result:
 def test_undefined_controls_and_thresholds_that_disagree_are_reported(database: str, tmp_path: Path) -> None:
     shown = run(database=database, settings=DECLARED, folder=tmp_path)
     assert shown.exit_code == 0
-    assert "pii (input)\n  UNDEFINED: nobody has stated" in shown.output
+    assert "pii (input)\n  UNDEFINED: it has no control statement" in shown.output
     assert "prohibits  instructions that are not of the user" in shown.output
     assert "owner      safety" in shown.output
     assert "DISAGREES  the log of 1 uses 0.5, not 0.7" in shown.output

@@ -31,12 +31,12 @@ def test_a_notice_is_listed_shown_dismissed_and_then_listed_only_if_asked_for(ur
     assert "abc123" in run(url, "list", "--kind", "notice").output
     assert "def456" not in run(url, "list", "--kind", "notice").output
     assert "mean of the weight" in run(url, "show", "abc").output  # the beginning of an id will do
-    done = run(url, "dismiss", "abc", "--by", "ana", "--reason", "a load test")
+    done = run(url, "dismiss", "abc", "--as", "ana", "--reason", "a load test")
     assert (done.exit_code, "dismissed by ana" in done.output) == (0, True)
     assert "abc123" not in run(url, "list").output
     (kept,) = [one for one in json.loads(run(url, "list", "--dismissed", "--json").output) if one["id"] == "abc123"]
     assert (kept["dismissal"]["by"], kept["dismissal"]["reason"]) == ("ana", "a load test")
-    again = run(url, "dismiss", "abc", "--by", "ben", "--reason", "x")
+    again = run(url, "dismiss", "abc", "--as", "ben", "--reason", "x")
     assert again.exit_code == 1
     assert "was dismissed by ana already" in again.output
 

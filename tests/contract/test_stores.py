@@ -1,4 +1,4 @@
-"""What holds for every store on every database: transactions, the counting side, and its workers' quarrels."""
+"""What holds for every store on every database: transactions, the counting side, and contention between workers."""
 
 from __future__ import annotations
 

@@ -158,10 +158,10 @@ def test_a_log_that_is_too_short_says_what_is_missing(tmp_path: Path, capsys: py
 def test_a_log_without_a_readable_record_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trial = tried(written(tmp_path / "other.jsonl", [b'{"message": "hello"}'] * 5))
     text = told(trial, capsys)
-    assert "Nothing in this log could be read" in text
+    assert "No record of this log could be read" in text
     assert "unknown_format: 5" in text
     assert "source.mapping" in text
-    assert "Nothing in this log could be read" in page(trial, "a log")
+    assert "No record of this log could be read" in page(trial, "a log")
 
 
 def moderation(rng: np.random.Generator, count: int) -> Iterator[bytes]:

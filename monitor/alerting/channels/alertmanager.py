@@ -1,7 +1,8 @@
 """Alertmanager API v2: one alert per incident and severity, firing until it is resolved.
 
-Alertmanager tells alerts apart by their labels. Severity is one, because routes ask for it; so a rise of severity is
-a new alert, and every message ends those of the severities below. It has no acknowledgement: that is an annotation.
+Alertmanager distinguishes alerts by their labels. Severity is one, because routes match on it; so a rise of severity
+is a new alert, and every message ends those of the severities below. It has no acknowledgement: that is an
+annotation.
 
 An alert without an end is taken for resolved after Alertmanager's own ``resolve_timeout``. Firing alerts therefore
 say an end far ahead; a resolution says the present one.
@@ -34,7 +35,7 @@ class AlertmanagerChannel:
 
     @property
     def longest_ms(self) -> int:
-        """As long as a request may take."""
+        """The longest time that a request may take."""
         return self._post.longest_ms
 
     def send(self, notification: Notification, *, attempt: int) -> None:
@@ -46,7 +47,7 @@ class AlertmanagerChannel:
         self._post.post(self.alerts(notification))
 
     def alerts(self, notification: Notification) -> list[dict[str, object]]:
-        """The alerts as Alertmanager wants them."""
+        """The alerts in the form that Alertmanager expects."""
         shown = message(notification.body)
         now_ms = self._post.now_ms()
         over = notification.deed is EventAction.resolve

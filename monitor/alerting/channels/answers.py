@@ -1,10 +1,10 @@
-"""What a receiver's answer means: delivered, later again, or never again.
+"""Meaning of a receiver's answer: delivered, retry later, or never retry.
 
 | answer | meaning |
 | --- | --- |
 | 2xx | delivered |
 | 408, 425, 429, 5xx, 3xx | later again, not before the Retry-After that came with it |
-| other 4xx | never again: the receiver does not want it |
+| other 4xx | never retry: the receiver rejects it |
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def require_delivered(answer: Answer, *, host: str, now_ms: int) -> None:
     if 200 <= answer.status < 300:
         return
     hint = "; redirects are not followed, give the final address" if 300 <= answer.status < 400 else ""
-    said = plain(answer.body[:800].decode("utf-8", "replace"), longest=200)
+    detail = plain(answer.body[:800].decode("utf-8", "replace"), longest=200)
     raise ChannelError(
-        f"{host} answered {answer.status}{hint}" + (f": {said}" if said else ""),
+        f"{host} answered {answer.status}{hint}" + (f": {detail}" if detail else ""),
         permanent=400 <= answer.status < 500 and answer.status not in _WORTH_ANOTHER_TRY,
         retry_after_ms=_retry_after_ms(answer, now_ms=now_ms),
     )

@@ -1,4 +1,4 @@
-"""What a channel is: a way to a receiver."""
+"""The protocol of a channel: a way to a receiver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ChannelError(DriftlineError):
 
     Attributes:
         permanent: trying the same again cannot help; it is given up, kept and counted.
-        retry_after_ms: how long the receiver asked to be left alone.
+        retry_after_ms: the waiting time that the receiver requested.
     """
 
     def __init__(self, message: str, *, permanent: bool, retry_after_ms: int | None = None) -> None:
@@ -33,9 +33,9 @@ class Channel(Protocol):
         """Deliver; returning means that the receiver has it.
 
         Args:
-            notification: what to say. Receivers fold repetitions by its dedup key and seq.
+            notification: the message. Receivers fold repetitions by its dedup key and seq.
             attempt: 1 for the first try.
 
         Raises:
-            ChannelError: it did not arrive, or nobody knows.
+            ChannelError: it did not arrive, or its arrival is unknown.
         """

@@ -32,11 +32,11 @@ SLACK_MS: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailbox:
-    """Where e-mail goes, and how.
+    """The mail server and the way to it.
 
     Attributes:
         security: ``tls`` from the first byte, ``starttls``, or ``none``.
-        user, password: for the server; None: it asks for none.
+        user, password: for the server; None: it requires none.
     """
 
     host: str
@@ -62,7 +62,7 @@ class EmailChannel:
 
     @property
     def longest_ms(self) -> int:
-        """As long as the conversation may take."""
+        """The longest time that the conversation may take."""
         return int(self._mailbox.timeout_s * 1000) + SLACK_MS
 
     def send(self, notification: Notification, *, attempt: int) -> None:
@@ -138,9 +138,9 @@ class _Client(smtplib.SMTP):
     def talk(self, mail: EmailMessage) -> None:
         box = self._mailbox
         self._host = box.host  # the name that TLS checks
-        code, said = self.connect(box.host, box.port)
+        code, reply = self.connect(box.host, box.port)
         if code != 220:
-            raise smtplib.SMTPConnectError(code, said)
+            raise smtplib.SMTPConnectError(code, reply)
         if box.security == "starttls":
             self.starttls(context=self._context)
         if box.user is not None and box.password is not None:
@@ -149,7 +149,7 @@ class _Client(smtplib.SMTP):
         self.quit()
 
     def cut(self) -> None:
-        """End the conversation from another thread, whatever state it is in."""
+        """End the conversation from another thread, in any state."""
         if self._open is not None:
             self.was_cut = True
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What the channels share that post JSON: encode, send by the guarded way out, judge the answer."""
+"""The common part of channels that post JSON: encode, send by the guarded way out, judge the answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADERS: Final[Mapping[str, str]] = {"Content-Type": "application/json", "User-A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a channel sends, and with what.
+    """A channel's address, key and way out.
 
     Attributes:
         url: the receiver's; its path and query may be secret and are never shown.
@@ -43,7 +43,7 @@ class JsonPost:
 
     @property
     def longest_ms(self) -> int:
-        """As long as a request may take."""
+        """The longest time that a request may take."""
         return self._target.outbound.longest_ms
 
     def now_ms(self) -> int:

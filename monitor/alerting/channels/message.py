@@ -18,7 +18,7 @@ _DONE: Final = {"acknowledge": "acknowledged", "resolve": "resolved"}
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What every channel shows.
+    """The message that every channel shows.
 
     Attributes:
         headline: one line: severity, number, what.

@@ -34,7 +34,7 @@ SLACK_MS: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What outbound requests may do."""
+    """Limits of outbound requests."""
 
     allow_http: bool = False
     """Plain http:// too."""
@@ -43,14 +43,14 @@ class Rules:
     timeout_s: float = 10.0
     """For a whole request."""
     most_bytes: int = 65_536
-    """Of an answer; the rest is not read."""
+    """Bytes of an answer that are read; the rest is not."""
     ca_file: Path | None = None
     """PEM file with more certificate authorities to trust."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the receiver said."""
+    """The receiver's answer."""
 
     status: int
     headers: httpx.Headers
@@ -86,8 +86,8 @@ class Outbound:
         """The URL, parsed.
 
         Raises:
-            ChannelError: nothing may be sent there whatever it resolves to. The text holds no path or query, where
-                receivers put their secrets.
+            ChannelError: nothing may be sent there, regardless of the address that it resolves to. The text holds no
+                path or query, where receivers put their secrets.
         """
         try:
             parsed = httpx.URL(url)
@@ -186,5 +186,5 @@ def _within(seconds: float, call: Callable[[], Sequence[str]]) -> Sequence[str]:
 
 
 def _in_words(error: Exception) -> str:
-    said = " ".join(str(error).split())[:200]
-    return said or type(error).__name__
+    message = " ".join(str(error).split())[:200]
+    return message or type(error).__name__

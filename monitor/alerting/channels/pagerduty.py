@@ -38,7 +38,7 @@ class PagerDutyChannel:
 
     @property
     def longest_ms(self) -> int:
-        """As long as a request may take."""
+        """The longest time that a request may take."""
         return self._post.longest_ms
 
     def send(self, notification: Notification, *, attempt: int) -> None:
@@ -50,7 +50,7 @@ class PagerDutyChannel:
         self._post.post(self.event(notification))
 
     def event(self, notification: Notification) -> dict[str, object]:
-        """The event as PagerDuty wants it."""
+        """The event in the form that PagerDuty expects."""
         action = _ACTIONS.get(notification.deed, "trigger")
         event: dict[str, object] = {
             "routing_key": self._routing_key,

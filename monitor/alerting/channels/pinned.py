@@ -10,7 +10,7 @@ import httpcore
 
 
 class PinnedBackend(httpcore.NetworkBackend):
-    """Connects to the given addresses, whatever the host's name means by now; the deadline replaces all timeouts."""
+    """Connects to the given addresses, not to the host's name of the moment; the deadline replaces all timeouts."""
 
     def __init__(self, addresses: Sequence[str], *, deadline: float, monotonic: Callable[[], float]) -> None:
         self._addresses = addresses

@@ -26,7 +26,7 @@ class SlackChannel:
 
     @property
     def longest_ms(self) -> int:
-        """As long as a request may take."""
+        """The longest time that a request may take."""
         return self._post.longest_ms
 
     def send(self, notification: Notification, *, attempt: int) -> None:
@@ -39,7 +39,7 @@ class SlackChannel:
 
 
 def document(notification: Notification) -> dict[str, Any]:
-    """The message as Slack wants it."""
+    """The message in the form that Slack expects."""
     shown = message(notification.body)
     fields = [
         {"type": "mrkdwn", "text": _cut(f"*{escaped(label)}*\n{escaped(value)}", LONGEST_FIELD)}

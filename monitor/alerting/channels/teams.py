@@ -1,7 +1,7 @@
 """Microsoft Teams: an adaptive card to the webhook of a workflow ("when a Teams webhook request is received").
 
 Source: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using (a message
-has at most 28 KB). Teams may answer 200 and say in the text that it was throttled: that is not delivered.
+has at most 28 KB). Teams may answer 200 and report throttling in the text: that is not a delivery.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class TeamsChannel:
 
     @property
     def longest_ms(self) -> int:
-        """As long as a request may take."""
+        """The longest time that a request may take."""
         return self._post.longest_ms
 
     def send(self, notification: Notification, *, attempt: int) -> None:
@@ -38,11 +38,11 @@ class TeamsChannel:
         """
         answer = self._post.post(document(notification))
         if _REFUSED in answer.body:
-            raise ChannelError(f"{self._post.host} took it and says that Teams did not", permanent=False)
+            raise ChannelError(f"{self._post.host} accepted it and reports that Teams did not", permanent=False)
 
 
 def document(notification: Notification) -> dict[str, Any]:
-    """The card as Teams wants it."""
+    """The card in the form that Teams expects."""
     shown = message(notification.body)
     facts = [{"title": escaped(label), "value": escaped(value)} for label, value in shown.facts]
     card: dict[str, Any] = {

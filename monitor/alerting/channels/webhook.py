@@ -45,7 +45,7 @@ class WebhookChannel:
 
     @property
     def longest_ms(self) -> int:
-        """As long as a request may take."""
+        """The longest time that a request may take."""
         return self._outbound.longest_ms
 
     def send(self, notification: Notification, *, attempt: int) -> None:

@@ -1,4 +1,4 @@
-"""Where the paging of one incident stands."""
+"""State of the paging of one incident."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import msgspec
 
 
 class State(StrEnum):
-    """What happens when it is due."""
+    """The action when it is due."""
 
     paging = "paging"
     """The next step pages."""
     acknowledged = "acknowledged"
-    """Somebody has it; when the acknowledgement expires, paging begins anew."""
+    """A responder owns it; when the acknowledgement expires, paging begins anew."""
     snoozed = "snoozed"
-    """As acknowledged, until a time that a person chose."""
+    """The same as acknowledged, until a time that a person chose."""
     over = "over"
     """The incident is resolved or closed; nothing is due."""
 

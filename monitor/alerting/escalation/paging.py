@@ -90,7 +90,7 @@ def changed(store: AlertStore, change: Change) -> None:
 
 
 def _inherited(store: AlertStore, change: Change) -> Escalation | None:
-    """How the incident was paged about that this one came from, to be begun anew."""
+    """The paging of the incident that this one came from, to be begun anew."""
     source = change.entry.data.get("from")
     found = store.escalation(source) if isinstance(source, int) else None
     if found is None:
@@ -99,7 +99,7 @@ def _inherited(store: AlertStore, change: Change) -> Escalation | None:
 
 
 def released(store: AlertStore, silence_id: int, *, now_ms: int) -> int:
-    """A silence was ended early: what it held back is due now; returns how many incidents."""
+    """A silence was ended early: the incidents that it held back are due now; returns how many."""
     count = 0
     for incident in store.incidents(status=(Status.open, Status.acknowledged)):
         now = store.escalation(incident.id)

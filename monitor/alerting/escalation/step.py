@@ -1,9 +1,9 @@
-"""One idempotent step of paging: do what is due now, each incident in a transaction of its own.
+"""One idempotent step of paging: page what is due now, each incident in a transaction of its own.
 
 Run every second by the lease holder. What is due and when is stored with the incident, so that a step that is missed,
 late, doubled or run by another process changes nothing but how soon it happens.
 
-A page says how old the incident is, because what is read at 3 a.m. must not be taken for new.
+A page gives the incident's age, because a message read at 3 a.m. must not be taken for new.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OVER: Final = frozenset({Status.resolved, Status.closed})
 
 
 def escalation_step(alerts: Alerts, *, now_ms: int, policy: AlertPolicy) -> int:
-    """Do what is due; returns how many incidents had something due.
+    """Page for every incident that is due; returns how many were.
 
     Raises:
         StoreUnavailable: the database is away; nothing of the present incident was done, and it stays due.
@@ -51,7 +51,7 @@ def escalation_step(alerts: Alerts, *, now_ms: int, policy: AlertPolicy) -> int:
 
 
 class _OneStep:
-    """What is due for one incident."""
+    """Process one incident that is due."""
 
     def __init__(self, store: AlertStore, incident_id: int, *, now_ms: int, policy: AlertPolicy) -> None:
         self._store = store
@@ -85,9 +85,9 @@ class _OneStep:
             if silence.id != now.silence_id:
                 self._tell(What.silenced, {"silence": silence.id, "until_ms": silence.end_ms}, quietly=True)
             return msgspec.structs.replace(now, due_ms=silence.end_ms, silence_id=silence.id)
-        said = [now.why] if now.why else []
+        reasons = [now.why] if now.why else []
         if now.silence_id is not None:
-            said += self._silence_ended(now.silence_id)
+            reasons += self._silence_ended(now.silence_id)
             now = msgspec.structs.replace(now, silence_id=None)
         active = self._policy.plan.active
         if active is None:
@@ -96,9 +96,9 @@ class _OneStep:
             held = now.holds_until_ms is None or now.holds_until_ms > self._now_ms
             if now.more and held and not now.why:
                 return self._under_acknowledgement(now)
-            said += [self._expired(now)]
-            return self._page(self._anew(now), active, said=said, also=now.person)
-        return self._page(now, active, said=said, also=None)
+            reasons += [self._expired(now)]
+            return self._page(self._anew(now), active, reasons=reasons, also=now.person)
+        return self._page(now, active, reasons=reasons, also=None)
 
     def _silence_ended(self, silence_id: int) -> list[str]:
         silence = self._store.silence(silence_id)
@@ -138,7 +138,7 @@ class _OneStep:
             now, state=State.paging, step=0, round=0, more=False, why="", holds_until_ms=None
         )
 
-    def _page(self, now: Escalation, active: Policy, *, said: list[str], also: str | None) -> Escalation:
+    def _page(self, now: Escalation, active: Policy, *, reasons: list[str], also: str | None) -> Escalation:
         for _ in active.steps:
             if now.round >= active.rounds:
                 return self._nobody_reached(now, active)
@@ -146,14 +146,14 @@ class _OneStep:
             reached = self._reached(step, also)
             after = self._next(now, active, step)
             if reached:
-                self._paged(reached, self._position(now, active, step, said))
+                self._paged(reached, self._position(now, active, step, reasons))
                 return after
             self._tell(What.nobody_on_call, {"step": step.name, "round": now.round + 1}, quietly=True)
             now = after
         return self._nobody_reached(now, active)
 
     def _reached(self, step: Step, also: str | None) -> dict[str, list[str]]:
-        """Channel -> people; the empty name is nobody's."""
+        """Channel -> people; channels without a person have the empty name."""
         found: dict[str, list[str]] = {}
         people = self._policy.plan.reached(step, self._now_ms)
         if also is not None:
@@ -176,14 +176,14 @@ class _OneStep:
         everywhere = {*self._policy.channels(), *(each for step in active.steps for each in step.channels)}
         everywhere |= {channel for contacts in self._policy.plan.contacts.values() for channel in contacts}
         to = dict.fromkeys(sorted(active.last_resort or everywhere), EventAction.page)
-        why = f"NOBODY REACHED: policy {active.name} was gone through {max(1, now.round)} times without an answer"
+        why = f"NOBODY REACHED: policy {active.name} ran {max(1, now.round)} times without an acknowledgement"
         data = {"policy": active.name, "rounds": now.round}
         self._write(What.nobody_reached, data, to, page=self._aged({"why": why}))
         return msgspec.structs.replace(now, step=0, round=0, due_ms=self._now_ms + REST_MS)
 
-    def _position(self, now: Escalation, active: Policy, step: Step, said: list[str]) -> dict[str, object]:
+    def _position(self, now: Escalation, active: Policy, step: Step, reasons: list[str]) -> dict[str, object]:
         where = f"step {now.step + 1} of {len(active.steps)}, round {now.round + 1} of {active.rounds}"
-        return {"policy": active.name, "step": step.name, "round": now.round + 1, "why": "; ".join([*said, where])}
+        return {"policy": active.name, "step": step.name, "round": now.round + 1, "why": "; ".join([*reasons, where])}
 
     def _paged(self, reached: Mapping[str, list[str]], position: Mapping[str, object]) -> None:
         people = {channel: sorted(set(names)) for channel, names in sorted(reached.items())}

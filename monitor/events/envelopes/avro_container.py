@@ -100,7 +100,7 @@ class Container:
         if len(self._held) < end:
             return None
         data, mark = bytes(self._held[at : at + size]), bytes(self._held[at + size : end])
-        _check(mark == self._sync, "a block does not end as the container says")
+        _check(mark == self._sync, "a block does not end where the container states")
         del self._held[:end]
         return count, _expanded(self._codec, data, self._max_block)
 

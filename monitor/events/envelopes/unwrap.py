@@ -64,5 +64,5 @@ def unwrap_envelope(expressions: Mapping[str, str], *, when: str, record: str) -
         keep=VALUE,
         open=opened,
         dropped="everything that no expression selects",
-        fills="what source.unwrap says",
+        fills="fields named in source.unwrap",
     )

@@ -126,8 +126,8 @@ def _identified(record: dict[str, Any], events: list[Event]) -> list[Event]:
     for event in events:
         choice = event.pop("event_id", None)
         if chunk and request:
-            said = (choice, *(event.get(name) for name in ("stage", "category", "verdict", "action", "status")))
-            event["event_id"] = f"{FORMAT.name}:{request}#{':'.join(str(one or '') for one in said)}"
+            parts = (choice, *(event.get(name) for name in ("stage", "category", "verdict", "action", "status")))
+            event["event_id"] = f"{FORMAT.name}:{request}#{':'.join(str(one or '') for one in parts)}"
     identity = Identity(
         record=None if chunk else request,
         request=request,

@@ -38,7 +38,7 @@ KEEP: Final[Keep] = {
 class Answer:
     """One answer: its text, or the object that a server has made of it, and its tokens with their probabilities."""
 
-    said: Any
+    reply: Any
     tokens: list[dict[str, Any]]
 
 
@@ -56,7 +56,7 @@ def answers(record: dict[str, Any]) -> list[Answer]:
         for choice in record.get("choices") or []
     ]
     alone = (at(record, "message", "content"), record.get("response"), at(record, "result", "response"))
-    return found or [Answer(said, []) for said in alone if said is not None][:1]
+    return found or [Answer(reply, []) for reply in alone if reply is not None][:1]
 
 
 def identity_of(record: dict[str, Any]) -> Identity:

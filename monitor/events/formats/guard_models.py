@@ -48,7 +48,7 @@ _DEPTH: Final = 4
 
 
 def _yes_no(guardrail: str, answer: Answer, context: Context) -> list[Event]:
-    match = _YES_NO.fullmatch(answer.said[:10_000]) if isinstance(answer.said, str) else None
+    match = _YES_NO.fullmatch(answer.reply[:10_000]) if isinstance(answer.reply, str) else None
     if match is None:
         raise Rejection(Reason.unknown_value, "the answer does not begin with Yes or No")
     event: Event = {"guardrail": guardrail, "verdict": "flag" if match[1].lower() == "yes" else "allow"}
@@ -60,21 +60,21 @@ def _yes_no(guardrail: str, answer: Answer, context: Context) -> list[Event]:
 
 
 def _safety(guardrail: str, answer: Answer, context: Context) -> list[Event]:
-    match = _SAFETY.fullmatch(answer.said[:1_000]) if isinstance(answer.said, str) else None
+    match = _SAFETY.fullmatch(answer.reply[:1_000]) if isinstance(answer.reply, str) else None
     if match is None:
         raise Rejection(Reason.unknown_value, "the answer does not begin with Safety: Safe, Unsafe or Controversial")
     return [{"guardrail": guardrail, "verdict": _SAFE[match[1].lower()], **BOOLEAN}]
 
 
 def _sides(guardrail: str, answer: Answer, context: Context) -> list[Event]:
-    found = parsed_text(answer.said, max_depth=_DEPTH)
+    found = parsed_text(answer.reply, max_depth=_DEPTH)
     events = [
         {"guardrail": guardrail, "stage": stage, "verdict": choose(found[side], _SAFE, side), **BOOLEAN}
         for side, stage in _SIDES
         if at(found, side) is not None
     ]
     if not events:
-        raise Rejection(Reason.unknown_value, "the answer is no JSON with User Safety or Response Safety")
+        raise Rejection(Reason.unknown_value, "the answer is not JSON with User Safety or Response Safety")
     return events
 
 

@@ -50,9 +50,9 @@ def _fits(record: Any) -> str | None:
     model = at(record, "model")
     if isinstance(model, str) and _MODEL.search(model[:256]) and is_answer(record):
         return "an answer of Llama Guard"
-    said = at(record, "result", "response")
-    bare = isinstance(said, str) and _ANSWER.fullmatch(said[:512]) is not None
-    return "has result.response, safe or unsafe" if bare or has(said, "safe", "categories") else None
+    reply = at(record, "result", "response")
+    bare = isinstance(reply, str) and _ANSWER.fullmatch(reply[:512]) is not None
+    return "has result.response, safe or unsafe" if bare or has(reply, "safe", "categories") else None
 
 
 def _read(record: Any, context: Context) -> list[Event]:
@@ -64,11 +64,11 @@ def _read(record: Any, context: Context) -> list[Event]:
 
 
 def _event(answer: Answer, context: Context) -> Event:
-    if isinstance(answer.said, dict):
-        safe = flag(answer.said.get("safe"), "safe")
-        rules = names(answer.said.get("categories")) or None
+    if isinstance(answer.reply, dict):
+        safe = flag(answer.reply.get("safe"), "safe")
+        rules = names(answer.reply.get("categories")) or None
         return {"guardrail": _GUARDRAIL, "verdict": "allow" if safe else "flag", "rules": rules, **BOOLEAN}
-    match = _ANSWER.fullmatch(answer.said[:512]) if isinstance(answer.said, str) else None
+    match = _ANSWER.fullmatch(answer.reply[:512]) if isinstance(answer.reply, str) else None
     if match is None:
         raise Rejection(Reason.unknown_value, "the answer is neither safe nor unsafe with codes such as S1,S10")
     event: Event = {"guardrail": _GUARDRAIL, "verdict": "allow" if match[1] else "flag"}

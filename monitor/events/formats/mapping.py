@@ -66,7 +66,7 @@ def mapping_format(
     scope = Scope()
     fields = {name: Expression(name, text, scope) for name, text in expressions.items() if name != "v"}
     if all(fields[name].constant for name in EVIDENCE if name in fields):
-        raise ValueError(f"at least one of {', '.join(EVIDENCE)} must look at the record; constants make no event")
+        raise ValueError(f"at least one of {', '.join(EVIDENCE)} must read the record; constants make no event")
     condition = Expression("when", when, scope)
     items = None if events is None else Expression("events", events, scope)
     rules = _Rules(fields, {said.lower(): verdict for said, verdict in verdicts}, highest, scope)
@@ -156,6 +156,6 @@ def _translated(value: Any, words: Mapping[str, str]) -> str:
     verdict = words.get(spelled(value) or "")
     if verdict is None:
         raise Rejection(
-            Reason.unknown_value, "mapping.verdict gives what mapping.verdicts does not list; add it there"
+            Reason.unknown_value, "mapping.verdict gives a word that mapping.verdicts does not list; add it there"
         )
     return verdict

@@ -99,23 +99,23 @@ def _unrolled(span: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _event(item: dict[str, Any], context: Context) -> Event | None:
-    said = attributes(item.get("attributes"))
-    name = item.get("eventName") or said.get("event.name") or item.get("name")
-    if not said:
+    attrs = attributes(item.get("attributes"))
+    name = item.get("eventName") or attrs.get("event.name") or item.get("name")
+    if not attrs:
         return None
     failed = at(item, "status", "code") in _FAILED
     found = (
-        guardrail_event(said)
-        or dialect_event(said, item.get("name"), failed=failed)
-        or evaluation_event(said, context)
-        or finish_event(said)
+        guardrail_event(attrs)
+        or dialect_event(attrs, item.get("name"), failed=failed)
+        or evaluation_event(attrs, context)
+        or finish_event(attrs)
     )
     if found is None:
         return None
     trace, span = identifier(item.get("traceId")), identifier(item.get("spanId"))
     end = nanoseconds_ms(item.get("endTimeUnixNano"))
     begin = nanoseconds_ms(item.get("startTimeUnixNano"))
-    response = identifier(said.get("gen_ai.response.id"))
+    response = identifier(attrs.get("gen_ai.response.id"))
     time = end or nanoseconds_ms(item.get("timeUnixNano")) or nanoseconds_ms(item.get("observedTimeUnixNano"))
     place = item.get("place", "")
     subject = f"{trace or ''}:{span or ''}:{place}" if span else response
@@ -125,9 +125,9 @@ def _event(item: dict[str, Any], context: Context) -> Event | None:
     return found | {
         "time": time,
         "request_id": response or trace,
-        "session_id": identifier(said.get("gen_ai.conversation.id")),
-        "model": word(said.get("gen_ai.request.model")),
-        "model_version": word(said.get("gen_ai.response.model")),
+        "session_id": identifier(attrs.get("gen_ai.conversation.id")),
+        "model": word(attrs.get("gen_ai.request.model")),
+        "model_version": word(attrs.get("gen_ai.response.model")),
         "latency_ms": found.get("latency_ms") if known is None else known,
     }
 

@@ -51,49 +51,49 @@ _WORDS: Final = {
 }
 
 
-def dialect_event(said: dict[str, Any], name: Any, *, failed: bool) -> Event | None:
+def dialect_event(attrs: dict[str, Any], name: Any, *, failed: bool) -> Event | None:
     """The event of a guardrail's span in one of the dialects; None if it is none.
 
     Args:
-        said: its attributes.
+        attrs: its attributes.
         name: the span's.
         failed: whether the span's status is an error.
 
     Raises:
         Rejection: a status is none of the dialect's.
     """
-    if _STATUS in said:
-        return _openllmetry(said, name)
-    if "guardrail_status" in said:
-        mode = said.get("guardrail_mode")
-        event: Event = {"guardrail": word(said.get("guardrail_name")) or word(name) or "litellm"}
+    if _STATUS in attrs:
+        return _openllmetry(attrs, name)
+    if "guardrail_status" in attrs:
+        mode = attrs.get("guardrail_mode")
+        event: Event = {"guardrail": word(attrs.get("guardrail_name")) or word(name) or "litellm"}
         event["stage"] = _STAGES.get(mode) if isinstance(mode, str) else None
-        outcome = choose(said["guardrail_status"], _LITELLM, "guardrail_status")
+        outcome = choose(attrs["guardrail_status"], _LITELLM, "guardrail_status")
         return event | outcome if "status" in outcome else event | BOOLEAN | outcome
-    if "validator_name" in said or str(said.get(_KIND)).upper() == "GUARDRAIL":
-        return _openinference(said, name, failed=failed)
+    if "validator_name" in attrs or str(attrs.get(_KIND)).upper() == "GUARDRAIL":
+        return _openinference(attrs, name, failed=failed)
     return None
 
 
-def _openllmetry(said: dict[str, Any], name: Any) -> Event:
+def _openllmetry(attrs: dict[str, Any], name: Any) -> Event:
     event: Event = {
-        "guardrail": word(said.get("gen_ai.guardrail.name")) or word(name) or "unnamed",
-        "latency_ms": numeral(said.get("gen_ai.guardrail.duration")),
+        "guardrail": word(attrs.get("gen_ai.guardrail.name")) or word(name) or "unnamed",
+        "latency_ms": numeral(attrs.get("gen_ai.guardrail.duration")),
     }
-    error = said.get("gen_ai.guardrail.error.type") or said.get("error.type")
+    error = attrs.get("gen_ai.guardrail.error.type") or attrs.get("error.type")
     if error is not None:
         return event | {"status": failure(error)}
-    return event | BOOLEAN | choose(said[_STATUS], _PASSED, _STATUS)
+    return event | BOOLEAN | choose(attrs[_STATUS], _PASSED, _STATUS)
 
 
-def _openinference(said: dict[str, Any], name: Any, *, failed: bool) -> Event:
+def _openinference(attrs: dict[str, Any], name: Any, *, failed: bool) -> Event:
     """The outcome is a word in ``output.value``; else the guardrail has run, and no more is known."""
-    guardrail = said.get("validator_name") or said.get("guardrail_name") or name
+    guardrail = attrs.get("validator_name") or attrs.get("guardrail_name") or name
     event: Event = {"guardrail": word(guardrail) or "unnamed"}
-    output = said.get(_OUTPUT)
+    output = attrs.get(_OUTPUT)
     verdict = _WORDS.get(output.strip().lower()) if isinstance(output, str) and len(output) < 20 else None
     if verdict is not None:
         return event | BOOLEAN | {"verdict": verdict}
-    if failed or "error.type" in said:
-        return event | {"status": failure(said.get("error.type"))}
+    if failed or "error.type" in attrs:
+        return event | {"status": failure(attrs.get("error.type"))}
     return event

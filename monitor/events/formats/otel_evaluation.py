@@ -15,15 +15,15 @@ from monitor.events.formats.values import word
 _EVALUATION: Final = "gen_ai.evaluation."
 
 
-def evaluation_event(said: dict[str, Any], context: Context) -> Event | None:
+def evaluation_event(attrs: dict[str, Any], context: Context) -> Event | None:
     """The event of an evaluation; None if the attributes are of something else.
 
     Raises:
         Rejection: the score is no number.
     """
-    name = word(said.get(_EVALUATION + "name"))
+    name = word(attrs.get(_EVALUATION + "name"))
     if name is None:
         return None
-    if "error.type" in said:
-        return {"guardrail": name, "status": failure(said["error.type"])}
-    return evaluated(name, said.get(_EVALUATION + "score.value"), said.get(_EVALUATION + "score.label"), context)
+    if "error.type" in attrs:
+        return {"guardrail": name, "status": failure(attrs["error.type"])}
+    return evaluated(name, attrs.get(_EVALUATION + "score.value"), attrs.get(_EVALUATION + "score.label"), context)

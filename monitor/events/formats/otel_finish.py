@@ -19,14 +19,14 @@ _PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system")
 ATTRIBUTES: Final = frozenset({_REASONS, *_PROVIDER})
 
 
-def finish_event(said: dict[str, Any]) -> Event | None:
+def finish_event(attrs: dict[str, Any]) -> Event | None:
     """The event of a model's call; None if there is no reason why the model stopped."""
-    reasons = said.get(_REASONS)
+    reasons = attrs.get(_REASONS)
     words = [reason for reason in (reasons if isinstance(reasons, list) else [reasons]) if isinstance(reason, str)]
     if not words:
         return None
     stopped = [reason for reason in words if FINISH_ALIASES.get(reason, reason) == "content_filter"]
-    provider = next((said[name] for name in _PROVIDER if name in said), None)
+    provider = next((attrs[name] for name in _PROVIDER if name in attrs), None)
     return {
         "guardrail": joined("provider-filter", provider),
         "stage": "output",

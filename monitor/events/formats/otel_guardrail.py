@@ -48,27 +48,27 @@ _STAGES: Final = {"input": "input", "output": "output", "llm_input": "input", "l
 _SUBSTAGES: Final = {"tool_call": "tool", "tool_definition": "tool", "retrieval": "retrieval", "memory": "retrieval"}
 
 
-def guardrail_event(said: dict[str, Any]) -> Event | None:
+def guardrail_event(attrs: dict[str, Any]) -> Event | None:
     """The verdict in the attributes of a span or record; None if there is none.
 
     Raises:
         Rejection: a rail is of no kind that is known, or a score is no number from 0 to 1.
     """
-    if "rail.name" in said:
-        return _rail(said)
-    verdict, action = _first(said, _VERDICT), _first(said, _ACTION)
-    if verdict is None and action is None and not (_is_guardrail(said) and "error.type" in said):
+    if "rail.name" in attrs:
+        return _rail(attrs)
+    verdict, action = _first(attrs, _VERDICT), _first(attrs, _ACTION)
+    if verdict is None and action is None and not (_is_guardrail(attrs) and "error.type" in attrs):
         return None
-    subtype = _word_of(_first(said, _SUBTYPE))
+    subtype = _word_of(_first(attrs, _SUBTYPE))
     event: Event = {
-        "guardrail": word(_first(said, _NAME)) or "unnamed",
-        "guardrail_version": word(_first(said, _VERSION)),
-        "stage": _SUBSTAGES.get(subtype) or _stage(said),
-        "category": word(_first(said, _CATEGORY)),
+        "guardrail": word(_first(attrs, _NAME)) or "unnamed",
+        "guardrail_version": word(_first(attrs, _VERSION)),
+        "stage": _SUBSTAGES.get(subtype) or _stage(attrs),
+        "category": word(_first(attrs, _CATEGORY)),
     }
-    if "error.type" in said and verdict is None:
-        return event | {"status": failure(said["error.type"])}
-    score = share(_first(said, _SCORE), "risk.score")
+    if "error.type" in attrs and verdict is None:
+        return event | {"status": failure(attrs["error.type"])}
+    score = share(_first(attrs, _SCORE), "risk.score")
     return event | {
         "verdict": None if verdict is None else choose(verdict, _VERDICTS, "verdict.type"),
         "action": None if action is None else choose(action, _ACTIONS, "action.type"),
@@ -83,29 +83,29 @@ def failure(error_type: Any) -> str:
     return "timeout" if "timeout" in name or "timedout" in name or "deadlineexceeded" in name else "error"
 
 
-def _rail(said: dict[str, Any]) -> Event | None:
+def _rail(attrs: dict[str, Any]) -> Event | None:
     """Rails that only steer a dialogue are none of ours."""
-    stage = stage_of(said.get("rail.type"))
+    stage = stage_of(attrs.get("rail.type"))
     if stage is None:
         return None
-    event: Event = {"guardrail": word(said["rail.name"]), "stage": stage}
-    stopped = optional_flag(said.get("rail.stop"), "rail.stop")
-    if "error.type" in said and not stopped:
-        return event | {"status": failure(said["error.type"])}
+    event: Event = {"guardrail": word(attrs["rail.name"]), "stage": stage}
+    stopped = optional_flag(attrs.get("rail.stop"), "rail.stop")
+    if "error.type" in attrs and not stopped:
+        return event | {"status": failure(attrs["error.type"])}
     return event | BOOLEAN | (BLOCKED if stopped else ALLOWED)
 
 
-def _is_guardrail(said: dict[str, Any]) -> bool:
-    return _first(said, _NAME) is not None
+def _is_guardrail(attrs: dict[str, Any]) -> bool:
+    return _first(attrs, _NAME) is not None
 
 
-def _stage(said: dict[str, Any]) -> str | None:
-    return _STAGES.get(_word_of(_first(said, _TARGET)))
+def _stage(attrs: dict[str, Any]) -> str | None:
+    return _STAGES.get(_word_of(_first(attrs, _TARGET)))
 
 
 def _word_of(value: Any) -> str:
     return value.lower() if isinstance(value, str) else ""
 
 
-def _first(said: dict[str, Any], names: tuple[str, ...]) -> Any:
-    return next((said[name] for name in names if said.get(name) is not None), None)
+def _first(attrs: dict[str, Any], names: tuple[str, ...]) -> Any:
+    return next((attrs[name] for name in names if attrs.get(name) is not None), None)

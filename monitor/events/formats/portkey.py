@@ -1,7 +1,8 @@
 """Portkey: ``hook_results`` of its AI gateway, guardrails before and after a call with the checks of each.
 
 Source: github.com/Portkey-AI/gateway, src/middlewares/hooks/types.ts (GuardrailResult: verdict true is passed, deny
-is whether a failure stops the call, skipped, error, execution_time in milliseconds; GuardrailCheckResult likewise).
+is whether a failure stops the call, skipped, error, execution_time in milliseconds; the same in
+GuardrailCheckResult).
 """
 
 from __future__ import annotations

@@ -143,8 +143,10 @@ def _verdict_words(one: Profile) -> dict[str, str]:
         return {}
     if one.texts < one.present or len(one.distinct) > MAX_WORDS:
         return {}
-    said = (spelled(value) or "" for value in one.distinct)
-    return {word: VERDICTS[key] for word in said if (key := word.replace("-", "_").replace(" ", "_")) in VERDICTS}
+    spellings = (spelled(value) or "" for value in one.distinct)
+    return {
+        word: VERDICTS[key] for word in spellings if (key := word.replace("-", "_").replace(" ", "_")) in VERDICTS
+    }
 
 
 def _verdict_evidence(one: Profile, words: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""From what was found to a :class:`Finding`: its id, the stream's names and the moments that go by its tick."""
+"""Builds a :class:`Finding`: its id, the stream's names and the moments that go by its tick."""
 
 from __future__ import annotations
 

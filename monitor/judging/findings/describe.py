@@ -1,4 +1,4 @@
-"""From an alarm to a finding: when it began, how large it is, what carries it.
+"""Describes an alarm as a finding: its onset, its size, and the parts that carry it.
 
 An alarm is rare, so here the counts of the excursion are read back from storage and looked at closely.
 """
@@ -51,7 +51,7 @@ class Alarm:
     detector: str = OURS
     """Or the river detector that raised it."""
     drifted: NDArray[np.float64] | None = None
-    """Where a dense bet raised it, the shares of the bins that the drift has gone to, in the one chosen stratum."""
+    """Where a dense bet raised it: the estimated bin distribution after the change, in the one chosen stratum."""
 
 
 def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:
@@ -184,7 +184,7 @@ def unchanged(finding: Finding) -> bool:
 
 
 def _limit(limits: list[float], chosen: list[int], after: NDArray[np.int64]) -> float:
-    """What the mean is held to: the strata's bounds in today's mix, so that the mix alone is not a change."""
+    """The bound of the mean: the strata's bounds in today's mix, so that the mix alone is not a change."""
     bounds, events = np.asarray(limits)[chosen], after[chosen].sum(axis=1)
     return float(bounds @ events / events.sum()) if events.sum() else float(bounds.mean())
 

@@ -21,7 +21,7 @@ class Case(msgspec.Struct, kw_only=True):
     """One thing that can be wrong, and what has been reported of it. Part of the judge's snapshot."""
 
     open: Finding | None = None
-    """As it was reported last; None while nothing is wrong."""
+    """The finding as reported last; None while nothing is wrong."""
     last: Finding | None = None
     """The one that ended last."""
 
@@ -76,7 +76,7 @@ class Case(msgspec.Struct, kw_only=True):
 
 
 def upgraded(notice: Finding, page: Finding) -> Finding:
-    """The page under the notice's id and moment; it did not begin after that, whatever its own excursion shows."""
+    """The page under the notice's id and moment; its onset is never later, even if its own excursion is."""
     onset = notice if page.onset_low_ms >= notice.detected_at_ms else page
     return msgspec.structs.replace(
         page,

@@ -24,7 +24,7 @@ ASKED: Final = 0.5
 ALMOST: Final = 0.1
 """Where the upper bins are the worse, a range goes to the end if that takes off no more of its change than this."""
 FALLEN: Final = 2.0
-"""What has lost is shown if it has lost this many times what anything has gained."""
+"""A falling part is shown if it lost this many times the largest gain."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ def moved(signal: Signal, before: NDArray[np.int64], after: NDArray[np.int64]) -
 
 
 def _asked(signal: Signal) -> Iterator[tuple[int, str, NDArray[np.float64]]]:
-    """What the questions of the signal are about, each share once."""
+    """The shares behind the questions of the signal, each once."""
     seen: set[tuple[float, ...]] = set()
     for place, question in enumerate(signal.questions):
         mask = tuple(float(value > 0) for value in question.values)

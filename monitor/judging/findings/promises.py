@@ -1,4 +1,4 @@
-"""What is promised of each finding: which null its test holds to its share of the budget, and what backs that.
+"""The promise of each finding: the null that its test holds to its share of the budget, and the basis of that.
 
 Every finding takes its promise from here, so a question without a stated promise cannot be reported, and the table in
 README.md is rendered from the same rows.
@@ -16,11 +16,11 @@ from monitor.signals.registry import SIGNALS
 
 
 class Null(StrEnum):
-    """What is true while an alarm is false."""
+    """The null hypothesis: it holds while an alarm is false."""
 
     mean = "given the past, the mean keeps to the approved level with its margin and floor, in each stratum"
     exchangeable = "the events of a stratum are exchangeable with its own history"
-    mix = "requests (conversations, where turns are numbered) are exchangeable with their history in who asks"
+    mix = "the slices of requests (of conversations, where turns are numbered) are exchangeable with their history"
     unseen = "given the past, never-seen slices keep to their share of the requests"
     release = "in each slice, the mean is no worse than the approved release's"
     none = "none: a plain limit"
@@ -76,7 +76,7 @@ def stated() -> tuple[Stated, ...]:
 
 
 def promise_of(signal: str, question: str, *, bursts: float = 1.0) -> Promise:
-    """What backs a finding of this question.
+    """The basis of the promise of a finding of this question.
 
     Args:
         signal, question: what was asked.

@@ -20,7 +20,7 @@ from monitor.judging.watching.from_baseline import arrange
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, SIGNALS
 
 NEAR_TICKS: Final = 360
-"""Of each side, the nearest to the onset and to the alarm: an hour of 10 s ticks."""
+"""Most ticks of each side, the nearest to the onset and to the alarm: an hour of 10 s ticks."""
 PARTS: Final = ("language", "app", "model", "model_version", "format")
 VALUES: Final = 32
 """Most frequent values of one part that are kept apart; the rest counts as one."""

@@ -32,7 +32,7 @@ class Alarms(Follower):
     of_epochs = True
 
     def follow(self, stretch: Stretch) -> list[Finding]:
-        """What the tests that alarmed in the last tick report."""
+        """Reports the tests that alarmed in the last tick."""
         alarmed = sorted(stretch.alarmed, key=self._fleet.order_of)
         return [found for test in alarmed for found in self._handle(test, stretch.to_tick - 1)]
 
@@ -43,7 +43,7 @@ class Alarms(Follower):
         return [found for test in tests for found in test.case.end(tick * self._rule.tick_ms)]
 
     def retire(self, number: int, tick: int) -> list[Finding]:
-        """Ends the open pages: without events their tests for the end would wait for ever."""
+        """Ends the open pages: without events their tests for the end would wait indefinitely."""
         epoch = self._fleet.state.units[number].epoch
         if epoch is None:
             return []
@@ -58,7 +58,7 @@ class Alarms(Follower):
                     yield test.case.open
 
     def _handle(self, test: TestId, tick: int) -> list[Finding]:
-        """One test's alarm in ``tick``; nothing where an open page of the signal says it all."""
+        """One test's alarm in ``tick``; nothing where an open page of the signal covers it."""
         number, watch = self._fleet.test(test)
         epoch = self._fleet.state.units[number].epoch
         if epoch is None:
@@ -104,7 +104,7 @@ class Alarms(Follower):
         )
 
     def _diffuse(self, watch: AnyChangeTest, alarm: describe.Alarm) -> describe.Alarm:
-        """The same alarm where a dense bet raised it: its evidence, its slice, and where the drift has gone to."""
+        """The same alarm where a dense bet raised it: its evidence, its slice, the estimated bins since."""
         diffuse = self._fleet.panel.dense
         raised = {
             diffuse.log_evidence_of(bet): stratum for stratum, bet in enumerate(watch.dense) if not diffuse.armed(bet)

@@ -30,9 +30,9 @@ from monitor.signals.registry import COLUMNS, OFFSETS
 
 QUIET_MS: Final = 60 * 60_000
 TOGETHER_MS: Final = 60 * 60_000
-"""As long as a campaign may be quiet: what comes more thinly would end between any two of its prompts."""
+"""The longest pause of a campaign: one with longer pauses would end between any two of its prompts."""
 FEW: Final = 0.5
-"""Sessions per prompt: two prompts of each session on average, which people do not send who merely ask alike."""
+"""Sessions per prompt: two prompts of each session on average; independent people with like questions send fewer."""
 SAME: Final = 14
 """Bits: both names are within 7 of the prompt that ties them."""
 KNOWN: Final = 64
@@ -51,7 +51,7 @@ class Campaigns(Follower):
         self._quiet = max(1, QUIET_MS // fleet.rule.tick_ms)
 
     def follow(self, stretch: Stretch) -> list[Finding]:
-        """Clusters that have become campaigns, and campaigns that have been quiet for long."""
+        """Clusters that have become campaigns, and campaigns that have ended."""
         found: list[Finding] = []
         if self._rule.campaign == "off":
             at_ms = stretch.from_tick * self._rule.tick_ms
@@ -71,7 +71,7 @@ class Campaigns(Follower):
                 yield state.case.open
 
     def _campaigns(self) -> list[CampaignState]:
-        """Of all guardrails, by name: those that go on and those that ended a moment ago."""
+        """Campaigns of all guardrails, by name: the open ones and those that ended a moment ago."""
         everywhere = self._fleet.state.campaigns
         return [state for name in sorted(everywhere) for state in everywhere[name] if not state.favourite]
 
@@ -103,7 +103,7 @@ class Campaigns(Follower):
         return [state.case.raise_(finding, reopen_ms=self._rule.reopen_ms)]
 
     def _end(self, tick: int) -> list[Finding]:
-        """Close what has had no match for long before ``tick``, and forget what was closed long ago."""
+        """Close campaigns with no match for an hour before ``tick``; forget those that were closed long ago."""
         ended: list[Finding] = []
         tick_ms = self._rule.tick_ms
         for known in self._fleet.state.campaigns.values():

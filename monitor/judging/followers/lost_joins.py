@@ -1,4 +1,4 @@
-"""Joins that go wrong later: a signal that needs them is not tested until they are found again, and a notice says so.
+"""Joins that go wrong later: a signal that needs them is not tested until they are found again; a notice reports it.
 
 The baseline is checked when it is taken (``from_baseline.MISSES_AT_MOST``). After that the outputs of each unit are
 looked at in blocks: whole ticks, at least :data:`OUTPUTS` outputs and :data:`SPAN_MS` of event time. A block in which
@@ -92,7 +92,7 @@ class LostJoins(Follower):
         return [found for state in states for found in self._put_back(number, epoch, state, tick)]
 
     def open(self) -> Iterator[Finding]:
-        """Signals that are not tested for want of joins."""
+        """Signals that are not tested because their joins are lost."""
         for unit in self._fleet.state.units:
             for state in unit.epoch.joins if unit.epoch is not None else ():
                 if state.case.open is not None:

@@ -31,7 +31,7 @@ class Silence(Follower):
     """Follows every guardrail that has a baseline."""
 
     def follow(self, stretch: Stretch) -> list[Finding]:
-        """Guardrails that have fallen silent, and those that are heard again."""
+        """Guardrails that have fallen silent, and those whose events are back."""
         if self._rule.silence == "off":
             at_ms = stretch.from_tick * self._rule.tick_ms
             memories = self._fleet.state.guardrails.values()
@@ -71,14 +71,14 @@ def follow_silence(
 
 @dataclass(frozen=True, slots=True)
 class _Summary:
-    """The stretch of ticks in a few numbers per guardrail: nearly always they say that nothing can have happened."""
+    """The stretch of ticks in a few numbers per guardrail: nearly always they rule out any change."""
 
     end: int
     """The tick after the last one with events."""
     heard: list[int | None]
     """Newest tick with an event of the guardrail."""
     since: list[int]
-    """Events of all guardrails after it (of the whole stretch where it was not heard)."""
+    """Events of all guardrails after its last one (of the whole stretch where it had none)."""
 
 
 def _summary(ticks: Ints, events: Ints, total: Ints) -> _Summary:
@@ -95,7 +95,7 @@ def _summary(ticks: Ints, events: Ints, total: Ints) -> _Summary:
 
 
 def _still_heard(memory: GuardrailState, rule: JudgeSettings, stretch: _Summary, column: int) -> bool:
-    """Whether it cannot have been silent for long enough; takes note of what was heard then."""
+    """Whether it cannot have been silent for long enough; records its last event."""
     soon = (stretch.end - memory.last_tick) * rule.tick_ms < rule.silent_ms
     if memory.silence.open is not None or (memory.share > 0 and not soon):
         return False

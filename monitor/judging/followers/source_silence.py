@@ -19,7 +19,7 @@ class SourceSilence(Follower):
     """Follows the source as a whole."""
 
     def follow(self, stretch: Stretch) -> list[Finding]:
-        """The source has fallen silent, or is heard again."""
+        """The source has fallen silent, or its events are back."""
         ticks, _ = stretch.by_guardrail
         return follow_source(
             self._fleet.state, self._rule, ticks=ticks, from_tick=stretch.from_tick, to_tick=stretch.to_tick
@@ -44,14 +44,14 @@ def follow_source(
     if rule.silence == "off":
         found += state.source.end(from_tick * rule.tick_ms)
     else:
-        heard = ticks if state.last_tick is None else np.r_[state.last_tick, ticks]
-        edges = np.r_[heard, to_tick]
+        active = ticks if state.last_tick is None else np.r_[state.last_tick, ticks]
+        edges = np.r_[active, to_tick]
         for k in np.flatnonzero(np.diff(edges) > limit).tolist():
             if state.source.open is None:
-                seen = _source_finding(rule, int(heard[k]), int(heard[k]) + limit)
+                seen = _source_finding(rule, int(active[k]), int(active[k]) + limit)
                 found.append(state.source.raise_(seen, reopen_ms=rule.reopen_ms))
-            if k + 1 < len(heard):
-                found += state.source.end((int(heard[k + 1]) + 1) * rule.tick_ms)
+            if k + 1 < len(active):
+                found += state.source.end((int(active[k + 1]) + 1) * rule.tick_ms)
     if len(ticks):
         state.last_tick = int(ticks[-1])
     return found

@@ -1,9 +1,9 @@
 """The volume of a guardrail: a window of five minutes against its own past. A plain rule, and notices only.
 
 In its first weeks a window is held to the day before it, by a factor of three, since seasons of a day move traffic by
-less than that. Once an hour of the week has been heard twice, its windows are held to that hour's own level, by a
-factor of two. Both also require that chance, with the scatter that windows have shown, explains it less than once in
-a million. The first unusual window is reported; the first usual one after it is the end.
+less than that. Once an hour of the week has been seen twice, its windows are held to that hour's own level, by a
+factor of two. Both also require p < 1e-6 under the scatter that windows have shown. The first unusual window is
+reported; the first usual one after it is the end.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _finding(rule: JudgeSettings, name: str, verdict: Verdict, *, tick: int, eve
 
 
 def _verdict(memory: GuardrailState, hour: int, rule: JudgeSettings) -> Verdict | None:
-    """What is to be said of the window that ends; None where its size alone says that nothing is. Learns from it."""
+    """The finding about the window that ends; None where its size alone rules one out. Learns from the window."""
     count, past = memory.in_window, memory.windows
     hours = Hours(np.reshape(memory.hours, (3, HOURS)) if memory.hours else None)
     an_hour = 3_600_000 / rule.volume_window_ms

@@ -17,12 +17,12 @@ from monitor.judging.release.state import Comparing, ReleaseState
 from monitor.judging.watching.fleet import Fleet
 
 KNOWN_MODELS: Final = 256
-"""Of one stream; as many as it may have strata."""
+"""Most models of one stream that are known; as many as it may have strata."""
 FOLLOWED: Final = 256
 """Releases of streams at a time, compared or too new to be. What is beyond waits until one is done."""
 LATER: Final = ""
 OTHER: Final = "(other)"
-"""Pooled for want of room: no release anybody could name."""
+"""Pooled because a limit was reached: a release without a name."""
 
 
 def model_of(piece: Slice) -> str:
@@ -31,7 +31,7 @@ def model_of(piece: Slice) -> str:
 
 
 def key_of(what: str, unit: int, release: str) -> str:
-    """What a release of a stream is followed under."""
+    """The key under which a release of a stream is followed."""
     return f"{what}\x1f{unit}\x1f{release}"
 
 

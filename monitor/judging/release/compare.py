@@ -25,8 +25,8 @@ SLICES: Final = 8
 SLICE_EVENTS: Final = 50
 """Baseline events of such a slice."""
 GROWTH: Final = 1.15
-"""Looks are taken whenever the release has grown by so much: 70 looks up to a million events. How often is nobody's
-business but the machine's: the verdict holds at all times together."""
+"""Looks are taken whenever the release has grown by so much: 70 looks up to a million events. The look
+frequency affects cost only, not validity: the verdict holds at all times together."""
 NAMES: Final = {
     Outcome.REGRESSED: "regressed",
     Outcome.IMPROVED: "improved",
@@ -100,15 +100,15 @@ def judge(one: Comparing, verdict: Verdict) -> SliceJudgement:
 
 def overall(one: Comparing) -> str:
     """Regressed as soon as one question has; improved or equivalent once all are decided."""
-    said = {verdict.outcome for verdict in one.verdicts}
+    outcomes = {verdict.outcome for verdict in one.verdicts}
     for name in ("regressed", "undecided", "improved"):
-        if name in said:
+        if name in outcomes:
             return name
-    return "equivalent" if said else "undecided"
+    return "equivalent" if outcomes else "undecided"
 
 
 def by_asker(counts: LoadedCounts, slices: Mapping[int, Slice]) -> dict[str, NDArray[np.int64]]:
-    """Counts (USED_COLUMNS,) by who asks; slices that are not given are left out."""
+    """Counts (USED_COLUMNS,) by kind of request; slices that are not given are left out."""
     out: dict[str, NDArray[np.int64]] = {}
     names = {number: asker_of(piece) for number, piece in slices.items()}
     for number, column, count in zip(

@@ -11,8 +11,8 @@ new guardrail version has a baseline of its own to be watched against.
 One question per release, with a fixed start: the chance of ever paging for a release that is no worse is at most its
 alpha. A tenth of the pages' budget is for releases. The k-th release of the last period gets 1 / k (k + 1) of that,
 5 % at most: the j-th release in any stretch of one period has k >= j, and so they never sum to more than the whole,
-while whoever invents versions costs the real ones logarithms only. Likewise its k-th comparison (one for each stream
-that shows it), and the questions of a comparison share evenly.
+while whoever invents versions costs the real ones logarithms only. Its k-th comparison (one for each stream
+that shows it) gets a part by the same series, and the questions of a comparison share evenly.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ LEFT: Final = 64
 """Releases that had regressed when they went and are known again if they come back."""
 LARGEST_ALPHA: Final = 0.05
 DAYS: Final = 28
-"""Of a comparison; then it is left undecided."""
+"""Most days of a comparison; then it is left undecided."""
 ENOUGH: Final = 4
 """Times the old side's events: the difference's variance is within a quarter of what it can come down to."""
 QUIET_GAPS: Final = 20
@@ -75,7 +75,7 @@ class Releases(Follower):
                 yield one.case.open
 
     def approve(self, approval: Approval, tick: int) -> list[Finding]:
-        """A person has approved a new baseline for a stream: whatever it shows is normal now."""
+        """A person has approved a new baseline for a stream: its present state is normal now."""
         if not approval.by_person:
             return []
         state, number = self._state, approval.number
@@ -84,7 +84,7 @@ class Releases(Follower):
         return [finding for key in self._ordered(mine) for finding in self._leave(key, tick, normal=True)]
 
     def follow(self, stretch: Stretch) -> list[Finding]:
-        """Where the comparisons stand that these ticks have brought further."""
+        """The state of the comparisons that these ticks have advanced."""
         counts, events = stretch.counts, stretch.events
         out: list[tuple[int, Finding]] = []
         if len(self._state.following) + len(self._unsettled(events)) > COMPARED:
@@ -113,7 +113,7 @@ class Releases(Follower):
         return out
 
     def _ordered(self, keys: list[str]) -> list[str]:
-        """By stream and release, whatever number a stream has."""
+        """Keys ordered by stream and release, independent of a stream's number."""
         units, following = self._fleet.state.units, self._state.following
         return sorted(keys, key=lambda key: (units[following[key].unit].unit, following[key].release))
 
@@ -166,7 +166,7 @@ class Releases(Follower):
             begin(self._fleet, one, tick=tick, alpha=self._grant(one, tick))
 
     def _grant(self, one: Comparing, tick: int) -> float:
-        """What this comparison may spend; looks at time and names only, never at what was counted."""
+        """The spend of this comparison; depends on time and names only, never on counts."""
         state, rule = self._state, self._fleet.rule
         name = f"{one.what}\x1f{one.release}"
         if one.what == "guardrail_version":

@@ -1,4 +1,4 @@
-"""What is remembered of releases: plain structs in the judge's snapshot, bounded whatever versions come in."""
+"""Memory of releases: plain structs in the judge's snapshot, bounded for any number of versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitor.judging.findings.lifecycle import Case
 
 
 class Verdict(msgspec.Struct, kw_only=True):
-    """What is said of one question of one release."""
+    """The verdict on one question of one release."""
 
     signal: int
     question: int
@@ -32,13 +32,13 @@ class Comparing(msgspec.Struct, kw_only=True):
     previous: str
     first_tick: int
     events: int = 0
-    """Of the release, in all slices."""
+    """Events of the release, in all slices."""
     last_tick: int = 0
     start_tick: int | None = None
     """Its comparison began; None while too little was seen of it."""
     alpha: float = 0.0
     slices: list[str] = []
-    """Who asks: the slices that the old side has."""
+    """The kinds of requests: the slices that the old side has."""
     old: list[list[int]] = []
     """Counts by slice and column."""
     new: list[list[int]] = []
@@ -53,7 +53,7 @@ class Comparing(msgspec.Struct, kw_only=True):
 
 
 class Grant(msgspec.Struct, kw_only=True):
-    """What one release may spend on all its comparisons together."""
+    """The most that one release may spend on all its comparisons together."""
 
     alpha: float
     tick: int
@@ -69,7 +69,7 @@ class ReleaseState(msgspec.Struct, kw_only=True):
     grants: dict[str, Grant] = {}
     """Release -> its grant."""
     granted: list[int] = []
-    """Ticks of the grants of the last period, whatever became of them."""
+    """Ticks of the grants of the last period, independent of their outcome."""
     known: dict[int, list[str]] = {}
     """Unit number -> models that its baseline, or an earlier comparison, has seen."""
     seen: dict[int, bool] = {}

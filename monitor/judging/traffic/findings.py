@@ -1,4 +1,4 @@
-"""Findings about who asks: the mix has changed, a slice is new, new slices surge. They are of no single guardrail:
+"""Findings about the traffic: the mix has changed, a slice is new, new slices surge. They are of no single guardrail:
 each request is counted once, whoever judges it."""
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def parted(history: NDArray[np.int64], table: NDArray[np.int64]) -> tuple[int, i
 
 
 def _likelihood(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(rows,) log probability of counts (rows, bins), whatever their law may be: a Dirichlet prior of 1/2 a bin."""
+    """(rows,) log probability of counts (rows, bins) under any law: a Dirichlet prior of 1/2 a bin."""
     half = np.full(counts.shape[1], 0.5)
     whole = half.sum()
     out: NDArray[np.float64] = gammaln(counts + half).sum(axis=1) - gammaln(counts.sum(axis=1) + whole)
@@ -88,7 +88,7 @@ def mix_changed(
             log_evidence=log_evidence,
             events=int(after.sum()),
             level=None,
-            detail=f"who asks since the onset is not exchangeable with who asked before: {', '.join(parts)}",
+            detail=f"the traffic mix since the onset is not exchangeable with the mix before: {', '.join(parts)}",
         ),
         attribution=shares(amounts),
     )
@@ -210,7 +210,7 @@ def _what(mix: MixState, name: str) -> str:
 
 
 def _shown(moved: NDArray[np.float64], ranked: Sequence[int]) -> int:
-    """Who has grown is shown, rather than who made room; unless one alone has shrunk far more than anybody grew."""
+    """The slice that grew is shown, unless one slice shrank far more than any other grew."""
     grown = next((i for i in ranked if moved[i] > 0), ranked[0])
     return grown if 2 * moved[grown] >= abs(moved[ranked[0]]) else ranked[0]
 

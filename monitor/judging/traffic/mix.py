@@ -1,4 +1,4 @@
-"""From learned traffic to its two tests: has the mix changed, and do never-seen slices surge?"""
+"""Two tests of learned traffic: for a changed mix, and for a surge of never-seen slices."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def by_asker(
     *,
     column: int = EVENTS_COLUMN,
 ) -> dict[str, int]:
-    """Requests of these ticks, or those of a column, by who asks."""
+    """Requests of these ticks, or those of a column, by kind."""
     events = fleet.events_by_slice(*span, column=column)
     ids = np.flatnonzero(events)
     out: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""traffic_mix: who asks, apart from how it is judged. It explains a shift that is not a guardrail's fault.
+"""traffic_mix: the kinds of requests, apart from their judgement. It explains a shift without a guardrail's fault.
 
 | question | asked | says |
 | --- | --- | --- |
@@ -50,7 +50,7 @@ FORGET_AFTER: Final = 10
 
 
 class Traffic(Follower):
-    """Follows who asks, tick by tick, beside the panel's tests and with a share of the budget of its own."""
+    """Follows the traffic mix, tick by tick, beside the panel's tests and with a share of the budget of its own."""
 
     def __init__(self, fleet: Fleet) -> None:
         super().__init__(fleet)
@@ -75,14 +75,14 @@ class Traffic(Follower):
             yield mix.surge.case.open
 
     def _learn_slices(self) -> None:
-        """Take note of the slices that have become known since the last time."""
+        """Record the slices that have become known since the last time."""
         slices = self._fleet.slices
         if len(slices) > self._slices:
             self._requests.learn_slices(dict(islice(slices.items(), self._slices, None)))
             self._slices = len(slices)
 
     def approve(self, approval: Approval, tick: int) -> list[Finding]:
-        """A person has approved a baseline: its slices are known from ``tick`` on, whoever learned the mix."""
+        """A person has approved a baseline: its slices are known from ``tick`` on, from any learner of the mix."""
         mix = self._state.mix
         if not approval.by_person:
             return []
@@ -228,7 +228,7 @@ class Traffic(Follower):
         return done
 
     def _note(self, mix: MixState, one: Recent) -> list[Finding]:
-        """Keep the tick; tell of never-seen slices that have become worth a word."""
+        """Keep the tick; report never-seen slices once they are large enough."""
         for name in sorted(one.new):
             key = name if name in mix.fresh or len(mix.fresh) < FRESH else MORE
             mix.fresh[key] = mix.fresh.get(key, 0) + one.new[name]
@@ -236,7 +236,7 @@ class Traffic(Follower):
                 one.new[MORE] = one.new.get(MORE, 0) + one.new.pop(name)
         mix.recent = [*mix.recent, one][-RECENT:]
         day = max(1, DAY_MS // self._rule.tick_ms)
-        if one.tick % day == 0:  # names that came to nothing make room
+        if one.tick % day == 0:  # names that stayed small make room
             mix.fresh = {name: n for name, n in mix.fresh.items() if name in mix.announced or n >= WORTH_A_WORD}
         waiting = {n: k for n, k in mix.fresh.items() if k >= WORTH_A_WORD and n not in mix.announced}
         hour = HOUR_MS // self._rule.tick_ms
@@ -297,7 +297,7 @@ class Traffic(Follower):
         return seen_since and bool(moved[-1] >= np.abs(moved).sum() / 2 - MOVED)
 
     def _rearm(self, mix: MixState, tick: int) -> None:
-        """M = 0 and a fresh reference, after every alarm alike: what it looks at must not depend on what was said."""
+        """Reset the evidence and start a new reference after every alarm: the test must not depend on reports."""
         self._fleet.panel.recoupler.reset_reference(mix.row)
         self._fleet.panel.evidence.reset(mix.test)
         self._fleet.panel.dense.reset(mix.dense)
@@ -336,7 +336,7 @@ class Traffic(Follower):
 
 
 def _measure(mix: MixState, requests: NDArray[np.int64]) -> None:
-    """What came between two alarms measures the mix seen last better than the few requests that it was found by."""
+    """Requests between two alarms measure the last mix better than the few requests that revealed it."""
     if requests.sum() > mix.reported_requests[-1]:
         mix.reported[-1], mix.reported_requests[-1] = (requests / requests.sum()).tolist(), int(requests.sum())
 

@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 
 
 class Requests:
-    """Who asked, by slice id. Codes are this process's own: nothing that is remembered depends on them."""
+    """Kinds of requests by slice id. Codes are this process's own: no stored memory depends on them."""
 
     def __init__(self) -> None:
         self.askers: list[str] = []

@@ -1,4 +1,4 @@
-"""What is remembered of who asks: plain structs in the judge's snapshot, bounded whatever names come in."""
+"""Memory of the traffic mix: plain structs in the judge's snapshot, bounded for any number of names."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class MixState(msgspec.Struct, kw_only=True):
     """Whether the mix is one of conversations, where the log numbers their turns, or of requests: the requests of one
     conversation are alike, and a test that takes them for independent sees a change in every long talk."""
     baseline: list[int]
-    """What the mix is counted by, by named slice."""
+    """Baseline counts (requests or conversations) by named slice."""
     before: list[float]
     """Shares by named slice at the last alarm: at first the baseline's."""
     reported: list[list[float]]
@@ -60,7 +60,7 @@ class MixState(msgspec.Struct, kw_only=True):
     reported_requests: list[int]
     """Requests (conversations) that each of them was measured by."""
     row: int
-    """Of the recoupler."""
+    """Row of the recoupler."""
     test: int
     """The any-change test."""
     dense: int
@@ -77,7 +77,7 @@ class MixState(msgspec.Struct, kw_only=True):
     """The last notice of never-seen slices; a page soon after upgrades it in place."""
     noticed_tick: int | None = None
     uncounted: int = 0
-    """Events since a reference stream was last heard."""
+    """Events since the last one of a reference stream."""
 
 
 class TrafficState(msgspec.Struct, kw_only=True):

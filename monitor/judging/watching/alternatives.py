@@ -1,4 +1,4 @@
-"""From what a signal declares to what its any-change test bets on under a declared law q of its bins."""
+"""From a signal's declared bets to those of its any-change test, under a declared law q of its bins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The any-change test of one signal of one stream, whatever it consists of: started, fed, silenced, begun anew.
+"""The any-change test of one signal of one stream, with any engine: started, fed, silenced, begun anew.
 
 Ours are a bank of bets and dense bets behind recoupled counts, one row per stratum. A river detector takes their
 place where the settings say so: it is fed the counts of all strata together, and spends nothing of the budget.
@@ -170,7 +170,7 @@ class Notices:
         self._panel.evidence.remove(watch.test)
 
     def set_spend(self, watch: AnyChangeTest, share: float) -> None:
-        """What it may spend in a full tick, the dense bets' part of it included."""
+        """Its spend in a full tick, the dense bets' part of it included."""
         if isinstance(watch.test, RiverId):
             return
         dense = dense_share(SIGNALS[watch.signal])
@@ -181,7 +181,7 @@ class Notices:
     def _river_test(self, unit: Slice, signal: int, since: int) -> RiverTest:
         kind, rule = SIGNALS[signal], self._rule.signal(SIGNALS[signal].name)
         if not kind.questions:
-            raise NotTested(f"river's detectors look at a mean, and {kind.name} asks after none")
+            raise NotTested(f"river detectors need a question with a mean; {kind.name} has none")
         seed = seed_of(*dataclasses.astuple(unit), kind.name, rule.detector)
         return RiverTest(
             detector=rule.detector,

@@ -1,4 +1,4 @@
-"""What a stored baseline stands on: the counts of its window, tick by tick, or those kept with it."""
+"""The counts behind a stored baseline: of its window, tick by tick, or those kept with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engines of all tests, fed in the one order that the guarantee needs. Whoever has counts to test comes here.
+"""The engines of all tests, fed in the one order that the guarantee needs. All counts to test pass here.
 
     battery.place_row(row, test=, stratum=, dense=)     where the recoupled counts of a row go
     battery.advance(ticks, direct=, rows=, rivers=)  -> (ticks consumed, tests that alarmed)

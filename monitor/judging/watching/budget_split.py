@@ -1,4 +1,4 @@
-"""Who shares the budgets: streams by weight, those that appeared lately by a reserve, those that stopped not at all.
+"""Shares of the budgets: streams by weight, those that appeared lately from a reserve, stopped ones none.
 
 A *stream* is guardrail x category x stage. What is its own is shared by its units (versions, thresholds, kinds of
 score), evenly, then by their signals, by weight, then by their questions. So neither a build number for a version nor
@@ -29,7 +29,7 @@ from monitor.judging.watching.rivers import RiverId
 from monitor.signals.registry import SIGNALS
 
 REVIEW_TICKS: Final = 360
-"""Who is known and who has stopped is looked at once in so many ticks (an hour of 10 s ticks) ..."""
+"""Known and stopped units are updated once in so many ticks (an hour of 10 s ticks) ..."""
 REVIEW_MS: Final = DAY_MS // 4
 """... and at least as often as this, where ticks are long."""
 
@@ -59,7 +59,7 @@ class Shares:
         return tick // self._review > self._state.reviewed
 
     def review(self, tick: int) -> list[int]:
-        """At the first tick with events of each stretch, whoever steps when: the units that have stopped."""
+        """At the first tick with events of each stretch, independent of steps: the units that have stopped."""
         state = self._state
         state.reviewed = tick // self._review
         stopped = []
@@ -76,12 +76,12 @@ class Shares:
         return all(self._quiet_for_a_day(unit, since=-1) for unit in units)
 
     def _quiet_for_a_day(self, unit: UnitState, *, since: int) -> bool:
-        """Against the newest tick with any event: after an outage of the whole source nobody has stopped."""
+        """Whether it had no event for a day, by the newest tick of any unit: a source outage stops no unit."""
         newest = -1 if self._state.last_tick is None else self._state.last_tick
         return newest - max(unit.last_event_tick, since) >= self._day
 
     def hear(self, ticks: NDArray[np.int64], units: NDArray[np.int64]) -> bool:
-        """Take note of events by tick (rising) and unit; whether one of them brought a unit back."""
+        """Record events by tick (rising) and unit; returns whether one of them brought a unit back."""
         newest = dict(zip(units.tolist(), ticks.tolist(), strict=True))  # of several, the last
         back = False
         for number, tick in newest.items():
@@ -98,8 +98,8 @@ class Shares:
     def ends(self, ticks: NDArray[np.int64], units: NDArray[np.int64]) -> int:
         """The tick after the first in which a retired unit has an event; :data:`NEVER` if none has."""
         away = [number for number, unit in enumerate(self._state.units) if unit.retired]
-        heard = np.flatnonzero(np.isin(units, away))
-        return int(ticks[heard[0]]) + 1 if len(heard) else NEVER
+        found = np.flatnonzero(np.isin(units, away))
+        return int(ticks[found[0]]) + 1 if len(found) else NEVER
 
     def pages(self) -> dict[int, float]:
         """Test id -> spend of a full tick of each armed material test."""

@@ -24,7 +24,7 @@ _BINS: Final = 4096
 
 
 class _Fed(NamedTuple):
-    """What one engine was given last, and where it stood before."""
+    """The last input of one engine, and its state before."""
 
     ptr: Ints
     tests: Ints
@@ -74,7 +74,7 @@ class DenseTests:
         return self._of(test).spend_of(test // _BINS) if self.armed(test) else 0.0
 
     def spent(self, test: int) -> float:
-        """What it has spent so far, in alarms."""
+        """Its spend so far, in alarms."""
         return float(self._of(test).total_spend()[test // _BINS])
 
     def log_evidence_of(self, test: int) -> float:
@@ -82,7 +82,7 @@ class DenseTests:
         return self._of(test).log_evidence_of(test // _BINS)
 
     def standing(self) -> dict[int, tuple[float, float, float]]:
-        """Where every test stands: id -> (log M, spend so far, spend of its next full tick)."""
+        """State of every test: id -> (log M, spend so far, spend of its next full tick)."""
         out: dict[int, tuple[float, float, float]] = {}
         for bins, engine in self._engines.items():
             logs = engine.log_evidence()

@@ -1,4 +1,4 @@
-"""From a baseline to the tests of a unit: strata, levels, banks.
+"""Builds the tests of a unit from its baseline: strata, levels, banks.
 
 Strata with enough baseline stand on their own; the rest, and whatever is never seen in the baseline, is pooled
 and tested against the level of the whole unit where its own is stricter.
@@ -29,14 +29,14 @@ from monitor.signals.signal import Question, Signal
 HOMOGENEITY_SD = 5.0
 """Halves of a baseline whose means differ by more than 5 standard errors (2 in 3 million) do not agree."""
 BURSTS_SD = 4.0
-"""Beyond chance before a bin's events are said to come in bursts: a signal has up to 20 bins, and each may."""
+"""Standard errors beyond chance from which a bin's events count as bursts: a signal has up to 20 bins."""
 MISSES_AT_MOST = 0.2
 """Share of outputs of which a signal may learn nothing. Were all that is missed clean, the mean over everything would
 be .8 of the mean of what is found: as far off as the margin of 1.25 of the proposed level allows for."""
 
 
 class NotTested(Exception):  # noqa: N818 - an answer, not a failure
-    """A signal or question cannot be asked of this unit; the message says why."""
+    """A signal or question cannot be tested on this unit; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +140,7 @@ class NoticeTest:
     references: Sequence[NDArray[np.int64]]
     n_ref: float
     bursts: float
-    """How many events of the baseline come together, in the bin that shows most of it; 1 where they come alone."""
+    """Size of bursts in the baseline, in the bin with the largest; 1 where events come alone."""
     dense_n_ref: Sequence[float]
     """Events of a full tick of each stratum, whose dense bet goes by them alone; empty without dense bets."""
 

@@ -19,7 +19,7 @@ from monitor.signals.registry import LAYOUT, OBSERVATIONS, USED_COLUMNS
 
 POLICY: Final = "policy: automatic"
 MAX_RESTARTS: Final = 4
-"""How often a window whose halves disagree is moved on before it is taken as it is; its level is wide then, since
+"""Most moves of a window whose halves disagree before it is taken as it is; its level is wide then, since
 wander widens the margin."""
 
 Uncounted = Callable[[int, int], Mapping[str, int]]
@@ -99,9 +99,9 @@ class Learning:
             return
         events = observations(counts)
         of_unit = self._fleet.panel.units_of(events.cell)
-        heard = set(np.unique(of_unit).tolist())
+        active = set(np.unique(of_unit).tolist())
         for number in waiting:
-            if number in heard:
+            if number in active:
                 mine = of_unit == number
                 yield number, events.tick[mine], events.count[mine]
 

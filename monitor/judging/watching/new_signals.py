@@ -63,7 +63,7 @@ class NewSignals:
                 new.learned_ticks += len(np.unique(events.tick[mine]))
 
     def complete(self, tick: int) -> list[Baseline]:
-        """From ``tick`` on, watch what has learned enough."""
+        """From ``tick`` on, watch the signals that have learned enough."""
         ready = [
             (number, new)
             for number in sorted(self._fleet.with_new_signals)
@@ -133,7 +133,7 @@ class NewSignals:
 
 
 def _layout_of(name: str) -> Layout:
-    """The columns of the signal, first, and of the joins, which say whether it can be asked."""
+    """The columns of the signal, first, and of the joins, which determine whether it can be tested."""
     own = LAYOUT.only({name})
     return Layout(own.columns + LAYOUT.only({request_join.SIGNAL.name} - {name}).columns, LAYOUT.width)
 

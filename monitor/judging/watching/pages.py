@@ -82,7 +82,7 @@ class Pages:
         test.armed_tick = tick
 
     def look_for_end(self, number: int, test: PageTest, found: Finding, stratum: int) -> None:
-        """From now on, ask whether the page is over, in one stratum or in :data:`ALL_STRATA`.
+        """From now on, test whether the page is over, in one stratum or in :data:`ALL_STRATA`.
 
         Where the drifted level leaves no room for a test, nothing asks: a person ends it with a new baseline.
         """

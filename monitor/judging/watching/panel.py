@@ -59,7 +59,7 @@ class Panel:
 
     @property
     def recoupler(self) -> Recoupler:
-        """What stands before the any-change tests."""
+        """The recoupler, which stands before the any-change tests."""
         return self.battery.recoupler
 
     @property

@@ -1,4 +1,4 @@
-"""River's detectors on the judge's counts: an option per signal, for those who know and want them.
+"""River's detectors on the judge's counts: an option per signal.
 
     rivers.add(RiverTest(...)) -> id            rivers.reset(id, since=tick)       rivers.remove(id)
     rivers.advance(at, id, bin, count, ticks=) -> (ticks consumed, alarmed ids)     stops after an alarm's tick
@@ -30,7 +30,7 @@ Ints = NDArray[np.int64]
 STRETCH: Final = 2_160
 """Six hours of 10 s ticks: a detector knows the last 6 to 12 hours, and a restart feeds it those again."""
 EVENTS_AT_MOST: Final = 256
-"""Of one tick; 256 events of .7 microseconds (ADWIN) are .2 ms a tick and stream."""
+"""Most events of one tick; 256 events of .7 microseconds (ADWIN) are .2 ms a tick and stream."""
 
 
 class RiverId(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class RiverId(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiverTest:
-    """What is fed to which detector.
+    """The inputs of each detector.
 
     Attributes:
         detector, parameters: as in the settings, checked.
@@ -60,7 +60,7 @@ class RiverTest:
 
 @dataclass(slots=True)
 class _Pair:
-    """The detector that speaks, and the one that takes over at the next stretch."""
+    """The detector in charge, and the one that takes over at the next stretch."""
 
     test: RiverTest
     stretch: int | None = None
@@ -73,7 +73,7 @@ class _Pair:
         return _Pair(self.test, self.stretch, speaks, speaks if same else self.learns.copy())
 
     def feed(self, tick: int, counts: Ints) -> bool:
-        """Whether it says drift after this tick's (B,) counts."""
+        """Whether it reports drift after this tick's (B,) counts."""
         stretch = tick // STRETCH
         if self.stretch is None:
             self.speaks = self.learns = self._new()

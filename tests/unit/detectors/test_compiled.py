@@ -31,7 +31,7 @@ _numbers = count()
 def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     sentences: list[str] = []
     fresh = Notices()
-    fresh.tell = sentences.append
+    fresh.report = sentences.append
     monkeypatch.setattr(compiled, "notices", fresh)
     return sentences
 

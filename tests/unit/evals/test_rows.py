@@ -68,7 +68,7 @@ def test_both_outcomes_of_an_item_make_pairs_whichever_way_is_worse():
         (b"suite,metric,n,k\ns,m,10,-1\n", r"row 2: k: '-1' is not a whole number from 0"),
         (b"suite,metric,n,k\ns,m,10,1\ns,m,10,1\n", r"row 3: metric: s/m comes twice; .* slice"),
         (b"suite,metric,n,k,woorse\ns,m,10,1,lower\n", r"row 2: woorse: no such field; .* worse"),
-        (b"suite,metric,n,k,worse\ns,m,10,1,up\n", r"row 2: worse: 'up'; say higher or lower"),
+        (b"suite,metric,n,k,worse\ns,m,10,1,up\n", r"row 2: worse: 'up'; use higher or lower"),
         (b"suite,metric,n\ns,m,10\n", r"row 2: give n and k"),
         (b"suite,metric,item,outcome\ns,m,a,1\ns,m,a,0\n", r"row 3: item: 'a' comes twice"),
         (b"suite,metric,item,outcome\ns,m,a,maybe\n", r"row 2: outcome: 'maybe' is neither 0 nor 1"),
@@ -93,5 +93,5 @@ def test_all_mistakes_are_told_at_once_and_not_without_end():
 
 
 def test_a_file_that_names_no_version_needs_the_option():
-    with pytest.raises(Refused, match=r"version: no row says it; .*--version"):
+    with pytest.raises(Refused, match=r"version: no row names it; .*--version"):
         read(CSV, model="m", version=None)

@@ -78,7 +78,7 @@ def test_the_first_screen_answers_what_a_person_asks_first(judge: Judge, run: Ru
         "Where prompt-injection (jailbreak) 2",
         "Log guardrail-events-0 offsets 1200 to 1799",
         "Also crowding of scores at the decision threshold 2 % -> 28 %",
-        "1. take it: driftline incidents ack 1 2. is the guardrail running?",
+        "1. acknowledge it: driftline incidents ack 1 2. is the guardrail running?",
         "driftline incidents show INC-1 --all",
     ):
         assert part in text, part
@@ -121,7 +121,7 @@ def test_show_all_has_every_finding_its_evidence_and_the_timeline(judge: Judge, 
         "Level 28 %, baseline 2 %, at most 4 % approved",
         "412 events; proved: false alarms stay within the budget",
         "guardrail-events-0 offsets 1200 to 1799",
-        "Due to who asks 10 %, how each is judged 90 %",
+        "Due to change in traffic mix 10 %, in judging the same kinds 90 %",
         "finding added",
         "Type fail open (not_judged: requests are not judged",
         "the incident is fail open now: not judged: requests",
@@ -149,7 +149,7 @@ def test_the_title_names_the_most_telling_page_and_not_the_first(judge: Judge, r
 
 
 def test_show_says_what_the_guardrail_was_for_when_the_incident_was_opened(judge: Judge, run: Run) -> None:
-    assert "Control nobody has stated what this guardrail prohibits" in " ".join(run("show", "1").output.split())
+    assert "Control this guardrail has no control statement" in " ".join(run("show", "1").output.split())
     control = Control(prohibits="instructions of strangers", owner="safety")
     judge.policy = dataclasses.replace(judge.policy, controls={"shield": control})
     judge.finds(page("f9", guardrail="shield"))

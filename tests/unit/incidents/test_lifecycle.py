@@ -125,5 +125,5 @@ def test_whoever_decided_on_an_older_status_has_to_look_again(store: ResponseSto
     seen = store.incident(1)
     assert seen is not None
     _in_status(store, Status.acknowledged)
-    with pytest.raises(StoreUnavailable, match="changed by somebody else"):
+    with pytest.raises(StoreUnavailable, match="changed by another person"):
         lifecycle.replace_stored(store, seen, msgspec.structs.replace(seen, status=Status.resolved))

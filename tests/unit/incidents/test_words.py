@@ -101,7 +101,8 @@ def shares(*parts: tuple[str, str, float]) -> Finding:
         ([("bin", "deny/block", 1.0)], ()),
         ([("bin", "deny/block", 0.9), ("bin", "flag/allow", 0.07), ("bin", "deny/allow", 0.03)],
          ("deny/block 90 %, flag/allow 7 %",)),
-        ([("mix", "who asks", 0.3), ("behaviour", "how", 0.7)], ("who asks 30 %, how each is judged 70 %",)),
+        ([("mix", "who asks", 0.3), ("behaviour", "how", 0.7)],
+         ("change in traffic mix 30 %, in judging the same kinds 70 %",)),
         ([("stratum", "app=chat", 1.0), ("release", "2, before: 1", 1.0)], ("app=chat 100 %",)),
     ],
 )  # fmt: skip

@@ -210,7 +210,7 @@ def test_an_answer_that_is_no_log_is_an_error_that_can_be_tried_again() -> None:
     garbage = bytearray(simple(3))
     struct.pack_into(">i", garbage, 8, 2)  # a length below that of any batch
     part = BatchRecords(0, TP, MemoryRecords(bytes(garbage)))
-    with pytest.raises(KafkaError, match="unreadable fetch answer"):
+    with pytest.raises(KafkaError, match="unreadable fetch response"):
         part.take(10)
     assert not part
 

@@ -218,8 +218,8 @@ def test_an_inner_record_is_handed_to_its_own_format(as_text: bool) -> None:
     [
         ({"guardrail": "'g'", "score": "s"}, "when"),
         ({"when": "s", "score": "s"}, "guardrail"),
-        ({"when": "s", "guardrail": "g"}, "must be an expression that looks at the record"),
-        ({"when": "s", "guardrail": "g", "verdict": "'allow'", "score": "`0.5`"}, "looks at the record"),
+        ({"when": "s", "guardrail": "g"}, "must be an expression that reads the record"),
+        ({"when": "s", "guardrail": "g", "verdict": "'allow'", "score": "`0.5`"}, "reads the record"),
         ({"when": "s", "guardrail": "g", "score": "s", "verdicts": ["a = deny"]}, "add verdict"),
         ({"when": "s", "guardrail": "g", "verdict": "v", "verdicts": ["a = no"]}, "is not of the form"),
         ({"when": "s", "guardrail": "g", "verdict": "v", "verdicts": ["a = deny", "A = allow"]}, "given twice"),
