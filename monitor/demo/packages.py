@@ -1,4 +1,4 @@
-"""Where the demo's packages lie, found without running them.
+"""Places of the demo's packages, found without running them.
 
 Importing `profanity_check` or `guardify` unpickles their models at once, before anybody could check them; so the
 demo only asks where a package is and reads its files itself.

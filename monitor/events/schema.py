@@ -33,7 +33,7 @@ LAST_TIME_MS: Final = 253_402_300_799_999
 
 
 class Kind(Enum):
-    """How a field's value is read, and which column group it goes to."""
+    """The reading of a field's value, and its column group."""
 
     version = "version"
     word = "word"

@@ -60,7 +60,7 @@ def _service(attributes: Any) -> str | None:
 
 
 def _body(log: Any) -> Any:
-    """The record in a log's body; None if there is none, or if the log speaks for itself."""
+    """The record in a log's body; None if there is none, or if the log itself is the record."""
     body = at(log, "body")
     if not isinstance(body, dict) or log.get("eventName") or any(map(_is_gen_ai, _list(log.get("attributes")))):
         return None

@@ -22,7 +22,7 @@ from monitor.events.schema import BY_NAME
 
 NAME: Final = "mapping"
 JUDGED: Final = ("verdict", "action", "status", "score", "refusal", "harmful")
-"""Fields whose expression must find something in the record, whatever its constants are."""
+"""Fields whose expression must find something in the record, even if it has constants."""
 EVIDENCE: Final = ("verdict", "action", "status", "score", "harmful", "text", "rules")
 """Fields of which at least one must come from the record: a name and a time are no event."""
 _SCORES: Final = (
