@@ -182,7 +182,7 @@ def to_batch(
         score=score,
         threshold=threshold,
         event_id=_key(identifier["event_id"], harmful),
-        # A label joins nothing: it speaks of a request that was joined when it was judged.
+        # A label joins nothing: its request was joined when it was judged.
         request_id=np.where(label, np.uint64(0), identifier["request_id"]),
         session_id=np.where(label, np.uint64(0), identifier["session_id"]),
         turn=integer["turn"].astype(np.int32),

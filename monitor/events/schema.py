@@ -56,7 +56,7 @@ class Field:
     Attributes:
         name: its JSON key.
         kind: how it is read.
-        meaning: what it says, for the documentation.
+        meaning: its meaning, for the documentation.
         absent: what an event without it means.
         unit: unit of the value; empty for none.
         required: whether an event without it is rejected.

@@ -2,7 +2,7 @@
 
 Every reader's events are written as canonical JSON into a block of their own and handed to
 :class:`monitor.events.decode.Decoder`: the very same checks, normalisation, hashing and fingerprints as for a
-producer that speaks canonical by itself, and at the scanner's speed. Blocks of canonical events go there untouched.
+producer of canonical events, and at the scanner's speed. Blocks of canonical events go there untouched.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class FormatDecoder:
         reader: knows the formats.
         max_bytes: longest record that is read.
         auto: whether canonical events may be among the records.
-        on_format: told once per partition and format.
+        on_format: called once per partition and format.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class Explained:
 
     Attributes:
         format: its format; ``unreadable`` if it is none.
-        why: what in it says so.
+        why: the evidence in it.
         envelopes: what is around it, outermost first.
         events: canonical events, absent fields left out; empty if the record is rejected.
         dropped: paths of fields that are not read; never their values.

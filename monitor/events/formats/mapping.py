@@ -1,7 +1,8 @@
 """Any JSON by the settings: one JMESPath expression per canonical field.
 
 The expressions are the allowlist: what none of them selects is not read. Constants are written as JMESPath literals,
-``'prompt-guard'``. ``when`` says which records the mapping is for; all others stay what they are without it. What a
+``'prompt-guard'``. ``when`` selects the records that the mapping is for; all others stay what they are without it.
+What a
 verdict, status, action or score decides by must be in the record: an expression that finds nothing gives nothing,
 also if its last alternative is a constant, and a record of which only constants are known gives no event.
 """

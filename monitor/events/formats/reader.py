@@ -26,7 +26,7 @@ class Recognised:
 
     Attributes:
         format: the format; None for canonical events, and for what cannot be read at all.
-        why: what in the record says so.
+        why: the evidence in the record.
         record: the record inside of its envelopes.
         envelopes: the envelopes around it, outermost first, each with what it was opened from.
         identities: what they say, innermost first.
@@ -120,7 +120,7 @@ class Reader:
 
         Args:
             value: the record.
-            around: what an envelope outside the value says about it.
+            around: the facts of an envelope outside the value.
         """
         return [self._recognised(part) for part in self._peeler.parts(value, () if around is None else (around,))]
 
