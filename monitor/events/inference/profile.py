@@ -138,10 +138,6 @@ def groups(records: Sequence[Any]) -> Iterator[tuple[str, list[list[Any]]]]:
         )
 
 
-def _array_at(record: Any, path: str) -> list[Any]:
-    return next((items for at, items in _arrays(record, "", MAX_DEPTH) if at == path), [])
-
-
 def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
     inside = value
     if isinstance(value, str) and value[:1] == "{" and path:
