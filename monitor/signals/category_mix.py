@@ -26,28 +26,33 @@ from monitor.signals.signal import Bet, Signal
 
 FAMILIES: Final[dict[str, str]] = {
     "prompt attack": "jailbreak prompt_attack prompt_injection injection indirect_attack user_prompt document"
-    " prompt_leakage override instruction_override adversarial attack",
+    " prompt_leakage override instruction_override adversarial attack jailbreaking pi_and_jailbreak",
     "personal data": "pii pii_entities sensitive_information email phone name address ssn credit_card personal_data"
-    " privacy s7",
+    " privacy s7 pii_entity email_address person confidential_and_pii_entity personally_identifiable_information"
+    " dlp purview sdp",
     "secrets": "secrets secret credentials api_key token password",
-    "hate": "hate hate_threatening hate_speech identity_attack identity_hate discrimination bias s10",
+    "hate": "hate hate_threatening hate_speech identity_attack identity_hate discrimination bias"
+    " hate_and_discrimination s10",
     "harassment": "harassment harassment_threatening insult insults bullying threat defamation s5",
     "toxicity": "toxicity toxic severe_toxic word_profanity profanity obscene offensive managed",
     "sexual": "sexual sexually_explicit nsfw sex_crime s3 s12",
     "minors": "sexual_minors csam child_safety child_sexual_exploitation s4",
-    "violence": "violence violence_graphic gore violent_crimes terrorism extremism s1",
+    "violence": "violence violence_graphic gore violent_crimes terrorism extremism violence_and_threats s1",
     "self-harm": "self_harm selfharm self_harm_intent self_harm_instructions suicide s11",
-    "crime": "illicit illicit_violent misconduct criminal crime drugs fraud non_violent_crimes s2",
+    "crime": "dangerous dangerous_content dangerous_and_criminal_content illicit illicit_violent misconduct"
+    " criminal crime drugs fraud non_violent_crimes s2",
     "weapons": "weapons indiscriminate_weapons cbrn biological chemical nuclear s9",
-    "malware": "malware malicious_code code_injection sql_injection cyber code_interpreter_abuse s14",
-    "grounding": "grounding groundedness relevance hallucination factuality ungrounded_material",
-    "topic": "topic topics off_topic banned_topics competitors politics elections specialized_advice s6 s13",
+    "malware": "malware malicious_code code_injection sql_injection cyber code_interpreter_abuse malicious_uris"
+    " url_cats s14",
+    "grounding": "grounding groundedness relevance hallucination factuality ungrounded_material automated_reasoning",
+    "topic": "topic topics off_topic banned_topics competitors politics elections specialized_advice"
+    " financial health law s6 s13",
     "copyright": "protected_material protected_material_code protected_material_text copyright"
     " intellectual_property s8",
-    "words": "blocklist custom custom_words banned_words word words regex",
+    "words": "blocklist custom custom_blocklists custom_words banned_words word words regex",
 }
 """Words as they are left by :func:`words_of`: of Bedrock, Azure, OpenAI, Lakera, LLM Guard, Llama Guard (S1 to S14),
-Perspective and others."""
+Mistral, Model Armor, Prisma AIRS, Presidio, Perspective and others."""
 UNLISTED: Final = 8
 BINS: Final = (*FAMILIES, *(f"unlisted {i + 1}" for i in range(UNLISTED)))
 _FAMILY: Final = {word: place for place, words in enumerate(FAMILIES.values()) for word in words.split()}

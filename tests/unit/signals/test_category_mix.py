@@ -17,6 +17,8 @@ from monitor.signals.signal import ALL
 from tests.unit.batches import batch
 from tests.unit.events.formats.samples import SAMPLES
 
+NO_HARM = {"code", "text", "not_covered", "default.contains", "portkey.moderateContent"}
+"""Names in which a product says what was looked at, or that it has no answer, and no kind of harm."""
 HATE, PII = BINS.index("hate"), BINS.index("personal data")
 
 
@@ -43,7 +45,7 @@ def test_vendors_words_for_a_harm_share_a_bin(category: str, expected: str):
 def test_every_category_of_the_golden_samples_is_in_the_table():
     named = {event["category"] for sample in SAMPLES for event in sample.events if event.get("category")}
     assert len(named) > 20
-    assert [name for name in sorted(named) if family(name) >= len(FAMILIES)] == []
+    assert {name for name in named if family(name) >= len(FAMILIES)} == NO_HARM
 
 
 def test_unlisted_categories_are_told_apart_by_their_names_and_nothing_else():
