@@ -20,11 +20,23 @@ class Hostile:
 
     Attributes:
         reason: of their dead letters; None if they are events all the same.
+        parts: of one record that are read apart; with a reason, it is the last one's, and the others are events.
     """
 
     kind: str
     values: Sequence[bytes | None]
     reason: str | None
+    parts: int = 1
+
+    @property
+    def more(self) -> int:
+        """Parts beyond one per record."""
+        return (self.parts - 1) * len(self.values)
+
+    @property
+    def events(self) -> int:
+        """What can be counted of it."""
+        return self.more + (len(self.values) if self.reason is None else 0)
 
 
 def kinds(*, time_ms: int, many: int) -> list[Hostile]:
@@ -47,7 +59,8 @@ def kinds(*, time_ms: int, many: int) -> list[Hostile]:
             [bytes([0xFF, 0xFE]) + whole, b"\x00" * 400, whole.replace(b"en", b"\xc3\x28")],
             "invalid_json",
         ),
-        Hostile("two in one", [whole + whole, whole + b" " + SECRET.encode()], "invalid_json"),
+        Hostile("two in one", [whole + whole], None, parts=2),
+        Hostile("one, and then a text", [whole + b" " + SECRET.encode()], "unknown_format", parts=2),
         Hostile("empty", [b"", b"   "], "invalid_json"),
         Hostile("NaN and infinity", [having(score=float(n)) for n in ("nan", "inf", "-inf")], "invalid_json"),
         Hostile("no object", [b"[1,2]", b'"' + SECRET.encode() + b'"', b"17", b"null", b"true"], "not_an_object"),

@@ -87,7 +87,7 @@ def test_a_diffuse_change_is_a_notice_raised_by_the_dense_bet(counts):
     assert first.detected_at_ms > CHANGE * RULE.tick_ms
     assert first.onset_low_ms <= (CHANGE + 5) * RULE.tick_ms
     assert first.onset_high_ms >= (CHANGE - 5) * RULE.tick_ms
-    assert "diffuse" in first.evidence.detail
+    assert "spread over many bins" in first.evidence.detail
 
 
 def test_without_the_dense_bet_it_is_found_much_later_or_not_at_all(counts, monkeypatch):
