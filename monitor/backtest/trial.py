@@ -146,7 +146,7 @@ def try_log(
         if mapped is None or source is None:
             return _tried(first, survey, settings, open_source, on_progress, on_stage)
     on_stage("reading again, by the proposed mapping")
-    again = Survey(mapped)
+    again = Survey(mapped, proposed=f"proposed from the fields of {len(survey.unread.records):,} of its records")
     with replayed(source, mapped, on_progress=on_progress, decoder_of=again.decoder) as second:
         return _tried(second, again, mapped, open_source, on_progress, on_stage)
 
@@ -157,7 +157,9 @@ def _mapped(survey: Survey, settings: Settings, replay: Replay, name: str) -> Se
     if settings.source.mapping is not None or settings.source.format != AUTO or rejected <= replay.summary.events:
         return None
     reader = reader_of(settings.source, max_depth=settings.limits.depth)
-    records = strangers(reader, survey.unread)[0] or _objects(survey.unread)
+    records, objects = strangers(reader, survey.unread.records)[0], _objects(survey.unread.records)
+    if 2 * len(records) < len(objects):
+        records = objects
     found = propose_mapping(records, name=name)
     if found is None or not found.read:
         return None
@@ -197,7 +199,7 @@ def _tried(
         return _evaluated(first, survey, learned, settings, on_stage=on_stage)
     on_stage("reading again, with the learned thresholds")
     with_lines = _with(settings, source={"thresholds": (*(settings.source.thresholds or ()), *lines)})
-    again = Survey(with_lines)
+    again = Survey(with_lines, proposed=survey.proposed)
     with replayed(source, with_lines, on_progress=on_progress, decoder_of=again.decoder) as second:
         return _evaluated(second, again, learned, with_lines, on_stage=on_stage)
 
@@ -221,7 +223,9 @@ def _evaluated(
         if events != settings.baseline.events:
             judged = opened.enter_context(rejudged(replay.stores, final))
         streams = list(_streams(survey, final, learned, judged, span))
-        proposal = propose(final, streams, learned=learned, formats=survey.formats, span=span)
+        proposal = propose(
+            final, streams, learned=learned, formats=survey.formats, span=span, proposed=survey.proposed
+        )
         on_stage("drawing")
         shown = [
             FindingWithCurve(
