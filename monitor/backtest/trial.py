@@ -21,10 +21,10 @@ from monitor.clock import DAY_MS
 from monitor.counting.ports import Tally
 from monitor.counts.model import Slice
 from monitor.counts.units import family_of, is_scoreless
-from monitor.events.formats.explain import UNREADABLE
+from monitor.events.formats.explain import UNREADABLE, explain
 from monitor.events.formats.format import ThresholdFrom
 from monitor.events.formats.mapping import NAME as MAPPING
-from monitor.events.formats.reader import CANONICAL
+from monitor.events.formats.reader import CANONICAL, Reader
 from monitor.events.formats.registry import BY_NAME
 from monitor.events.formats.thresholds import Thresholds
 from monitor.events.inference.propose import propose as propose_mapping
@@ -157,7 +157,8 @@ def _mapped(survey: Survey, settings: Settings, replay: Replay, name: str) -> Se
     if settings.source.mapping is not None or settings.source.format != AUTO or rejected <= replay.summary.events:
         return None
     reader = reader_of(settings.source, max_depth=settings.limits.depth)
-    records, objects = strangers(reader, survey.unread.records)[0], _objects(survey.unread.records)
+    unread = [value for value in survey.unread.records if _is_of_no_format(reader, value)]
+    records, objects = strangers(reader, unread)[0], _objects(unread)
     if 2 * len(records) < len(objects):
         records = objects
     found = propose_mapping(records, name=name)
@@ -165,6 +166,11 @@ def _mapped(survey: Survey, settings: Settings, replay: Replay, name: str) -> Se
         return None
     mapping = SourceMapping.model_validate(dict(found.mapping))
     return _with(settings, source={"format": MAPPING, "mapping": mapping})
+
+
+def _is_of_no_format(reader: Reader, value: bytes) -> bool:
+    """Whether a mapping may help: what is of a format lacks no more than a time, or has no verdict at all."""
+    return any(one.reason and one.format in (CANONICAL, UNREADABLE) for one in explain(reader, value))
 
 
 def _objects(values: Sequence[bytes]) -> list[dict[str, Any]]:
