@@ -93,3 +93,16 @@ def test_a_log_that_lacks_only_v_gives_the_same_pages_and_incidents(
     assert "(as set)" not in text
     assert "12,000 records of format mapping (proposed from the fields of" in text
     assert {INPUT, OUTPUT} == {one.stream.unit.guardrail for one in trial.streams}
+
+
+def test_a_given_mapping_that_leaves_a_field_out_is_named_and_not_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = log(tmp_path / "ours.jsonl", without=("v",))
+    fields = ("guardrail", "time", "stage", "score", "threshold", "verdict", "request_id")
+    mapping = {"when": "guardrail != `null`"} | {name: name for name in fields}
+    trial = tried(path, format="mapping", mapping=mapping)
+    text = " ".join(told(trial, capsys).split())
+    assert "source.mapping finds no refusal in the records" in text
+    assert "do not record whether the answer refuses" not in text
+    assert "of format mapping (as set)" in text
