@@ -47,7 +47,7 @@ def test_it_says_what_is_in_the_log(tried: dict[str, Any]) -> None:
     assert (tried["events"], tried["days"]) == (20_000, pytest.approx(1 / 6, rel=0.01))
     assert tried["unreadable"]["invalid_json"]["records"] == 10
     (canonical,) = [one for one in tried["formats"] if one["format"] == "canonical"]
-    assert (canonical["records"], canonical["why"]) == (20_000, "has v or guardrail")
+    assert (canonical["records"], canonical["why"]) == (20_000, "has v and guardrail")
     assert [one["guardrail"] for one in tried["streams"]] == sorted([INPUT, OUTPUT])
     for stream in tried["streams"]:
         assert sum(stream["score"]["histogram"]) == stream["events"] == sum(stream["verdicts"].values())
