@@ -86,10 +86,20 @@ def propose(
     learned: Sequence[LearnedLine],
     formats: Mapping[str, FormatSeen],
     span: tuple[int, int] | None,
+    proposed: str = "",
 ) -> Proposal:
-    """The settings to begin with, out of those that the log was judged by."""
+    """The settings to begin with, out of those that the log was judged by.
+
+    Args:
+        settings: by which it was judged.
+        streams: of the log.
+        learned: thresholds.
+        formats: of the records.
+        span: from when to when, epoch milliseconds.
+        proposed: where the mapping comes from, if nobody has set it.
+    """
     reasons = [
-        ("source.format", _format_reason(settings, formats)),
+        ("source.format", _format_reason(settings, formats, proposed)),
         *(("source.thresholds", _learned_reason(one)) for one in learned if one.line is not None),
         ("baseline", _baseline_reason(settings, streams)),
         ("budget", _budget_reason(settings, streams, span)),
@@ -128,9 +138,13 @@ def _format(settings: Settings, formats: Mapping[str, FormatSeen]) -> str:
     return only
 
 
-def _format_reason(settings: Settings, formats: Mapping[str, FormatSeen]) -> str:
-    if settings.source.format == MAPPING and settings.source.mapping is not None:
-        return "the fields of source.mapping; check them, above all that a high score means unsafe"
+def _format_reason(settings: Settings, formats: Mapping[str, FormatSeen], proposed: str) -> str:
+    mapping = settings.source.mapping
+    if settings.source.format == MAPPING and mapping is not None:
+        if proposed and mapping.verdicts is None and all(name == said for name, said in mapping.expressions.items()):
+            return f"{proposed}: all have the canonical names; with v: 1 in each record no mapping is needed"
+        fields = f"the mapping is {proposed}" if proposed else "the fields of source.mapping"
+        return f"{fields}; check them, above all that a high score means unsafe"
     if settings.source.format != AUTO:
         return "as given"
     only = only_format(formats)

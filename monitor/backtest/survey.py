@@ -5,7 +5,7 @@
     survey.streams()
 
 It wraps the decoder and observes its output, so nothing is read twice, and keeps sums only: no text and no event but
-the first few records that could not be read.
+some of the records that could not be read.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.backtest.unread import Unread
 from monitor.counting.slice_table import SliceTable
 from monitor.counts.model import Slice
 from monitor.counts.units import family_of, unit_of
@@ -28,6 +29,7 @@ from monitor.events.decode import Decoded
 from monitor.events.formats.decoder import BlockDecoder
 from monitor.events.formats.explain import UNREADABLE, explain
 from monitor.events.formats.format import Event, Identity
+from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.events.formats.reader import CANONICAL, Reader, Recognised
 from monitor.events.reasons import NO_FAULT
 from monitor.events.records import RecordBlock
@@ -53,8 +55,6 @@ TEXT_FIELDS: Final = "(names that look like text)"
 OTHER_FIELDS: Final = "(other fields)"
 EXPLAINED_PER_BLOCK: Final = 50
 MAX_NAMES: Final = 1_000
-UNREAD: Final = 20
-UNREAD_BYTES: Final = 64 << 10
 
 
 @dataclass(slots=True)
@@ -120,10 +120,17 @@ CARRIED: Final = ("request_id", "text", "refusal")
 
 
 class Survey:
-    """Sums over everything that is decoded."""
+    """Sums over everything that is decoded.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: by which it is decoded.
+        proposed: where the mapping of the settings comes from, if nobody has set it.
+    """
+
+    def __init__(self, settings: Settings, *, proposed: str = "") -> None:
         limits = settings.limits
+        self.proposed = proposed
+        """Where the mapping comes from, if nobody has set it."""
         self._sums: dict[str, NDArray[np.int64]] = {
             name: np.zeros((64, width), np.int64)
             for name, width in (
@@ -146,8 +153,8 @@ class Survey:
         self.formats: dict[str, FormatSeen] = {}
         self.format_of: dict[str, str] = {}
         """Guardrail -> the format that its records are of; those of no entry are canonical."""
-        self.unread: list[bytes] = []
-        """The first records that were no event, to propose a mapping by; never shown, and gone with the survey."""
+        self.unread = Unread()
+        """Some of the records that were no event; gone with the survey."""
         self.read_records = 0
         """Records that a reader has read at least a part of; those of an envelope count once."""
         self._explained = 0
@@ -234,18 +241,17 @@ class Survey:
                 continue
             self._explained += 1
             for found in explain(self._reader, value)[:EXPLAINED_PER_BLOCK]:
-                seen = self.formats.setdefault(found.format, FormatSeen())
-                seen.why = seen.why or found.why
+                self.seen(found.format, 0, found.why)
+                seen = self.formats[found.format]
                 seen.because = seen.because or found.because
                 for name in map(field_name, found.dropped):
                     known = name in seen.dropped or len(seen.dropped) < MOST_NAMES
                     seen.dropped[name if known else OTHER_FIELDS] += 1
-                if found.reason and len(self.unread) < UNREAD and len(value) <= UNREAD_BYTES:
-                    self.unread.append(bytes(value))
 
     def seen(self, name: str, records: int, why: str = "") -> None:
         """So many more records of a format."""
         seen = self.formats.setdefault(name, FormatSeen())
+        why = self.proposed if self.proposed and name == MAPPING else why
         seen.records += records
         seen.why = seen.why or why
 
@@ -356,6 +362,8 @@ class _SurveyingDecoder:
         before = self._survey.read_records
         decoded = self._decoder.decode(block)
         unread = {why.offset for why in decoded.rejected} - set(decoded.batch.offset.tolist())
+        if unread:
+            self._survey.unread.add(block, unread)
         if self._may_be_canonical:
             rest = len(block) - len(unread) - (self._survey.read_records - before)
             if rest > 0:

@@ -21,10 +21,10 @@ from monitor.clock import DAY_MS
 from monitor.counting.ports import Tally
 from monitor.counts.model import Slice
 from monitor.counts.units import family_of, is_scoreless
-from monitor.events.formats.explain import UNREADABLE
+from monitor.events.formats.explain import UNREADABLE, explain
 from monitor.events.formats.format import ThresholdFrom
 from monitor.events.formats.mapping import NAME as MAPPING
-from monitor.events.formats.reader import CANONICAL
+from monitor.events.formats.reader import CANONICAL, Reader
 from monitor.events.formats.registry import BY_NAME
 from monitor.events.formats.thresholds import Thresholds
 from monitor.events.inference.propose import propose as propose_mapping
@@ -146,7 +146,7 @@ def try_log(
         if mapped is None or source is None:
             return _tried(first, survey, settings, open_source, on_progress, on_stage)
     on_stage("reading again, by the proposed mapping")
-    again = Survey(mapped)
+    again = Survey(mapped, proposed=f"proposed from the fields of {len(survey.unread.records):,} of its records")
     with replayed(source, mapped, on_progress=on_progress, decoder_of=again.decoder) as second:
         return _tried(second, again, mapped, open_source, on_progress, on_stage)
 
@@ -157,12 +157,20 @@ def _mapped(survey: Survey, settings: Settings, replay: Replay, name: str) -> Se
     if settings.source.mapping is not None or settings.source.format != AUTO or rejected <= replay.summary.events:
         return None
     reader = reader_of(settings.source, max_depth=settings.limits.depth)
-    records = strangers(reader, survey.unread)[0] or _objects(survey.unread)
+    unread = [value for value in survey.unread.records if _is_of_no_format(reader, value)]
+    records, objects = strangers(reader, unread)[0], _objects(unread)
+    if 2 * len(records) < len(objects):
+        records = objects
     found = propose_mapping(records, name=name)
     if found is None or not found.read:
         return None
     mapping = SourceMapping.model_validate(dict(found.mapping))
     return _with(settings, source={"format": MAPPING, "mapping": mapping})
+
+
+def _is_of_no_format(reader: Reader, value: bytes) -> bool:
+    """Whether a mapping may help: what is of a format lacks no more than a time, or has no verdict at all."""
+    return any(one.reason and one.format in (CANONICAL, UNREADABLE) for one in explain(reader, value))
 
 
 def _objects(values: Sequence[bytes]) -> list[dict[str, Any]]:
@@ -197,7 +205,7 @@ def _tried(
         return _evaluated(first, survey, learned, settings, on_stage=on_stage)
     on_stage("reading again, with the learned thresholds")
     with_lines = _with(settings, source={"thresholds": (*(settings.source.thresholds or ()), *lines)})
-    again = Survey(with_lines)
+    again = Survey(with_lines, proposed=survey.proposed)
     with replayed(source, with_lines, on_progress=on_progress, decoder_of=again.decoder) as second:
         return _evaluated(second, again, learned, with_lines, on_stage=on_stage)
 
@@ -221,7 +229,9 @@ def _evaluated(
         if events != settings.baseline.events:
             judged = opened.enter_context(rejudged(replay.stores, final))
         streams = list(_streams(survey, final, learned, judged, span))
-        proposal = propose(final, streams, learned=learned, formats=survey.formats, span=span)
+        proposal = propose(
+            final, streams, learned=learned, formats=survey.formats, span=span, proposed=survey.proposed
+        )
         on_stage("drawing")
         shown = [
             FindingWithCurve(

@@ -9,6 +9,7 @@ from detectors.level import LEARNING_EVENTS, LEARNING_MASS
 from monitor.backtest.learn_thresholds import LearnedLine
 from monitor.backtest.survey import Stream
 from monitor.backtest.trial import BudgetTrial, Missing, StreamTrial, Trial
+from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.findings.model import Finding, Unit
 from monitor.incidents.words import amount, moment, number, plain, sentence, subject
 from monitor.judging.baselines import LevelView
@@ -189,13 +190,26 @@ def _lacks(level: LevelView, stream: Stream) -> str | None:
         (("boundary_proximity",), not stream.scored and boolean, "the scores are boolean"),
         (("boundary_proximity",), not stream.scored, "the events carry no score"),
         (("boundary_proximity",), stream.unit.threshold_milli < 0, "the scores have no threshold"),
-        (("output_refusal",), not has.get("refusal"), "the events do not record whether the answer refuses"),
-        ((*joins, "repetition"), not has.get("request_id"), "the events carry no request_id"),
-        (("repetition",), not has.get("text"), "the events carry no text"),
+        (
+            ("output_refusal",),
+            not has.get("refusal"),
+            _unmapped(stream, "refusal", "the events do not record whether the answer refuses"),
+        ),
+        (
+            (*joins, "repetition"),
+            not has.get("request_id"),
+            _unmapped(stream, "request_id", "the events carry no request_id"),
+        ),
+        (("repetition",), not has.get("text"), _unmapped(stream, "text", "the events carry no text")),
         (("repetition",), True, "another guardrail logs these prompts first, or they have fewer than 16 characters"),
         (joins, every, given.replace(", log the request id with every event,", "")),
     )
     return next((cause for signals, holds, cause in causes if level.signal in signals and holds), given)
+
+
+def _unmapped(stream: Stream, name: str, lacks: str) -> str:
+    """What the events lack; those of a mapping have what it maps, whatever the records hold."""
+    return f"source.mapping finds no {name} in the records" if stream.format == MAPPING else lacks
 
 
 def learned_sentence(one: LearnedLine) -> str:

@@ -7,18 +7,25 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from monitor.events.formats.mapping import spelled
+from monitor.events.inference.canonical import canonical_name, same_named
 from monitor.events.inference.evidence import CLEAR, agreement, ranking, scale_of
 from monitor.events.inference.profile import Profile
 from monitor.events.inference.vocabulary import (
+    ACTIONS,
     ALLOWS,
+    CALL_NAMES,
+    CALL_WORDS,
     CATEGORIES,
+    DECISION_NAMES,
     DENIES,
     FLAGS,
     GUARDRAILS,
     IDS,
     NAMES,
     NO_SCORES,
+    ONLY_OF_CALLS,
     REQUESTS,
+    RESULT_NAMES,
     SCORES,
     SESSIONS,
     STAGES,
@@ -26,6 +33,7 @@ from monitor.events.inference.vocabulary import (
     TEXTS,
     THRESHOLDS,
     TIMES,
+    USUAL,
     VERDICT_NAMES,
     VERDICTS,
 )
@@ -78,17 +86,27 @@ def judged(fields: Sequence[Profile]) -> Guesses:
     if verdict is not None and _verdict_points(verdict) > 0:
         words = _verdict_words(verdict)
         adverse = [_is_adverse(value, words) for value in verdict.values]
-        lines = [f"{word} = {meaning}" for word, meaning in words.items()]
+        lines = [f"{word} = {meaning}" for word, meaning in (words | _unseen(verdict, words)).items()]
         guesses.add("verdict", verdict, verdict.path, _verdict_evidence(verdict, words))
-        guesses.add("verdicts", None, lines, "every word that was seen and is understood; others are rejected")
+        guesses.add("verdicts", None, lines, _lines_evidence(len(lines) - len(words)))
+    add_same_named(guesses, same_named(fields, ("score_kind", "score_semantics")))
     score = max(guesses.free(fields), key=lambda one: _score_points(one, adverse), default=None)
     if score is not None and _score_points(score, adverse) >= 3:
         _add_score(guesses, score, adverse, fields)
     return guesses
 
 
+def add_same_named(guesses: Guesses, found: Mapping[str, Profile]) -> None:
+    """Fields with the names and the values of canonical ones; an action that is the verdict too stays the action."""
+    for name, one in found.items():
+        if one.path not in guesses.taken or name == "action":
+            seen = f"in {one.present:,} of {one.records:,}"
+            guesses.add(name, one, one.path, f"{seen}: it has the canonical name, and its values fit")
+
+
 def described(guesses: Guesses, fields: Sequence[Profile], *, of_record: bool) -> None:
     """Names, ids, times and the rest, of the fields that are left."""
+    add_same_named(guesses, same_named(fields))
     _best(guesses, "time", [one for one in fields if one.times >= 0.95 * one.present > 0], TIMES, "is a time")
     for one in guesses.free(fields):
         _add_identity(guesses, one)
@@ -111,6 +129,8 @@ def described(guesses: Guesses, fields: Sequence[Profile], *, of_record: bool) -
     for one in guesses.free(fields):
         if one.numbers == one.present > 0 and one.name & {"ms", "millis", "milliseconds"} and min(_known(one)) >= 0:
             guesses.add("latency_ms", one, one.path, f"from {min(_known(one)):g} to {max(_known(one)):g}, called so")
+    flags = [one for one in fields if one.booleans == one.present > 0]
+    _best(guesses, "refusal", flags, ("refusal", "refuses"), "true or false")
     long = [one for one in fields if one.texts == one.present > 0 and one.characters >= 15 * one.texts]
     varied = [one for one in long if one.variety >= 0.2 and not one.times]
     _best(guesses, "text", varied, TEXTS, "long and varied; fingerprinted, then dropped")
@@ -125,12 +145,40 @@ def _verdict_points(one: Profile) -> float:
     """Likeness of a field to a verdict; 0 is none."""
     words = _verdict_words(one)
     known = sum(one.distinct[value] for value in one.distinct if spelled(value) in words)
-    if not words or known < 0.5 * one.present or one.present < 0.05 * one.records:
+    if not words or known < 0.5 * one.present or one.present < 0.05 * one.records or _is_no_verdict(one, words):
         return 0.0
     named = 2.0 * bool(one.name & (VERDICT_NAMES | DENIES | FLAGS | ALLOWS))
+    named += (
+        4.0 * bool(one.name & DECISION_NAMES) + bool(one.name & RESULT_NAMES) + (canonical_name(one) == "verdict")
+    )
     return (
         named + len(set(words.values())) + known / one.present + one.present / one.records + bool(one.name & DENIES)
     )
+
+
+def _is_no_verdict(one: Profile, words: Mapping[str, str]) -> bool:
+    """Whether it is another canonical field, or says how a call went: no verdict is better than a wrong one."""
+    if one.booleans or one.name & DECISION_NAMES:
+        return False
+    if canonical_name(one) not in ("", "action", "status"):
+        return True
+    return words.keys() <= (ONLY_OF_CALLS if one.name & CALL_NAMES else CALL_WORDS)
+
+
+def _unseen(one: Profile, words: Mapping[str, str]) -> dict[str, str]:
+    """Words that are to be expected beside the seen ones: rare ones may not be in the sample."""
+    if one.booleans or canonical_name(one) == "verdict":
+        return {}
+    if "action" in one.name and words.keys() <= ACTIONS.keys():
+        return {word: meaning for word, meaning in ACTIONS.items() if word not in words}
+    if set(words.values()) == {"allow"} and words.keys() != {"allow"}:
+        return {word: VERDICTS[word] for word in USUAL}
+    return {}
+
+
+def _lines_evidence(unseen: int) -> str:
+    more = f", and {unseen} usual ones that the sample lacks" if unseen else ""
+    return f"every word that was seen and is understood{more}; others are rejected"
 
 
 def _verdict_words(one: Profile) -> dict[str, str]:
@@ -160,9 +208,11 @@ def _score_points(one: Profile, adverse: Sequence[bool | None]) -> float:
     values = _known(one)
     if not values or min(values) < 0 or one.numbers + one.spelled < one.present or one.name & NO_SCORES or one.times:
         return 0.0
+    if canonical_name(one) not in ("", "score"):
+        return 0.0
     ranked = ranking(one.as_numbers(), adverse)
     told = 0.0 if ranked is None else 6.0 * abs(ranked[0] - 0.5)
-    named = 3.0 * bool(one.name & SCORES) + bool(one.around & SCORES)
+    named = 3.0 * bool(one.name & SCORES) + bool(one.around & SCORES) + 3.0 * (canonical_name(one) == "score")
     constant = len(one.distinct) < 2
     return 0.0 if constant and not named else named + told + (max(values) <= 1 and one.variety > 0.05)
 

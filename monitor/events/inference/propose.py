@@ -12,7 +12,8 @@ from monitor.events.formats.format import Context, Format
 from monitor.events.formats.mapping import mapping_format
 from monitor.events.formats.reader import Reader
 from monitor.events.general import read
-from monitor.events.inference.guess import Guess, Guesses, described, judged
+from monitor.events.inference.canonical import lists_of_rules, same_named
+from monitor.events.inference.guess import Guess, Guesses, add_same_named, described, judged
 from monitor.events.inference.profile import groups, profiles
 from monitor.events.reasons import Reason, Rejection
 
@@ -26,6 +27,7 @@ _ORDER: Final = (
     "category",
     "verdict",
     "verdicts",
+    "action",
     "score",
     "highest",
     "score_kind",
@@ -88,7 +90,7 @@ def propose(records: Sequence[Any], *, name: str) -> Proposal | None:
             guesses = inner
             when = path
             break
-    if not guesses.found:
+    if not guesses.found.keys() & {"verdict", "score"}:
         return None
     described(guesses, _whole_again(whole) if when else whole, of_record=not when)
     if guesses.found.get("verdicts") and _says_itself(guesses.found["verdicts"].value):
@@ -97,6 +99,11 @@ def propose(records: Sequence[Any], *, name: str) -> Proposal | None:
     field = (
         str(evident.value).removeprefix("to_number(").removesuffix(")" if "to_number(" in str(evident.value) else "")
     )
+    if not when:
+        _add_rules(guesses, records)
+    named = guesses.found.get("guardrail")
+    if not when and "status" in guesses.found and named is not None and named.value == "guardrail":
+        guesses.add("when", None, "guardrail != `null`", "events whose status is another than ok may lack a verdict")
     condition = f"{when}[].{field}" if when else f"{field} != `null`"
     guesses.add("when", None, condition, "what the verdict or the score is taken from must be there")
     if when:
@@ -114,13 +121,21 @@ def _says_itself(lines: Sequence[str]) -> bool:
 
 
 def _of_elements(elements: Sequence[Sequence[Any]]) -> Guesses | None:
-    fields = profiles([one for some in elements for one in some])
+    inner = [one for some in elements for one in some]
+    fields = profiles(inner)
     guesses = judged(fields)
-    if not guesses.found:
+    if not guesses.found.keys() & {"verdict", "score"}:
         return None
+    add_same_named(guesses, same_named(fields))
+    _add_rules(guesses, inner)
     described(guesses, fields, of_record=False)
     guesses.taken = set()
     return guesses
+
+
+def _add_rules(guesses: Guesses, records: Sequence[Any]) -> None:
+    if count := lists_of_rules(records):
+        guesses.add("rules", None, "rules", f"in {count:,} of {len(records):,}: names; only their number is kept")
 
 
 def _whole_again(fields: Sequence[Any]) -> list[Any]:

@@ -34,9 +34,22 @@ FLAGS: Final = _words(
     " filtered attack suspicious positive"
 )
 """Names of booleans of which true means that something was found."""
-ALLOWS: Final = _words("allowed allow passed pass safe ok valid benign clean compliant approved accepted")
+ALLOWS: Final = _words("allowed allow passed pass safe valid benign clean compliant approved accepted")
 """Names of booleans of which true means that nothing was found."""
-VERDICT_NAMES: Final = _words("verdict decision outcome result disposition judgement judgment action label status")
+DECISION_NAMES: Final = _words("verdict decision disposition judgement judgment ruling")
+"""Names that say verdict: what they hold is one, whatever its words are."""
+RESULT_NAMES: Final = _words("outcome result label")
+VERDICT_NAMES: Final = DECISION_NAMES | RESULT_NAMES | _words("action status")
+"""An action is what was done about the verdict: it stands for it only where nothing else does."""
+CALL_NAMES: Final = _words("status state code http call response")
+"""Names of what became of a call, which is no verdict unless its words are those of one."""
+CALL_WORDS: Final = _words("ok okay success fail failed stop stopped")
+"""Words that say of a call how it went, rather than of a text what it is."""
+ONLY_OF_CALLS: Final = CALL_WORDS | _words("none accept accepted reject rejected valid invalid no_action")
+ACTIONS: Final[dict[str, str]] = {"allow": "allow", "block": "deny", "redact": "modify", "audit": "flag"}
+"""The canonical actions and the verdicts that they stand for."""
+USUAL: Final = ("block", "blocked", "deny", "denied", "flag", "flagged")
+"""Adverse words that a log may have although none is in the sample."""
 SCORES: Final = _words(
     "score probability prob confidence risk severity likelihood points rating toxicity threat danger"
 )
