@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-DAY_MS: Final = 86_400_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 NEVER: Final = 2**62
 """A tick that never comes."""
 

@@ -21,6 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import ANY_CHANGE, EVERY_GUARDRAIL, Finding
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
@@ -33,7 +34,6 @@ from monitor.judging.watching.fleet import Fleet
 from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS, USED_COLUMNS
 
 MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 3_600_000
 POINTS_AT_MOST: Final = 500
 """Most points of a minute, those closest to an alarm; a week's retention is 500 x 10,080 = 5 million rows at most."""
 POINTS_PER_STREAM: Final = 32
@@ -48,8 +48,8 @@ LOWEST: Final = math.log(1e-12)
 class EvidenceRetention:
     """Retention of the evidence, in event time."""
 
-    points_ms: int = 7 * 86_400_000
-    levels_ms: int = 90 * 86_400_000
+    points_ms: int = 7 * DAY_MS
+    levels_ms: int = 90 * DAY_MS
 
 
 def forget(log: EvidenceLog, judged_before: int | None, retention: EvidenceRetention, *, tick_ms: int) -> int:

@@ -23,12 +23,13 @@ from monitor.alerting.escalation.model import Escalation, State
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.ports import AlertStore
 from monitor.alerting.silences import Silence
+from monitor.clock import HOUR_MS
 from monitor.incidents.lifecycle import Change
 from monitor.incidents.model import Incident, Severity, Status
 from monitor.incidents.severity import higher
 from monitor.incidents.timeline import What
 
-DEFAULT_HOLD_MS: Final = 4 * 3_600_000
+DEFAULT_HOLD_MS: Final = 4 * HOUR_MS
 HELD: Final = frozenset({State.acknowledged, State.snoozed})
 LIVE: Final = frozenset({What.opened, What.reopened})
 TROUBLE: Final = LIVE | {What.finding_added, What.finding_upgraded, What.finding_continued, What.still_going_on}

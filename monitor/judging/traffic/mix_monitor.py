@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY_MS
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counts.cuts import column_only, events_only
 from monitor.counts.model import LoadedCounts
 from monitor.findings.model import Finding
@@ -43,7 +43,6 @@ from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.pages import end_bank, end_spend
 from monitor.judging.watching.spending import END
 
-HOUR_MS: Final = 3_600_000
 MOVED: Final = 0.05
 """Smallest total-variation distance from every reported mix: shares come and go with the hour."""
 TOLD: Final = 32
