@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Final, Protocol
 
-DAY_MS: Final = 86_400_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 NEVER: Final = 2**62
 """A tick that never comes."""
 

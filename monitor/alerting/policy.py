@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from monitor.clock import HOUR_MS
 from monitor.incidents.controls import Control
 from monitor.incidents.words import Phrases
 from monitor.oncall.policy import Plan
 
 MINUTE_MS = 60_000
-HOUR_MS = 60 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,13 @@ from typing import Final
 
 import msgspec
 
+from monitor.clock import DAY_MS
 from monitor.findings.model import Finding
 from monitor.incidents.classify import Typed, classify
 from monitor.incidents.coincide import WIDEST_GAP_MS, concerns, stretch
 from monitor.incidents.ports import ResponseStore
 
-UPGRADES_WITHIN_MS: Final = 86_400_000
+UPGRADES_WITHIN_MS: Final = DAY_MS
 """A notice that was detected this long before it became a page is still found by when it was detected."""
 MOST: Final = 1000
 """Newest findings around an onset that are looked at."""

@@ -13,12 +13,12 @@ from typing import Final
 
 import msgspec
 
+from monitor.clock import DAY_MS
 from monitor.errors import NotFound, Refused
 from monitor.incidents.lifecycle import person
 from monitor.incidents.model import Incident
 from monitor.incidents.words import plain
 
-DAY_MS: Final = 86_400_000
 LONGEST_MS: Final = 30 * DAY_MS
 """A longer pause is not a silence: change the margin, or stop watching the signal."""
 LONGEST_REASON: Final = 500

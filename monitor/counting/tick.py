@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.compiled import njit
+from monitor.clock import DAY_MS
 from monitor.errors import SettingsError
 
 CONFIRMATIONS: Final = 20
@@ -35,7 +36,7 @@ GAPS: Final = 20
 """Independent arrivals leave a gap of 20 mean gaps twice in 1e9."""
 GAP_MEMORY: Final = 64
 """Records over which the mean gap is taken."""
-LONGEST_MARGIN_MS: Final = 86_400_000
+LONGEST_MARGIN_MS: Final = DAY_MS
 """However thin a log is, nobody is believed who is a day ahead of it."""
 
 UNKNOWN: Final = -(2**62)

@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from monitor.clock import DAY_MS
 from monitor.errors import NotFound, Refused, StoreUnavailable
 from monitor.incidents import timeline
 from monitor.incidents.model import Entry, Incident, Status
@@ -26,7 +27,7 @@ from monitor.incidents.words import incident_name, plain
 
 DRIFTLINE: Final = "driftline"
 """The actor of every change that no person made."""
-LONGEST_SNOOZE_MS: Final = 7 * 86_400_000
+LONGEST_SNOOZE_MS: Final = 7 * DAY_MS
 LONGEST_TEXT: Final = 4000
 """Characters of a note, reason or summary."""
 

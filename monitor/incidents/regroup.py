@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from monitor.clock import DAY_MS
 from monitor.errors import Refused
 from monitor.findings.model import Finding, Kind
 from monitor.incidents import timeline
@@ -21,7 +22,7 @@ from monitor.incidents.severity import higher, severity_of
 from monitor.incidents.timeline import What
 from monitor.incidents.words import incident_name
 
-REOPEN_WITHIN_MS: Final = 7 * 86_400_000
+REOPEN_WITHIN_MS: Final = 7 * DAY_MS
 """A resolved incident goes on within it; later, or once closed, a new one follows it."""
 
 

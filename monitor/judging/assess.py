@@ -29,6 +29,7 @@ from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.learning import POLICY, Learning, Uncounted
 from monitor.judging.watching.new_signals import NewSignals
 from monitor.judging.watching.panel import Panel
+from monitor.judging.watching.spending import ACCOUNTS
 from monitor.signals import contradictions, labels
 from monitor.signals.registry import LAYOUT
 
@@ -48,6 +49,8 @@ class Assessment:
     """People's labels by guardrail and outcome (caught, missed, passed, false_positive)."""
     contradictions: dict[str, int] = field(default_factory=dict)
     """By guardrail that logs score, threshold and verdict: how many verdicts contradict the other two."""
+    spent: dict[str, float] = field(default_factory=dict)
+    """False alarms that all tests have spent in these ticks: of the budget for pages and notices, and for ends."""
 
     def add(self, later: Assessment) -> None:
         """The result of the stretch right after this one."""
@@ -57,6 +60,8 @@ class Assessment:
             self.labels[outcome] = self.labels.get(outcome, 0) + count
         for name, count in later.contradictions.items():
             self.contradictions[name] = self.contradictions.get(name, 0) + count
+        for account, spend in later.spent.items():
+            self.spent[account] = self.spent.get(account, 0.0) + spend
 
 
 class Assessor:
@@ -131,6 +136,7 @@ class Assessor:
     def advance(self, counts: LoadedCounts, to_tick: int) -> Assessment:
         """Judge the ticks from :attr:`judged_before` to ``to_tick``; ``counts`` holds exactly theirs."""
         outcome = Assessment()
+        before = self.fleet.panel.spending.sums()
         self.fleet.rebuild_rivers()
         position = self.judged_before
         while position < to_tick:
@@ -160,6 +166,8 @@ class Assessor:
                 outcome.findings += follower.follow(stretch)
             outcome.baselines += self._learning.complete(done)
             position = self.fleet.state.judged_before = done
+        spent = self.fleet.panel.spending.sums() - before
+        outcome.spent = dict(zip(ACCOUNTS, spent.tolist(), strict=True))
         return outcome
 
     def _review(self, tick: int, outcome: Assessment) -> None:

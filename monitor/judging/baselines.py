@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from detectors.level import Level, LevelReason, minimum_detectable
-from monitor.clock import DAY_MS
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counts.cuts import of_slices
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import family_of, is_scoreless, slices_counted_with, unit_of
@@ -32,7 +32,7 @@ from monitor.judging.watching.from_baseline import (
 from monitor.signals.registry import COLUMNS, LAYOUT, SIGNALS
 from monitor.signals.signal import ALL
 
-PRESENT_MS = 3_600_000
+PRESENT_MS = HOUR_MS
 """The present traffic is measured over the last hour: of 1,000 streams that is some 60 MB of counts."""
 
 

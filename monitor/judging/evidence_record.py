@@ -12,7 +12,7 @@ and a tick that is judged again brings the same rows: they replace themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
@@ -21,9 +21,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counts.model import LoadedCounts, Slice
-from monitor.findings.model import EVERY_GUARDRAIL, Finding
+from monitor.findings.model import ANY_CHANGE, EVERY_GUARDRAIL, Finding
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
+from monitor.judging.findings.build import finding_id
 from monitor.judging.history import History
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import EvidenceLog
@@ -32,7 +34,6 @@ from monitor.judging.watching.fleet import Fleet
 from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS, USED_COLUMNS
 
 MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 3_600_000
 POINTS_AT_MOST: Final = 500
 """Most points of a minute, those closest to an alarm; a week's retention is 500 x 10,080 = 5 million rows at most."""
 POINTS_PER_STREAM: Final = 32
@@ -47,8 +48,8 @@ LOWEST: Final = math.log(1e-12)
 class EvidenceRetention:
     """Retention of the evidence, in event time."""
 
-    points_ms: int = 7 * 86_400_000
-    levels_ms: int = 90 * 86_400_000
+    points_ms: int = 7 * DAY_MS
+    levels_ms: int = 90 * DAY_MS
 
 
 def forget(log: EvidenceLog, judged_before: int | None, retention: EvidenceRetention, *, tick_ms: int) -> int:
@@ -224,20 +225,32 @@ def _alarm_points(view: JudgeView, findings: Sequence[Finding], tick_ms: int) ->
         return
     asked = _folded(view.tests)
     thresholds = {(test.stream, test.signal, test.question): test.log_threshold for test in view.tests}
-    places = {
-        (one.unit.guardrail, one.unit.guardrail_version, one.unit.category, one.unit.stage): place
-        for place, one in enumerate(view.streams)
-        if one.watched_from is not None
-    }
+    holders = {(test.stream, test.finding) for test in view.tests if test.finding is not None}
     for finding in findings:
-        of = (finding.guardrail, finding.guardrail_version, finding.category, finding.stage)
-        place = -1 if finding.guardrail == EVERY_GUARDRAIL else places.get(of)
+        place = -1 if finding.guardrail == EVERY_GUARDRAIL else _place_of(view, finding, holders, tick_ms)
         leading = [share.name for share in finding.attribution if share.what == "question"]
         key = (place, finding.signal, leading[0] if leading else finding.question)
         if finding.ended_at_ms is None and place is not None and key in asked:
             tick = (finding.paged_at_ms or finding.detected_at_ms) // tick_ms - 1
             known = (place, *key[1:])
             yield _point(view, tick, known, finding.evidence.log_evidence - thresholds[known], asked[known][1])
+
+
+def _place_of(view: JudgeView, finding: Finding, holders: Container[tuple[int, str]], tick_ms: int) -> int | None:
+    """The stream of a finding, which names neither threshold nor kind of score: by its id, where several fit."""
+    of = (finding.guardrail, finding.guardrail_version, finding.category, finding.stage)
+    tick = finding.detected_at_ms // tick_ms - 1
+    fitting = None
+    for place, one in enumerate(view.streams):
+        unit = one.unit
+        named = (unit.guardrail, unit.guardrail_version, unit.category, unit.stage)
+        if one.watched_from is not None and named == of:
+            # A page may have taken the id of a notice, and may be over by the time of the view.
+            derived = [finding_id(unit, finding.signal, asked, tick) for asked in (finding.question, ANY_CHANGE)]
+            if (place, finding.id) in holders or finding.id in derived:
+                return place
+            fitting = place
+    return fitting
 
 
 def _folded(tests: Iterable[TestView]) -> dict[Asked, tuple[float, float]]:

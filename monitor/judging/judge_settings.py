@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from monitor.clock import DAY_MS
+
 TRAFFIC_SHARE: Final = 0.05
 """Share of both budgets for the traffic mix (traffic_mix)."""
 RELEASE_SHARE: Final = 0.1
@@ -63,9 +65,9 @@ class JudgeSettings:
 
     tick_ms: int = 10_000
     pages: float = 1.0
-    page_period_ms: int = 30 * 86_400_000
+    page_period_ms: int = 30 * DAY_MS
     notices: float = 1.0
-    notice_period_ms: int = 86_400_000
+    notice_period_ms: int = DAY_MS
     ends_per_day: float = 1.0
     automatic: bool = True
     baseline_events: int = 1_600

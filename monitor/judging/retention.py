@@ -14,12 +14,11 @@ from typing import Final
 
 import msgspec
 
-from monitor.clock import DAY_MS
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.findings.model import Finding, Kind
 from monitor.judging.ports import JudgementStore
 from monitor.judging.state import JudgeState
 
-HOUR_MS: Final = 3_600_000
 PIECES: Final = 48
 """Pieces of work in one step: two days of hours when there is much to make up for, a second or two."""
 

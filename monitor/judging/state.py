@@ -150,6 +150,8 @@ class GuardrailState(msgspec.Struct, kw_only=True):
     siblings: int = 0
     """Events of the other guardrails since then."""
     silence: Case = msgspec.field(default_factory=Case)
+    gone: bool = False
+    """Its silence has ended because it has stopped; nothing is reported of it before its next event."""
     window: int | None = None
     """Number of the volume window being filled."""
     in_window: int = 0

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from monitor.clock import DAY_MS
 from monitor.oncall.duty import Duty, duties
 from monitor.oncall.schedule import Schedule
-from monitor.oncall.zones import DAY_MS
 
 AHEAD_MS: Final = 30 * DAY_MS
 """The time ahead in which gaps are reported."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.oncall.coverage import AHEAD_MS, gaps, people_of, without_contact
 from monitor.oncall.duty import duties, on_call
 from monitor.oncall.schedule import Schedule
-from monitor.oncall.zones import DAY_MS, HOUR_MS, wall_clock
+from monitor.oncall.zones import wall_clock
 
 MINUTE_MS: Final = 60_000
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from monitor.oncall.zones import DAY_MS, HOUR_MS, WallClock, calendar, local, wall_clock
+from monitor.clock import DAY_MS, HOUR_MS
+from monitor.oncall.zones import WallClock, calendar, local, wall_clock
 
 MOST_PEOPLE: Final = 200
 _LENGTHS: Final = {"hour": HOUR_MS, "day": DAY_MS, "week": 7 * DAY_MS}

@@ -19,8 +19,9 @@ from enum import StrEnum
 from itertools import combinations, pairwise
 from typing import Final
 
+from monitor.clock import DAY_MS
 from monitor.oncall.rotation import Rotation
-from monitor.oncall.zones import DAY_MS, WallClock, wall_clock
+from monitor.oncall.zones import WallClock, wall_clock
 
 MOST_LAYERS: Final = 20
 MOST_OVERRIDES: Final = 1000

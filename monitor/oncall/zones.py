@@ -16,11 +16,10 @@ from functools import cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.errors import Refused
 
 SECOND_MS: Final = 1000
-HOUR_MS: Final = 3_600_000
-DAY_MS: Final = 24 * HOUR_MS
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2100
 _PROBE_MS: Final = 12 * HOUR_MS

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.errors import SettingsError
 from monitor.settings.alerts import Alerts, Rules
 from monitor.settings.controls import ControlStatement
@@ -75,12 +76,12 @@ class Budget(Section):
 class Ticks(Section):
     """Division of event time into ticks. A change opens a new epoch of every baseline."""
 
-    length: Duration = setting("10s", "length of a tick of event time", ge=Duration(100), le=Duration(3_600_000))
+    length: Duration = setting("10s", "length of a tick of event time", ge=Duration(100), le=Duration(HOUR_MS))
     lateness: Duration = setting(
-        "500ms", "how long a tick stays open for late events", ge=Duration(0), le=Duration(3_600_000)
+        "500ms", "how long a tick stays open for late events", ge=Duration(0), le=Duration(HOUR_MS)
     )
     ahead: Duration = setting(
-        "60s", "event times further in the future than this are rejected", ge=Duration(0), le=Duration(86_400_000)
+        "60s", "event times further in the future than this are rejected", ge=Duration(0), le=Duration(DAY_MS)
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from monitor.clock import DAY_MS
 from monitor.settings.section import Section, setting
 from monitor.settings.values import Duration, Words
 
-DAY_MS: Final = 86_400_000
 LOCAL_TIME: Final = "a local time such as 2026-12-24 09:00, or one with an offset such as 2026-10-25T02:30+01:00"
 ZONE: Final = "an IANA time zone such as Europe/Berlin"
 HOURS: Final = "hours of the day such as 09:00-17:00; an end that is not later lies on the next day"

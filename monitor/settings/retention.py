@@ -6,11 +6,12 @@ from typing import Final, Self
 
 from pydantic import model_validator
 
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.settings.section import Section, setting
 from monitor.settings.values import Duration
 
-HOUR: Final = Duration(3_600_000)
-DAY: Final = Duration(86_400_000)
+HOUR: Final = Duration(HOUR_MS)
+DAY: Final = Duration(DAY_MS)
 TEN_YEARS: Final = Duration(3_650 * DAY.ms)
 
 
@@ -32,13 +33,13 @@ class Retention(Section):
     )
 
     evidence: Duration = setting(
-        "7d", "how long the evidence of each minute is kept", ge=Duration(3_600_000), le=Duration(365 * 86_400_000)
+        "7d", "how long the evidence of each minute is kept", ge=Duration(HOUR_MS), le=Duration(365 * DAY_MS)
     )
     levels: Duration = setting(
         "90d",
         "how long the level of each hour beside its approved level is kept",
-        ge=Duration(3_600_000),
-        le=Duration(3_650 * 86_400_000),
+        ge=Duration(HOUR_MS),
+        le=Duration(3_650 * DAY_MS),
     )
 
     @model_validator(mode="after")

@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, Secret
 from pydantic_core import CoreSchema, core_schema
 
+from monitor.clock import DAY_MS, HOUR_MS
+
 MASK: Final = "***"
 
-_UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": HOUR_MS, "d": DAY_MS}
 _DURATION: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?) ?(ms|s|m|h|d)")
 DURATION_FORMS: Final = "a duration such as 500ms, 10s, 30m, 1h or 7d, or a number of seconds"
 

@@ -28,8 +28,6 @@ class Observer:
         self._rule = rule
         self._clock = clock
         self._pooled = 0
-        self._spent: dict[str, float] = {}
-        """The spend of each test at the last step."""
         metrics.budget_alarms.set(rule.pages * DAY_MS / rule.page_period_ms, kind=Kind.page.value)
         metrics.budget_alarms.set(rule.notices * DAY_MS / rule.notice_period_ms, kind=Kind.notice.value)
 
@@ -73,6 +71,8 @@ class Observer:
             metrics.labels.add(count, guardrail=name, outcome=outcome)
         for name, count in report.assessment.contradictions.items():
             metrics.contradictions.add(count, guardrail=name)
+        for kind, spent in report.assessment.spent.items():
+            metrics.spend.add(max(0.0, spent), kind=kind)  # a difference of sums, which may be rounded below 0
         if report.view is not None:
             metrics.undefined_controls.set(sum(name not in self._controls for name in report.view.guardrails))
             self._streams(report.view)
@@ -98,29 +98,17 @@ class Observer:
         self._metrics.streams.replace(numbers)
 
     def _evidence(self, view: JudgeView) -> None:
-        """The largest evidence of each question, and what all tests have spent since the last step."""
+        """The largest evidence of each question."""
         values: dict[tuple[str, ...], float] = {}
-        spent: dict[str, float] = {}
-        pages = notices = ends = 0.0
         for test in view.tests:
-            spent[test.key] = test.spent
-            grown = test.spent - self._spent.get(test.key, 0.0)
-            if test.alarm is Kind.page:
-                pages += grown
-            elif test.alarm is Kind.notice:
-                notices += grown
-            else:
-                ends += grown
+            if test.alarm is None:
                 continue
             log_evidence = test.log_evidence - test.log_threshold
             if log_evidence > -math.inf:
                 key = (test.unit.guardrail, test.unit.category, test.signal, test.question)
                 if log_evidence > values.get(key, -math.inf):
                     values[key] = log_evidence
-        self._spent = spent
         self._metrics.log_evidence.replace(values)
-        for kind, more in ((Kind.page.value, pages), (Kind.notice.value, notices), ("end", ends)):
-            self._metrics.spend.add(max(0.0, more), kind=kind)
 
     def _joins(self, view: JudgeView) -> None:
         shares: dict[tuple[str, ...], float] = {}

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final, TypeVar
 
+from monitor.clock import DAY_MS
 from monitor.errors import Refused, SettingsError
 from monitor.oncall.policy import Deadline, Plan, Policy, Step
 from monitor.oncall.rotation import Rotation, Unit
 from monitor.oncall.schedule import WEEKDAYS, Intended, Layer, Override, Schedule, Temporary, Window
-from monitor.oncall.zones import DAY_MS, parsed_local, wall_clock
+from monitor.oncall.zones import parsed_local, wall_clock
 from monitor.settings import oncall
 from monitor.settings.model import Settings
 

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Table, delete, func, insert, select
 
-from monitor.clock import DAY_MS
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counting.ports import Commit, Mark, Position, Tally
 from monitor.counts.model import TickCounts
 from monitor.judging.judge import Judge, Step
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.retention import HOUR_MS, Retained, RetentionRule
+from monitor.judging.retention import Retained, RetentionRule
 from monitor.signals.registry import LAYOUT
 from monitor.storage import cells, migrate
 from monitor.storage.stores import Stores, open_stores

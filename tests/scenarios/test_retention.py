@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import delete, func, select
 
-from monitor.judging.retention import HOUR_MS, RetentionRule
+from monitor.clock import HOUR_MS
+from monitor.judging.retention import RetentionRule
 from monitor.storage.tables import hour_counts, snapshots, tick_counts
 from tests.scenarios.service import Judging, Outcome, Service, service
 from tests.scenarios.story import at, log_of

@@ -12,7 +12,7 @@ from monitor.alerting.escalation.step import escalation_step
 from monitor.alerting.policy import AlertPolicy, Route
 from monitor.alerting.ports import EventAction, Notification
 from monitor.alerting.respond import respond
-from monitor.clock import ManualClock
+from monitor.clock import HOUR_MS, ManualClock
 from monitor.findings.model import Finding
 from monitor.incidents import casework, lifecycle, regroup
 from monitor.incidents.model import Incident
@@ -20,7 +20,7 @@ from monitor.incidents.timeline import verify
 from monitor.oncall.policy import Deadline, Plan, Policy, Step
 from monitor.oncall.rotation import Rotation, Unit
 from monitor.oncall.schedule import Layer, Schedule, Window
-from monitor.oncall.zones import HOUR_MS, local
+from monitor.oncall.zones import local
 from monitor.storage.stores import Stores
 
 STEP_MS = 30_000

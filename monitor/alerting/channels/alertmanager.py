@@ -17,10 +17,11 @@ from typing import Final
 from monitor.alerting.channels.json_post import JsonPost, Target
 from monitor.alerting.channels.message import Message, message
 from monitor.alerting.ports import EventAction, Notification
+from monitor.clock import DAY_MS
 from monitor.incidents.words import rfc3339
 
 PATH: Final = "/api/v2/alerts"
-FIRING_MS: Final = 366 * 86_400_000
+FIRING_MS: Final = 366 * DAY_MS
 """How far ahead the end of a firing alert lies; an incident that is open for longer is sent again long before."""
 _RANK: Final = ("warning", "error", "critical")
 

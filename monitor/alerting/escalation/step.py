@@ -19,6 +19,7 @@ from monitor.alerting.escalation.paging import HELD, channels_of
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.ports import Alerts, AlertStore, EventAction
 from monitor.alerting.silences import ago, ended_words
+from monitor.clock import HOUR_MS
 from monitor.errors import StoreUnavailable
 from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle
@@ -27,7 +28,7 @@ from monitor.incidents.timeline import What
 from monitor.oncall.policy import Policy, Step
 
 AT_ONCE: Final = 100
-REST_MS: Final = 3_600_000
+REST_MS: Final = HOUR_MS
 """After it was reported that nobody was reached, the policy begins anew: once an hour, never in silence."""
 _OVER: Final = frozenset({Status.resolved, Status.closed})
 

@@ -1,7 +1,9 @@
 """Silence: a guardrail that judges nothing while its siblings are busy. A plain rule that promises no rate.
 
 A guardrail is *silent* when it should have judged far more than it did, by its siblings' traffic. The passage
-of time alone is no evidence, so a thin or sleeping product pages nobody. Its next event ends the silence.
+of time alone is no evidence, so a thin or sleeping product pages nobody. Its next event ends the silence. A guardrail
+that has been reported for a day and has still no event has *stopped*: the silence ends, and it is reported again only
+after another event.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.rate import expected_events, silence
+from monitor.clock import DAY_MS
 from monitor.counts.model import Slice
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Unit
 from monitor.judging.findings.build import build
@@ -23,6 +26,8 @@ from monitor.judging.state import GuardrailState, JudgeState
 
 BURST: Final = 5.0
 """Events that come together: a conversation's turns, a batch. 100 expected events then still leave exp(-20)."""
+GONE_MS: Final = DAY_MS
+"""As long as a stream needs to count as stopped."""
 
 Ints = NDArray[np.int64]
 
@@ -35,6 +40,8 @@ class Silence(Follower):
         if self._rule.silence == "off":
             at_ms = stretch.from_tick * self._rule.tick_ms
             memories = self._fleet.state.guardrails.values()
+            for memory in memories:
+                memory.gone = False
             return [found for memory in memories for found in memory.silence.end(at_ms)]
         ticks, events = stretch.by_guardrail
         names = self._fleet.guardrails
@@ -96,10 +103,12 @@ def _summary(ticks: Ints, events: Ints, total: Ints) -> _Summary:
 
 def _still_heard(memory: GuardrailState, rule: JudgeSettings, stretch: _Summary, column: int) -> bool:
     """Whether it cannot have been silent for long enough; records its last event."""
-    soon = (stretch.end - memory.last_tick) * rule.tick_ms < rule.silent_ms
-    if memory.silence.open is not None or (memory.share > 0 and not soon):
-        return False
     heard = stretch.heard[column]
+    soon = (stretch.end - memory.last_tick) * rule.tick_ms < rule.silent_ms
+    still_gone = memory.gone and heard is None
+    if memory.silence.open is not None or (memory.share > 0 and not soon and not still_gone):
+        return False
+    memory.gone = still_gone
     memory.siblings = stretch.since[column] + (memory.siblings if heard is None else 0)
     memory.last_tick = memory.last_tick if heard is None else heard
     return True
@@ -124,7 +133,7 @@ def _silence(
     long_enough = quiet & ((until - last) * rule.tick_ms >= rule.silent_ms)
     for k in sorted({0, *np.flatnonzero(long_enough).tolist()}):
         start, edge = int(starts[k]), int(edges[k])
-        if long_enough[k] and memory.silence.open is None and memory.share > 0:
+        if long_enough[k] and memory.silence.open is None and memory.share > 0 and not memory.gone:
             siblings = (memory.siblings if k == 0 else 0) + before[start + 1 : edge + 1] - before[start]
             at = _falls_silent(memory.share, rule, ticks[start:edge] + 1 - last[k], siblings)
             if at is not None:
@@ -137,11 +146,25 @@ def _silence(
                     siblings=int(siblings[at]),
                 )
                 found.append(memory.silence.raise_(seen, reopen_ms=rule.reopen_ms))
+        found += _stopped(memory, rule, ticks[start:edge], last_tick=int(last[k]))
         if edge < len(ticks):
+            memory.gone = False
             found += memory.silence.end((int(ticks[edge]) + 1) * rule.tick_ms)
     memory.siblings = int(before[-1] - before[starts[-1]]) + (0 if len(heard) else memory.siblings)
     memory.last_tick = int(last[-1])
     return found
+
+
+def _stopped(memory: GuardrailState, rule: JudgeSettings, ticks: Ints, *, last_tick: int) -> list[Finding]:
+    """Ends the silence in the first of these ticks with others' events that finds it open for a day."""
+    if memory.silence.open is None:
+        return []
+    since_ms = max(memory.silence.open.detected_at_ms, (last_tick + 1) * rule.tick_ms)
+    at = int(np.searchsorted((ticks + 1) * rule.tick_ms, since_ms + GONE_MS))
+    if at == len(ticks):
+        return []
+    memory.gone = True
+    return memory.silence.end((int(ticks[at]) + 1) * rule.tick_ms)
 
 
 def _falls_silent(share: float, rule: JudgeSettings, since: Ints, siblings: Ints) -> int | None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.rate import HOURS, Hours, RateReason, Verdict, hour_of_week, volume
+from monitor.clock import HOUR_MS
 from monitor.counts.model import Slice
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Unit
 from monitor.judging.findings.build import build
@@ -150,7 +151,7 @@ def _verdict(memory: GuardrailState, hour: int, rule: JudgeSettings) -> Verdict 
     """The finding about the window that ends; None where its size alone rules one out. Learns from the window."""
     count, past = memory.in_window, memory.windows
     hours = Hours(np.reshape(memory.hours, (3, HOURS)) if memory.hours else None)
-    an_hour = 3_600_000 / rule.volume_window_ms
+    an_hour = HOUR_MS / rule.volume_window_ms
     known = hours.windows(hour) >= VISITS * an_hour
     verdict, learned = None, float(count)
     if known:

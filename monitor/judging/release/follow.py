@@ -33,6 +33,7 @@ from monitor.judging.release.appear import LATER, come_back, model_of, release_o
 from monitor.judging.release.compare import add, begin, look, overall
 from monitor.judging.release.state import Comparing, Grant, ReleaseState
 from monitor.judging.watching.fleet import Fleet
+from monitor.judging.watching.spending import PAGE
 from monitor.signals.registry import EVENTS_COLUMN
 
 START: Final = 30
@@ -164,6 +165,8 @@ class Releases(Follower):
         for tick, key in sorted(ready, key=lambda item: item[0])[: max(0, COMPARED - running)]:
             one = self._state.following[key]
             begin(self._fleet, one, tick=tick, alpha=self._grant(one, tick))
+            if one.verdicts:
+                self._fleet.panel.spending.add(PAGE, one.alpha)
 
     def _grant(self, one: Comparing, tick: int) -> float:
         """The spend of this comparison; depends on time and names only, never on counts."""

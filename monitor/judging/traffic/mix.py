@@ -18,6 +18,7 @@ from monitor.judging.judge_settings import TRAFFIC_SHARE, JudgeSettings
 from monitor.judging.traffic.requests import Requests
 from monitor.judging.traffic.state import MixState, Surge
 from monitor.judging.watching.fleet import Fleet
+from monitor.judging.watching.spending import END, PAGE
 from monitor.signals.registry import EVENTS_COLUMN, OFFSETS
 
 NAMED: Final = 24
@@ -81,15 +82,23 @@ def learn(
             armed_tick=tick,
         ),
     )
+    place(fleet, mix)
+
+
+def place(fleet: Fleet, mix: MixState) -> None:
+    """Wire the panel to the mix's tests, as built or as restored."""
     fleet.panel.battery.place_row(mix.row, test=mix.test, stratum=0, dense=mix.dense)
+    fleet.panel.spending.book(mix.surge.test, PAGE)
+    if mix.surge.end_test >= 0:
+        fleet.panel.spending.book(mix.surge.end_test, END)
 
 
 def forget(fleet: Fleet, mix: MixState) -> None:
     """Learn anew: the streams that counted requests are gone for good."""
     for test in (mix.test, mix.surge.test, mix.surge.end_test):
         if test >= 0:
-            fleet.panel.evidence.remove(test)
-    fleet.panel.dense.remove(mix.dense)
+            fleet.panel.spending.end(test)
+    fleet.panel.spending.end_dense(mix.dense)
     fleet.panel.recoupler.remove(mix.row)
     traffic = fleet.state.traffic
     traffic.mix, traffic.learning_from, traffic.ticks, traffic.votes = None, None, 0, {}

@@ -20,20 +20,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.clock import DAY_MS
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counts.cuts import column_only, events_only
 from monitor.counts.model import LoadedCounts
 from monitor.findings.model import Finding
 from monitor.judging.follower import Approval, Follower, Stretch
 from monitor.judging.traffic import findings
-from monitor.judging.traffic.mix import DENSE_SHARE, FIRST_TURNS, SURGE_VALUES, forget, learn, spends, surge_bank
+from monitor.judging.traffic.mix import (
+    DENSE_SHARE,
+    FIRST_TURNS,
+    SURGE_VALUES,
+    forget,
+    learn,
+    place,
+    spends,
+    surge_bank,
+)
 from monitor.judging.traffic.requests import MOST_APPS, Requests, elected
 from monitor.judging.traffic.state import MixState, Recent, TrafficState
 from monitor.judging.watching.battery import NONE
 from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.pages import end_bank, end_spend
+from monitor.judging.watching.spending import END
 
-HOUR_MS: Final = 3_600_000
 MOVED: Final = 0.05
 """Smallest total-variation distance from every reported mix: shares come and go with the hour."""
 TOLD: Final = 32
@@ -62,7 +71,7 @@ class Traffic(Follower):
             fleet.panel.evidence.set_spend(mix.test, notices * (1 - DENSE_SHARE))
             fleet.panel.dense.set_spend(mix.dense, notices * DENSE_SHARE)
             fleet.panel.evidence.set_spend(mix.surge.test, pages)
-            fleet.panel.battery.place_row(mix.row, test=mix.test, stratum=0, dense=mix.dense)
+            place(fleet, mix)
 
     @property
     def _state(self) -> TrafficState:
@@ -318,6 +327,7 @@ class Traffic(Follower):
         if bank is None:  # nothing but new slices: a person ends it with a new baseline
             return page
         surge.end_test = engine.add([bank], spend=end_spend(self._rule), n_ref=mix.n_ref)
+        self._fleet.panel.spending.book(surge.end_test, END)
         engine.disarm(mix.test)
         self._fleet.panel.dense.disarm(mix.dense)
         return page
@@ -328,7 +338,7 @@ class Traffic(Follower):
         ended = surge.case.end((tick + 1) * self._rule.tick_ms)
         if ended:
             if surge.end_test != NONE:
-                engine.remove(surge.end_test)
+                self._fleet.panel.spending.end(surge.end_test)
             surge.end_test, surge.armed_tick = NONE, tick + 1
             engine.reset(surge.test)
             self._rearm(mix, tick)

@@ -166,8 +166,8 @@ class Notices:
         for row in watch.rows:
             self._panel.recoupler.remove(row)
         for bet in watch.dense:
-            self._panel.dense.remove(bet)
-        self._panel.evidence.remove(watch.test)
+            self._panel.spending.end_dense(bet)
+        self._panel.spending.end(watch.test)
 
     def set_spend(self, watch: AnyChangeTest, share: float) -> None:
         """Its spend in a full tick, the dense bets' part of it included."""

@@ -77,6 +77,10 @@ class DenseTests:
         """Its spend so far, in alarms."""
         return float(self._of(test).total_spend()[test // _BINS])
 
+    def total_spend(self) -> float:
+        """Spend so far of all tests together."""
+        return sum(float(engine.total_spend().sum()) for engine in self._engines.values())
+
     def log_evidence_of(self, test: int) -> float:
         """log M."""
         return self._of(test).log_evidence_of(test // _BINS)

@@ -20,6 +20,7 @@ from monitor.judging.state import AnyChangeTest, PageTest
 from monitor.judging.watching.battery import NONE
 from monitor.judging.watching.from_baseline import Window, material_test
 from monitor.judging.watching.panel import Panel
+from monitor.judging.watching.spending import END, PAGE
 from monitor.signals.registry import SIGNALS
 
 ALL_STRATA: Final = NONE
@@ -62,8 +63,10 @@ class Pages:
     def register(self, number: int, test: PageTest) -> None:
         """Let an alarm of its ids be known as its own, fed or not."""
         self._tests[test.test] = (number, test)
+        self._panel.spending.book(test.test, PAGE)
         if test.end_test != NONE:
             self._tests[test.end_test] = (number, test)
+            self._panel.spending.book(test.end_test, END)
 
     def place(self, number: int, test: PageTest) -> None:
         """Feed it, and the test for the end if its page is open."""
@@ -114,7 +117,7 @@ class Pages:
         test.end_test, test.end_stratum = NONE, ALL_STRATA
 
     def _drop(self, test: int) -> None:
-        self._panel.evidence.remove(test)
+        self._panel.spending.end(test)
         del self._tests[test]
 
 

@@ -17,6 +17,7 @@ from monitor.counts.model import LoadedCounts
 from monitor.judging.watching.battery import NONE, Battery, Cells, TestId, room
 from monitor.judging.watching.dense import DenseTests
 from monitor.judging.watching.rivers import RiverId, Rivers
+from monitor.judging.watching.spending import Spending
 from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS
 
 QUESTIONS: Final = max(1, *(len(signal.questions) for signal in SIGNALS))
@@ -41,6 +42,7 @@ class Panel:
 
     def __init__(self, *, strata: int, battery: Battery | None = None) -> None:
         self.battery = battery or Battery()
+        self.spending = Spending(self.battery.evidence, self.battery.dense)
         self._strata = strata
         self._unit_of = np.full(64, NONE, np.int64)
         self._stratum_of = np.zeros(64, np.int64)

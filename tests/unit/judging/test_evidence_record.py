@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 
@@ -13,12 +14,20 @@ from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import unit_of
 from monitor.findings.model import Kind
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
-from monitor.judging.evidence_record import POINTS_AT_MOST, POINTS_PER_STREAM, EvidenceRecorder, EvidenceRetention
+from monitor.judging.evidence_record import (
+    POINTS_AT_MOST,
+    POINTS_PER_STREAM,
+    EvidenceRecorder,
+    EvidenceRetention,
+    _alarm_points,
+)
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.view import JudgeView, StreamState, StreamView, TestKind, TestView
 from monitor.judging.view_builder import ViewBuilder
+from tests.unit.judging.ticks import BASE, Lab, like, verdicts
 from tests.unit.judging.worlds import RULE, World, a_slice, tick_of
 
+CALM, DRIFT = verdicts(95, 5), verdicts(60, 40)
 TICKS = 760
 SLICES = {1: a_slice(), 2: a_slice("second"), 3: a_slice("late")}
 
@@ -201,3 +210,57 @@ def test_a_stream_that_only_goes_on_is_written_once_an_hour():
 
 def a_unit(guardrail: str) -> Slice:
     return unit_of(a_slice(guardrail))
+
+
+@pytest.mark.parametrize("other", [{"threshold_milli": 700}, {"score_kind": "binary"}], ids=["threshold", "score"])
+@pytest.mark.parametrize("first", [True, False], ids=["alarms-first", "alarms-last"])
+def test_an_alarm_is_stored_under_the_stream_that_raised_it(other, first):
+    """Of streams that a finding does not tell apart: a page, a notice, and one that is over by then."""
+    alarming = BASE if first else dataclasses.replace(BASE, **other)
+    lab = Lab({1: BASE, 2: dataclasses.replace(BASE, **other)})
+    builder = ViewBuilder(lab.assessor.fleet)
+    here, there = (1, 2) if first else (2, 1)
+    kinds = set()
+    for tick in range(60):
+        found = lab.tick({here: DRIFT if 20 <= tick < 40 else CALM, there: CALM})
+        alarms = [one for one in found if one.ended_at_ms is None and one.signal == "verdict_mix"]
+        view = builder.view()
+        points = list(_alarm_points(view, alarms, lab.rule.tick_ms))
+        assert [point.unit for point in points] == [unit_of(alarming)] * len(alarms)
+        kinds |= {one.kind for one in alarms}
+        over = msgspec.structs.replace(
+            view, tests=tuple(msgspec.structs.replace(t, finding=None) for t in view.tests)
+        )
+        assert list(_alarm_points(over, alarms, lab.rule.tick_ms)) == points
+    assert kinds == set(Kind)
+
+
+@pytest.mark.parametrize("released", [1, 2])
+def test_a_release_is_stored_under_the_stream_whose_comparison_holds_its_page(released):
+    streams = {1: BASE, 2: dataclasses.replace(BASE, threshold_milli=700)}
+    lab = Lab(streams | {3: dataclasses.replace(streams[released], model_version="2")})
+    builder = ViewBuilder(lab.assessor.fleet)
+    points = []
+    for tick in range(40):
+        found = lab.tick({1: CALM, 2: CALM} | ({3: DRIFT} if tick >= 20 else {}))
+        pages = [one for one in found if one.kind is Kind.page and one.signal == "release_delta"]
+        points += _alarm_points(builder.view(), pages, lab.rule.tick_ms)
+    assert {point.unit for point in points} == {unit_of(streams[released])}
+
+
+def test_ends_rules_and_strangers_bring_no_point():
+    lab = Lab({1: BASE, 2: like(guardrail="other")})
+    for tick in range(30):
+        found = lab.tick({1: DRIFT if tick >= 20 else CALM, 2: CALM})
+        if found:
+            break
+    view, tick_ms = ViewBuilder(lab.assessor.fleet).view(), lab.rule.tick_ms
+    change = msgspec.structs.replace
+    alarm = found[0]
+    assert len(list(_alarm_points(view, [alarm], tick_ms))) == 1
+    for one in (
+        change(alarm, ended_at_ms=alarm.detected_at_ms),
+        change(alarm, signal="coverage", question="silence"),
+        change(alarm, guardrail="stranger"),
+    ):
+        assert list(_alarm_points(view, [one], tick_ms)) == []

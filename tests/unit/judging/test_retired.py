@@ -63,3 +63,64 @@ def test_its_lost_joins_end_and_the_signal_is_tested_again():
     assert {one.question for one in opened} == {"join_misses"}
     (unit,) = [one for one in lab.assessor.fleet.state.units if one.unit.guardrail == "shield"]
     assert "layer_bypass" not in unit.epoch.unavailable
+
+
+def silent(until: int) -> Lab:
+    """Two guardrails, one of which is never heard again after 12 hours."""
+    lab = Lab({1: BASE, OTHER: like(guardrail="other")}, dataclasses.replace(HOUR, silence="page"))
+    for _ in range(12):
+        lab.tick({1: CALM, OTHER: CALM})
+    while lab.now < until:
+        lab.tick({OTHER: CALM})
+    return lab
+
+
+def silences(found: list[Finding]) -> list[Finding]:
+    return [one for one in found if one.question == "silence"]
+
+
+def test_its_silence_ends_a_day_after_its_page_and_is_not_reported_again():
+    lab = silent(100)
+    page, end = lab.found
+    assert (page.question, page.kind, page.id) == ("silence", Kind.page, end.id)
+    assert end.ended_at_ms == page.detected_at_ms + 24 * HOUR.tick_ms
+    assert lab.assessor.open_pages() == []
+    for step in (7, lab.now):
+        assert lab.again(step) == lab.found
+
+
+def test_once_it_is_heard_again_it_can_fall_silent_again():
+    lab = silent(100)
+    lab.tick({1: CALM, OTHER: CALM})
+    for _ in range(3):
+        lab.tick({OTHER: CALM})
+    (again,) = lab.assessor.open_pages()
+    assert again.id != lab.found[0].id
+    assert lab.again(lab.now) == lab.found
+
+
+def test_a_source_outage_ends_no_silence_before_others_are_heard():
+    lab = silent(20)
+    (page,) = lab.assessor.open_pages()
+    for _ in range(48):
+        lab.tick({})
+    assert lab.assessor.open_pages() == [page]
+    lab.tick({OTHER: CALM})
+    assert lab.assessor.open_pages() == []
+    assert silences(lab.again(lab.now)) == silences(lab.found)
+
+
+def test_a_silence_that_is_found_late_ends_a_day_later():
+    """After an outage of the source the guardrail alone stays away: its stream counts as stopped before its page."""
+    lab = silent(12)
+    for _ in range(48):
+        lab.tick({})
+    while not lab.assessor.open_pages():
+        lab.tick({OTHER: CALM})
+    found = lab.now
+    for _ in range(23):
+        lab.tick({OTHER: CALM})
+    assert len(lab.assessor.open_pages()) == 1
+    lab.tick({OTHER: CALM})
+    assert lab.assessor.open_pages() == []
+    assert [one.ended_at_ms for one in silences(lab.found)] == [None, (found + 24) * HOUR.tick_ms]

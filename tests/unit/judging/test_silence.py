@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.findings.model import Kind
+from monitor.judging.followers import silence
 from monitor.judging.followers.silence import follow_silence
 from monitor.judging.followers.source_silence import follow_source
 from monitor.judging.followers.volume import follow_volume
@@ -56,6 +57,13 @@ TABLES = st.lists(STRETCH, min_size=1, max_size=12).map(
 @settings(deadline=None)  # hundreds of ticks one by one
 @given(table=TABLES, cuts=st.sets(st.integers(0, 180)), share=st.sampled_from([0.0, 0.02, 0.5]))
 def test_any_grouping_of_ticks_says_the_same(table, cuts, share):
+    same_however_grouped(table, cuts, share)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(silence, "GONE_MS", 200_000)  # within the table, not after a day
+        same_however_grouped(table, cuts, share)
+
+
+def same_however_grouped(table, cuts, share):
     whole, end = run(table, share=share)
     parts, same_end = run(table, cuts, share=share)
     single, _ = run(table, range(len(table)), share=share)

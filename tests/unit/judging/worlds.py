@@ -9,7 +9,7 @@ import numpy as np
 from monitor.counts.cuts import between, joined
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.findings.model import Finding
-from monitor.judging.assess import Assessor
+from monitor.judging.assess import Assessment, Assessor
 from monitor.judging.judge_settings import JudgeSettings, SignalRule
 from monitor.judging.state import JudgeState
 from monitor.signals import verdict_mix
@@ -53,13 +53,17 @@ class World:
         self._past: list[LoadedCounts] = [LoadedCounts(*(np.zeros(0, np.int64),) * 3)]
         self.assessor = Assessor(rule, self.history, state=JudgeState(judged_before=0, units=[], guardrails={}))
         self.assessor.learn_slices(slices)
+        self.brought = Assessment()
+        """By all ticks so far."""
 
     def history(self, from_tick: int, to_tick: int) -> LoadedCounts:
         return joined([between(counts, from_tick, to_tick) for counts in self._past])
 
     def tick(self, number: int, events: Mapping[int, tuple[int, int]]) -> list[Finding]:
         self._past.append(tick_of(number, events))
-        return self.assessor.advance(self._past[-1], number + 1).findings
+        brought = self.assessor.advance(self._past[-1], number + 1)
+        self.brought.add(brought)
+        return brought.findings
 
 
 def eventful() -> Iterator[tuple[int, World, list[Finding]]]:

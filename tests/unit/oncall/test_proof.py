@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.oncall.duty import duties, on_call
 from monitor.oncall.rotation import Rotation, Unit
 from monitor.oncall.schedule import Layer, Schedule, Window
-from monitor.oncall.zones import DAY_MS, HOUR_MS, local, wall_clock
+from monitor.oncall.zones import local, wall_clock
 
 STEP_MS = 30_000
 TRANSITIONS = {

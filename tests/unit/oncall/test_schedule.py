@@ -6,11 +6,12 @@ import time
 
 import pytest
 
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.oncall.coverage import digest, gaps, people_of, without_contact
 from monitor.oncall.duty import FALLBACK, TEMPORARY, duties, on_call
 from monitor.oncall.rotation import Rotation, Unit
 from monitor.oncall.schedule import Gap, Intended, Layer, Override, Schedule, Temporary, Window
-from monitor.oncall.zones import DAY_MS, HOUR_MS, local, wall_clock
+from monitor.oncall.zones import local, wall_clock
 
 BERLIN = wall_clock("Europe/Berlin")
 START = local(2026, 11, 2, 9, 0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.oncall.zones import HOUR_MS, UnusableTime, local, parsed_local, wall_clock
+from monitor.clock import HOUR_MS
+from monitor.oncall.zones import UnusableTime, local, parsed_local, wall_clock
 
 BERLIN = wall_clock("Europe/Berlin")
 SKIPPED = local(2026, 3, 29, 2, 30)
