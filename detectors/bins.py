@@ -5,7 +5,7 @@
     CodedBins(names)                      .codes(small integers) -> int16 (n,)      verdict, action, status
 
 Every rule has `.names` (one per bin) and `.values` ((B,) float64 in [0, 1], what the material test averages).
-A code of -1 means that the event says nothing about the signal: it joins no count, and is never a zero.
+A code of -1 means that the event has no value for the signal: it joins no count, and is never a zero.
 """
 
 from __future__ import annotations

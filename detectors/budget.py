@@ -4,10 +4,10 @@
     budget.per_tick(10.0)                    spend per tick of 10 s, over everything
     budget.split(10.0, weights)              the same, split over the tests that are armed
     budget.allot(10.0, known=, newcomers=)   with a reserve for streams that nobody announced
-    poisson_upper_limit(count, .95)          what a count of false alarms says about their rate
+    poisson_upper_limit(count, .95)          upper limit of the rate behind a count of false alarms
 
 By the theorem in README.md the expected number of false alarms never exceeds the total of what is spent. A
-split may change at any time and must look only at the past: which tests are armed now, not what they say next.
+split may change at any time and must look only at the past: which tests are armed now, not how they move next.
 
     >>> month = Budget(alarms=1, period_s=30 * 86400)
     >>> spend = month.allot(10.0, known={"a": 3, "b": 1}, newcomers={"c": 1})

@@ -8,7 +8,7 @@ For notices only; a page keeps the bound. Behind a recoupler the null law is exa
 true spacing of alarms can be simulated, and it is 1.2 to 6 times what the bound promises. `factor` is how much
 more may be spent at that spacing: the lower 99 % confidence limit of (true spacing x spend), never below 1.
 
-The factor holds for ticks of the sizes it was simulated with. `covers` says whether traffic still looks like
+The factor holds for ticks of the sizes it was simulated with. `covers` checks whether traffic still looks like
 them; where it does not, spend the bound (factor 1). Seeded: the same plan gives the same factor everywhere.
 
     >>> from detectors.alternatives import boundary

@@ -5,21 +5,24 @@
 
 numba's own cache ends the program where its directory cannot be written (a read-only container, no home), where a
 file in it is empty or cut (a full disk, a process killed while it wrote), and where there is no room left. Here, code
-that cannot be read back is compiled again and written anew, and code that cannot be kept is used from memory.
+that cannot be read back is compiled again and written anew, and code that cannot be kept is used from memory. Code
+that was compiled beside its source is used where nothing can be written, as in an image whose build compiled it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import numba
-from numba.core.caching import CacheImpl, CompileResultCacheImpl, FunctionCache
+from numba.core.caching import CacheImpl, CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
 
 from detectors.compile_notices import notices
 
 NOWHERE: Final = "there is no directory for it that can be written"
+READ_ONLY: Final = "the directory beside its source can be read only"
 
 
 class _Nowhere:
@@ -42,8 +45,22 @@ class _Nowhere:
         return ""
 
 
+class _ReadOnly(InTreeCacheLocator):  # type: ignore[misc]  # numba carries no types
+    """Place of code that was compiled beside its source before the directory became read-only."""
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> _ReadOnly | None:
+        directory, module = Path(py_file).parent / "__pycache__", Path(py_file).stem
+        line = py_func.__code__.co_firstlineno
+        there = any(directory.glob(f"{module}.{py_func.__name__}-{line}.*.nbi"))
+        return cls(py_func, py_file) if there else None
+
+    def ensure_cache_path(self) -> None:
+        raise OSError(READ_ONLY)
+
+
 class _Impl(CompileResultCacheImpl):  # type: ignore[misc]  # numba carries no types
-    _locator_classes: Final = [*CacheImpl._locator_classes, _Nowhere]
+    _locator_classes: Final = [*CacheImpl._locator_classes, _ReadOnly, _Nowhere]
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]  # numba carries no types

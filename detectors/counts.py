@@ -57,7 +57,7 @@ def add_up(rows: Ints, columns: NDArray[np.int32], use: NDArray[np.bool_], sums:
     ----------
     rows : (n,) the events' rows of `sums`, all of them within.
     columns : (S, n) a column of `sums` for each signal and event, within it too, as nothing is checked here; negative
-        where the signal says nothing.
+        where an event has no value for the signal.
     """
     for i in range(len(rows)):
         if use[i]:

@@ -6,7 +6,7 @@
 
 Probabilities come from Loader's saddle-point expansion: differences of log-gamma lose all digits that matter
 once the population passes 1e7. A transform is carried as the smaller of its two tails, so that a count that is
-a one in 1e30 event stays one instead of rounding to 0 or 1. The way back also says where within the step of x the
+a one in 1e30 event stays one instead of rounding to 0 or 1. The way back also returns where within the step of x the
 transform fell: given x, that is a uniform of its own, and the caller may use it as the next v.
 Source: C. Loader, Fast and accurate computation of binomial probabilities, 2000; as in R's dbinom and dhyper.
 """
@@ -210,7 +210,7 @@ def _lower_inverse(tail: float, n: int, p: float, q: float) -> tuple[int, float]
         while k > 0:
             term *= k / ((n - k + 1) * odds)
             below += term
-            # the terms fall only below the mode; before it, a small one says nothing
+            # the terms fall only below the mode; before it, a small one proves nothing
             if term <= below * _NEGLIGIBLE and k <= (n + 1) * p:
                 break
             k -= 1
@@ -250,7 +250,7 @@ def _few_inverse(tail: float, n: int, odds: float, pmf: float) -> tuple[int, flo
 def binomial_inverse(tail: float, lower: bool, n: int, p: float) -> tuple[int, float]:
     """The x that a uniform u falls on, smallest x with P(X <= x) > u; u given as its lower or upper tail.
 
-    Also says where u fell within the step of x, from 0 (its lower edge) to 1: given x, a uniform.
+    Also returns where u fell within the step of x, from 0 (its lower edge) to 1: given x, a uniform.
     """
     if lower:
         if tail < NEARLY_ONE and n * p < FEW:

@@ -57,7 +57,7 @@ def explain(before: ArrayLike, after: ArrayLike, names: tuple[str, ...], *, seed
     Parameters
     ----------
     before, after : (n, fields) numbers; categories as integer codes, NaN where a field is missing.
-    names : one per field. Session or request ids do not belong here: they tell any two periods apart.
+    names : one per field. Session or request ids do not belong here: they separate any two periods.
     seed : of subsampling, folds and trees.
     """
     old, new = _matrix(before, names), _matrix(after, names)

@@ -5,7 +5,7 @@
 
 A two-sample test by classification (Lopez-Paz and Oquab 2017), one field at a time: of one categorical field the best
 classifier is the ratio of the bins' shares, so counts suffice. It learns that ratio in some ticks and is asked in
-others; where it does no better there than chance, the field tells nothing and is left out. Ticks, not events, are
+others; where it does no better there than chance, the field separates nothing and is left out. Ticks, not events, are
 held out: events of one tick share whatever made that tick special. What only several fields together show is not
 seen; for that there is `explain`, which needs the events themselves.
 

@@ -6,7 +6,7 @@
 
 River's detectors make no promise about false alarms: as they come they are *uncalibrated*. `tuned` picks, from
 settings ordered from eager to lazy, the first whose simulated spacing on stationary traffic keeps to the
-budget. That says nothing about traffic with a season, a wandering level or another size of tick.
+budget. That does not extend to traffic with a season, a wandering level or another size of tick.
 
     >>> detector = RiverDetector(lambda: drift.PageHinkley(), values=[0, 1])
     >>> [detector.update(counts).state.name for counts in ([50, 0], [50, 0], [0, 50], [0, 50])][-1]
@@ -181,7 +181,7 @@ def tuned(
     Parameters
     ----------
     make : from a setting to a river detector. law, values : (B,) the traffic it is simulated on.
-    events : simulated per setting; at least ten spacings, or the limit says nothing.
+    events : simulated per setting; at least ten spacings, or the limit has no meaning.
 
     Returns None where no setting keeps the budget.
     """

@@ -55,7 +55,7 @@ class SliceJudgement:
 
     Parameters
     ----------
-    outcome : as in `comparison.Outcome`; EQUIVALENT says that every slice of weight lies within the margin.
+    outcome : as in `comparison.Outcome`; EQUIVALENT means that every slice of weight lies within the margin.
     before, after : means of x, both in the mix of the new side. difference : after - before.
     log_evidence : log E of the leading side (regressed or improved), 0 where nothing points anywhere.
     leading : the slice that carries it, -1 where all of them do.

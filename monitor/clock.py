@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Final, Protocol
 
 DAY_MS: Final = 86_400_000
@@ -24,25 +23,6 @@ class SystemClock:
     def now_ms(self) -> int:
         """Epoch milliseconds, UTC."""
         return time.time_ns() // 1_000_000
-
-
-class ScaledClock:
-    """Simulated time that starts at ``start_ms`` and runs ``speed`` times as fast as the monotonic clock.
-
-    The demo lives hours in seconds with it; everything else of the service is the same.
-    """
-
-    def __init__(self, *, start_ms: int, speed: float, monotonic: Callable[[], float] = time.monotonic) -> None:
-        if not speed > 0:
-            raise ValueError(f"speed must be positive, got {speed}")
-        self._start_ms = start_ms
-        self._speed = speed
-        self._monotonic = monotonic
-        self._origin = monotonic()
-
-    def now_ms(self) -> int:
-        """Epoch milliseconds of the simulated time."""
-        return self._start_ms + int((self._monotonic() - self._origin) * self._speed * 1000.0)
 
 
 class ManualClock:

@@ -47,7 +47,7 @@ def respond(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPo
     Args:
         store: the judge's transaction.
         finding: ``incident_id`` is ignored; the stored one is kept.
-        now_ms: the service's clock; tells live findings from those of a backfill and dates the timeline.
+        now_ms: the service's clock; it separates live findings from those of a backfill and dates the timeline.
         policy: the team's rules.
 
     Raises:
@@ -172,7 +172,7 @@ class _Response:
         finding = self._saved(finding, joined)
         self._record(joined, what, finding, why=why)
         if joined.trouble is not incident.trouble:
-            self._typed(incident, joined, finding, silent=True)  # the message just written says it
+            self._typed(incident, joined, finding, silent=True)  # the message just written contains it
         return finding
 
     def _opened(self, finding: Finding, *, why: Relation, again_ms: int | None) -> Finding:
@@ -197,7 +197,7 @@ class _Response:
         pages = self._pages(incident)
         all_ended = all(page.ended_at_ms is not None for page in pages)
         live = incident.status in _LIVE
-        # One message is enough: the entry that says more is the one that is sent.
+        # One message is enough: the entry with more content is sent.
         self._record(incident, What.finding_ended, finding, silent=all_ended or not live)
         if all_ended and live:
             resolving = self._policy.auto_resolve

@@ -1,8 +1,9 @@
 """Types of stored findings: of a new version, and of every finding that it fires together with.
 
 What a finding is depends on its company, and the company gathers as slower tests catch up. So whenever a finding is
-said, its own type and those of the findings that coincide with it are worked out anew, from the stored findings and
-their event times alone: in the end each has the type that its whole company gives it, in whatever order they came.
+reported, its own type and those of the findings that coincide with it are worked out anew, from the stored findings
+and
+their event times alone: in the end each has the type that its whole company gives it, in any order of arrival.
 """
 
 from __future__ import annotations

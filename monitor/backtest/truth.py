@@ -110,7 +110,7 @@ class _LabellingDecoder:
             try:
                 labels = self._read.decode(value).labels
             except (msgspec.DecodeError, UnicodeDecodeError):
-                continue  # the decoder has said what is wrong with it
+                continue  # the decoder has reported what is wrong with it
             name = None if labels is None else labels.get("segment")
             if isinstance(name, str):
                 self._labels.add(name[:128], at_ms)

@@ -1,6 +1,6 @@
 """Compiles every numba kernel once, so that the first real event does not wait for it.
 
-Set-up runs it (``python -m monitor.backtest.warm_up``), which says every few seconds that it still compiles; the
+Set-up runs it (``python -m monitor.backtest.warm_up``), which reports every few seconds that it still compiles; the
 machine code is kept beside the sources. It replays a
 small log that visits all of the path: decoding, counting, a baseline, an alarm and its end.
 """

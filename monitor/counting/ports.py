@@ -106,8 +106,8 @@ class CountStore(Protocol):
     def claim(self, partition: str, *, owner: str, now_ms: int, log: LogIdentity | None = None) -> Position:
         """Take the partition over: generation + 1, so that every earlier owner is fenced off.
 
-        Of a log that was renewed since ``log.was`` was stored, the position is the beginning, and the ledger says so
-        (:attr:`Mark.new_log`); event time and closed ticks stay.
+        Of a log that was renewed since ``log.was`` was stored, the position is the beginning, and the ledger records
+        it (:attr:`Mark.new_log`); event time and closed ticks stay.
         """
 
     def slice_ids(self, slices: Sequence[Slice]) -> Sequence[int]:

@@ -34,7 +34,7 @@ class EmbeddedBrokerError(DriftlineError):
 
 
 def free_port() -> int:
-    """A loopback TCP port on which nobody listens now, for a server that is started at once.
+    """A free loopback TCP port for a server that is started at once.
 
     Raises:
         EmbeddedBrokerError: no free port among PORT_TRIES drawn ones.
@@ -83,7 +83,7 @@ class EmbeddedBroker:
 
     @property
     def bootstrap_servers(self) -> str:
-        """What Kafka clients take as `bootstrap_servers`."""
+        """The `bootstrap_servers` for Kafka clients."""
         return f"{LOOPBACK}:{self.port}"
 
     def __enter__(self) -> Self:

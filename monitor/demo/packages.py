@@ -1,4 +1,4 @@
-"""Where the demo's packages lie, found without running them.
+"""Places of the demo's packages, found without running them.
 
 Importing `profanity_check` or `guardify` unpickles their models at once, before anybody could check them; so the
 demo only asks where a package is and reads its files itself.
@@ -23,7 +23,7 @@ def package_folder(import_name: str) -> Path:
     """Folder of an installed top-level package, without importing it.
 
     Raises:
-        DemoPackageMissing: it is not installed; the message says how to install it.
+        DemoPackageMissing: it is not installed; the message gives the command that installs it.
     """
     spec = importlib.util.find_spec(import_name)
     if spec is None or spec.origin is None:
@@ -35,7 +35,7 @@ def package_version(distribution: str) -> str:
     """Installed version of a distribution, such as ``prompt-guardrail``.
 
     Raises:
-        DemoPackageMissing: it is not installed; the message says how to install it.
+        DemoPackageMissing: it is not installed; the message gives the command that installs it.
     """
     try:
         return metadata.version(distribution)

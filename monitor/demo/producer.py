@@ -23,7 +23,7 @@ GIVE_UP_AFTER_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the producer is.
+    """Progress of the producer.
 
     Attributes:
         phase: of the last record sent.

@@ -45,7 +45,7 @@ PARTITIONS: Final = 2
 GUARDRAIL: Final = "prompt-injection"
 ATTACK: Final = "probing"
 START_MS: Final = 1_798_704_000_000
-"""2026-12-31 08:00 UTC: simulated time is nobody's present."""
+"""2026-12-31 08:00 UTC: simulated time is apart from the present."""
 RATE: Final = 2.0
 """Requests per simulated second."""
 SPEED: Final = 100.0
@@ -58,14 +58,14 @@ FINISH_S: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """How the demo is run."""
+    """Options of a demo run."""
 
     directory: Path
     seed: int = 7
     speed: float = SPEED
     once: bool = False
     program: str = "driftline"
-    """How a person on this machine calls the command line."""
+    """The command line's name on this machine."""
 
 
 def settings_of(options: DemoOptions, servers: str) -> Settings:

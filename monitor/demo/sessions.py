@@ -18,7 +18,7 @@ ORDINARY_ATTACK_SHARE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """A kind of session: which app, which language its user speaks, and its share of the sessions."""
+    """A kind of session: its app, its user's language, and its share of the sessions."""
 
     app: str
     language: str
@@ -40,7 +40,7 @@ AUDIENCES = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a user sends: the text, and where in which conversation."""
+    """A user's message: the text, and its place in a conversation."""
 
     session_id: str
     app: str

@@ -1,4 +1,4 @@
-"""What the demo shows at one moment: plain numbers and strings, so that every form of output tells the same story."""
+"""State of the demo at one moment: plain numbers and strings, so that every form of output shows the same story."""
 
 from __future__ import annotations
 

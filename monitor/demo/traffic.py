@@ -1,4 +1,4 @@
-"""The demo's event log: real prompts, scored by real guardrails when they are asked for, in simulated time.
+"""The demo's event log: real prompts, scored by real guardrails on request, in simulated time.
 
 Requests arrive as a Poisson process. Each is judged at the input stage by both guardrails, which gives two
 canonical events. Guardrails score micro-batches, as serving stacks do; an event's latency is the measured duration
@@ -54,7 +54,7 @@ PHASES = (
 
 @dataclass(frozen=True, slots=True)
 class TrafficSettings:
-    """What the stream depends on.
+    """The parameters of the stream.
 
     Attributes:
         seed: of arrivals, sessions and the attackers' edits.

@@ -1,4 +1,4 @@
-"""What Driftline has said so far, gathered from the judge's reports for the view."""
+"""Driftline's findings so far, gathered from the judge's reports for the view."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ def _reach(test: Evidence) -> float:
 
 
 def _at_most(value: float) -> float:
-    """What fits into the column: e^999.9 is all the evidence in the world."""
+    """A number that fits into the column: e^999.9 is all the evidence in the world."""
     return min(999.9, max(0.0, value)) if not math.isnan(value) else 0.0
 
 

@@ -1,4 +1,4 @@
-"""What the demo writes to Kafka: the canonical event, version 1, and the record that carries it."""
+"""The demo's Kafka records: the canonical event, version 1, and the record that carries it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo knows of its own stream: the truth beside which Driftline's findings are shown."""
+"""The demo's knowledge of its own stream: the truth beside which Driftline's findings are shown."""
 
 from __future__ import annotations
 

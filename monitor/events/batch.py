@@ -23,7 +23,7 @@ MISSING: Final = -1
 
 
 class Stage(IntEnum):
-    """Where in the product the guardrail sits."""
+    """The guardrail's place in the product."""
 
     input = 0
     output = 1
@@ -32,7 +32,7 @@ class Stage(IntEnum):
 
 
 class Verdict(IntEnum):
-    """What the guardrail thought; not what was enforced (that is the action)."""
+    """The guardrail's own decision; the enforced one is the action."""
 
     allow = 0
     flag = 1
@@ -41,7 +41,7 @@ class Verdict(IntEnum):
 
 
 class Action(IntEnum):
-    """What was enforced."""
+    """The enforced action."""
 
     allow = 0
     block = 1
@@ -61,7 +61,7 @@ class Status(IntEnum):
 
 
 class ScoreKind(IntEnum):
-    """How finely the score resolves; boundary proximity is unavailable for boolean scores."""
+    """Resolution of the score; boundary proximity is unavailable for boolean scores."""
 
     continuous = 0
     quantised = 1
@@ -70,7 +70,7 @@ class ScoreKind(IntEnum):
 
 
 class ScoreSemantics(IntEnum):
-    """What the score says. The decoder turns every score into P(unsafe) before anything else sees it."""
+    """Meaning of the score. The decoder turns every score into P(unsafe) before anything else reads it."""
 
     p_unsafe = 0
     label_confidence = 1

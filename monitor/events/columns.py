@@ -44,7 +44,7 @@ SLOT: Final[dict[str, int]] = {
     )
     for i, name in enumerate(names)
 }
-"""Where each field's value goes in the cells."""
+"""Places of the fields' values in the cells."""
 
 _HARMFUL_SALT: Final = np.uint64(0x9E3779B97F4A7C15)
 _BENIGN_SALT: Final = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -182,7 +182,7 @@ def to_batch(
         score=score,
         threshold=threshold,
         event_id=_key(identifier["event_id"], harmful),
-        # A label joins nothing: it speaks of a request that was joined when it was judged.
+        # A label joins nothing: its request was joined when it was judged.
         request_id=np.where(label, np.uint64(0), identifier["request_id"]),
         session_id=np.where(label, np.uint64(0), identifier["session_id"]),
         turn=integer["turn"].astype(np.int32),
@@ -200,7 +200,7 @@ def to_batch(
 
 
 def _key(event_id: NDArray[np.uint64], harmful: NDArray[np.int8]) -> NDArray[np.uint64]:
-    """What repeats are known by: a label is no repeat of its event, nor of a label that says otherwise."""
+    """The keys of repeats: a label does not repeat its event, nor a label with other content."""
     salted = event_id ^ np.where(harmful == 1, _HARMFUL_SALT, _BENIGN_SALT)
     return np.where((harmful == MISSING) | (event_id == 0), event_id, salted)
 

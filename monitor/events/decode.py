@@ -1,4 +1,4 @@
-"""From a block of records to a batch of events: the canonical event, straight into columns."""
+"""Decodes a block of records into a batch of events: the canonical event, straight into columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEEPEST: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What one block brought: the accepted events in offset order, and why the other records were not accepted."""
+    """The result of one block: the accepted events in offset order, and the reasons for the other records."""
 
     batch: EventBatch
     rejected: list[Rejected]
@@ -83,7 +83,7 @@ class Decoder:
         return self._decode(block, scan_first=True)
 
     def decode_general(self, block: RecordBlock) -> Decoded:
-        """As :meth:`decode`, with the general decoder alone: same result, slower. The yardstick of the scanner."""
+        """The same as :meth:`decode`, with the general decoder alone: slower, and the yardstick of the scanner."""
         return self._decode(block, scan_first=False)
 
     def _decode(self, block: RecordBlock, *, scan_first: bool) -> Decoded:

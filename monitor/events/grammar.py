@@ -36,7 +36,7 @@ def skip_space(buffer, at, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, forceinline=True)
 def _first_special(buffer, at):  # type: ignore[no-untyped-def]
-    """How many of the 8 bytes from ``at`` come before the first control byte, quote or backslash; 8 if all do.
+    """Number of the 8 bytes from ``at`` before the first control byte, quote or backslash; 8 if all are.
 
     The subtractions borrow only from a special byte into the one above it, so the lowest mark is always right.
     """

@@ -33,7 +33,7 @@ def headers_of(encoded: bytes) -> list[Header]:
 
 
 def encoded_headers(headers: Sequence[Header]) -> bytes:
-    """What :func:`headers_of` reads."""
+    """The headers that :func:`headers_of` reads."""
     parts = [_zigzag(len(headers))]
     for key, value in headers:
         name = key.encode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""From keyed hashes to vocabulary codes, for whole columns; Python sees only strings that it has not met."""
+"""Turns keyed hashes into vocabulary codes, for whole columns; Python sees only strings that are new."""
 
 from __future__ import annotations
 

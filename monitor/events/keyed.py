@@ -37,7 +37,7 @@ class SubKey:
 
     @classmethod
     def derive(cls, key: bytes, *, purpose: str) -> SubKey:
-        """A key for one purpose: one that leaks or rotates says nothing about the others.
+        """A key for one purpose: a key that leaks or rotates reveals nothing about the others.
 
         Raises:
             ValueError: the key has fewer than 16 bytes.
@@ -98,6 +98,6 @@ def sip13(buffer, start, end, first, second):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def keyed_hash(buffer, start, end, first, second):  # type: ignore[no-untyped-def]
-    """As :func:`sip13`, but never 0, which means "missing" in the columns (0 becomes 1)."""
+    """The same as :func:`sip13`, but never 0, which means "missing" in the columns (0 becomes 1)."""
     value = sip13(buffer, start, end, first, second)
     return value if value != np.uint64(0) else np.uint64(1)

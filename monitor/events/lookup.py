@@ -1,4 +1,4 @@
-"""What the scanner looks up: field names by a perfect hash, the words of closed vocabularies by comparison.
+"""Look-ups of the scanner: field names by a perfect hash, the words of closed vocabularies by comparison.
 
 Built from the table of fields. Strings are compared as whole words of 8 bytes with zeros behind them; a JSON string
 holds no zero byte unless it has escapes, so equal words mean equal strings.
@@ -27,7 +27,7 @@ _THIRD: Final = np.uint64(0xC2B2AE3D27D4EB4F)
 UNKNOWN: Final = -1
 
 VERSION, WORD, IDENTIFIER, CHOICE, FLAG, TIME, INTEGER, NUMBER, FINGERPRINT, TEXT, RULES, LABELS = range(12)
-"""How a field is read, as :class:`Kind`, but plain integers for compiled code."""
+"""The reading of a field, as :class:`Kind`, but plain integers for compiled code."""
 
 NAME, MASK, LENGTH, KIND, PLACE, MINIMUM, MAXIMUM, CHOICES = 0, 3, 6, 7, 8, 9, 10, 11
 """Columns of the field rows: the name as 3 words, the bits of these words that it covers, its length, the kind, the

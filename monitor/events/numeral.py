@@ -70,7 +70,7 @@ def _leading_zeros(value):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def to_double(mantissa, power):  # type: ignore[no-untyped-def]
-    """The double nearest to mantissa * 10**power, ties to even; -1.0 if this method cannot tell."""
+    """The double nearest to mantissa * 10**power, ties to even; -1.0 if this method cannot decide."""
     if mantissa == _ZERO:
         return 0.0
     if mantissa <= _EXACT and -22 <= power <= 22:

@@ -31,7 +31,7 @@ class Reason(StrEnum):
     unknown_value = "unknown_value"
     """A known field holds a word that is not in its list."""
     no_time = "no_time"
-    """Neither the event nor the record says when it happened."""
+    """Neither the event nor the record has a time."""
     unknown_format = "unknown_format"
     """No wire format that is read has this shape."""
     no_verdict = "no_verdict"

@@ -241,7 +241,7 @@ def _read(buffer, at, end, row, cells, numbers, field, fields, keys, max_depth):
 
 @njit(cache=True, nogil=True, forceinline=True)
 def _forget(cells, numbers, kind, slot, row):  # type: ignore[no-untyped-def]
-    """A null: the field is missing, whatever an earlier key of the same name said."""
+    """A null: the field is missing, even if an earlier key of the same name had a value."""
     if kind in (WORD, IDENTIFIER, FINGERPRINT):
         cells[slot, row] = _ZERO
     elif kind == NUMBER:

@@ -33,7 +33,7 @@ LAST_TIME_MS: Final = 253_402_300_799_999
 
 
 class Kind(Enum):
-    """How a field's value is read, and which column group it goes to."""
+    """The reading of a field's value, and its column group."""
 
     version = "version"
     word = "word"
@@ -56,7 +56,7 @@ class Field:
     Attributes:
         name: its JSON key.
         kind: how it is read.
-        meaning: what it says, for the documentation.
+        meaning: its meaning, for the documentation.
         absent: what an event without it means.
         unit: unit of the value; empty for none.
         required: whether an event without it is rejected.

@@ -1,4 +1,4 @@
-"""What a text looks like, without saying what it says: its script, and how disordered it is.
+"""Shape of a text without its meaning: its script, and its disorder.
 
 Both are read off the UTF-8 bytes at the border, just before the text is dropped.
 

@@ -90,7 +90,7 @@ def _unit(buffer, at):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _simple(byte):  # type: ignore[no-untyped-def]
-    """What a one-letter escape stands for; quote, backslash and slash stand for themselves."""
+    """Meaning of a one-letter escape; quote, backslash and slash stand for themselves."""
     if byte == 0x62:
         return 0x08
     if byte == 0x66:

@@ -34,7 +34,7 @@ def expand(codec: int, data: memoryview, limit: int) -> bytes:
 
     Raises:
         TooLarge: more than ``limit`` bytes.
-        Damaged: not what the codec says, cut short, or an unknown codec.
+        Damaged: not in the codec's form, cut short, or an unknown codec.
     """
     try:
         if codec == GZIP:

@@ -1,6 +1,6 @@
 """Which file lies behind a path: a log that was rotated or cut has another beginning, and is another file.
 
-Three facts tell files apart, in this order: what they begin with (a keyless hash of the first :data:`HEAD_BYTES`,
+Three facts distinguish files, in this order: what they begin with (a keyless hash of the first :data:`HEAD_BYTES`,
 or of as many as there were), and the device and inode where that is too short to be sure. A file that was moved to
 another disk begins as before, and stays the same file; one that was cut and filled anew keeps its inode, and does
 not.

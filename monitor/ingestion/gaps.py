@@ -19,7 +19,7 @@ class GapReason(StrEnum):
 class Gap:
     """Offsets ``from_offset`` up to but without ``to_offset`` of one partition that were not handed out.
 
-    ``detail`` says what was found; it never holds text of a record.
+    ``detail`` describes the gap; it never holds text of a record.
     """
 
     partition: str

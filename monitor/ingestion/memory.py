@@ -26,7 +26,7 @@ class MemorySource(UnchangingLogs):
     """Partitions as lists of records; the offset is the place in the list.
 
     Without a clock the lists are all there is and partitions end; with a clock the log never ends: :meth:`append`
-    adds to it, and a poll says which partitions are caught up.
+    adds to it, and a poll lists the partitions that are caught up.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Splits a file's bytes into records: JSON lines, documents printed over several lines, UTF-16, Avro.
 
-What it is is told by its beginning, once. JSON lines go to the splitter of lines untouched.
+Its kind is recognised by its beginning, once. JSON lines go to the splitter of lines untouched.
 """
 
 from __future__ import annotations

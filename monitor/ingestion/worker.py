@@ -75,7 +75,7 @@ class Worker:
         timer: Callable[[], float],
     ) -> None:
         """Args:
-        open_source: makes the source that records come from; it is handed what must be told of gaps.
+        open_source: makes the source that records come from; it gets the callback for gaps.
         source_of: name of the topic (or other source) of a partition.
         now_ms: the clock that paces commits and dates them; the one of the marks is the source's own.
         commit_interval_ms: a commit is due at the latest after this time.
@@ -133,7 +133,7 @@ class Worker:
             self._ended.add(partition)
             self._counters[partition].end()
         if self._due() and (claimed := self._commit(list(self._counters), ask=True)):
-            # The group never told us: go on as if all were well, and this partition is counted by whoever has
+            # The group never notified us: go on as if all were well, and this partition is counted by whoever has
             # claimed it, while we are a member in name only.
             raise Fenced(f"partition {claimed[0]} was claimed by another worker while it was ours; joining anew")
         return self._report(sum(len(block) for block in polled.blocks), polled.lag)
@@ -148,7 +148,7 @@ class Worker:
         self._counters.clear()
         self._source.close()
 
-    # -- what the source tells us -------------------------------------------------------------------------------
+    # -- callbacks of the source -------------------------------------------------------------------------------
 
     def assigned(self, partitions: Sequence[str]) -> Mapping[str, int]:
         """Claim partitions; each is read from before its position, to warm its duplicate filter."""

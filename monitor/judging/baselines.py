@@ -199,7 +199,7 @@ def views(
         rule: how they are judged.
         baselines: which.
         streams: the weight of all that share the budget; None: of those that have an approved baseline. Versions of
-            one stream count once: those that are not heard any more leave their share to the newest.
+            one stream count once: those without events leave their share to the newest.
     """
     slices = store.slices()
     if streams is None:

@@ -21,7 +21,7 @@ def newest(slices: Mapping[int, Slice]) -> list[Seen]:
         key = (piece.guardrail, piece.category, piece.stage)
         before = streams.get(key)
         if before is not None and piece.threshold_milli < 0:
-            continue  # an event without a score says nothing of the threshold
+            continue  # an event without a score is no evidence of the threshold
         streams[key] = Seen(
             guardrail=piece.guardrail,
             guardrail_version=piece.guardrail_version,

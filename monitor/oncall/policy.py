@@ -46,11 +46,6 @@ class Policy:
     rounds: int = 3
     last_resort: tuple[str, ...] = ()
 
-    @property
-    def round_ms(self) -> int:
-        """Length of one round."""
-        return sum(step.wait_ms for step in self.steps)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:

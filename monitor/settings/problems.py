@@ -118,7 +118,7 @@ def _value(detail: ErrorDetails, row: Row) -> str:
     own = _own_words(detail) if kind == "value_error" else ""
     if own.startswith("'"):
         return own  # names the part of the value that is wrong
-    # "must be" says no more than the row, which knows the range, too.
+    # "must be" adds nothing to the row, which also has the range.
     return f"{value}{own}" if own and not own.startswith("must be") else f"{value}must be {row.allowed}"
 
 

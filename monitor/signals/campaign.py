@@ -19,7 +19,7 @@ from monitor.signals.signal import Signal
 
 YOUNG: Final = 6
 """Earlier near-duplicates that make a cluster a campaign: with this one, 7 among the 8,192 remembered at most, a
-share just below a thousandth. Natural favourites are told apart by having been there in the baseline."""
+share just below a thousandth. Natural favourites are recognised by their presence in the baseline."""
 OLD: Final = 15
 """The size from which a cluster is known; only clusters between the two are stored by name."""
 BINS: Final = ("none", "1", "2 to 3", "4 to 5", "6 to 14", "15 or more")

@@ -4,10 +4,10 @@ Catches attack waves that swap one harm for another, a category that a release f
 otherwise. Asked of events that the guardrail objects to (flag, deny, modify): vendors log the category of what was
 found, and those that log every category of every request would always show the same mix of what was not.
 
-A stream is one category, so its own mix says nothing. This signal is counted once more for the guardrail as a whole:
+A stream is one category, so its own mix is constant. This signal is counted once more for the guardrail as a whole:
 in slices of category ``(all)``, which hold nothing but it (``pooled`` of :class:`Signal`).
 
-Categories are open strings. They are told apart by a fixed table of harm families and vendors' words for them; what
+Categories are open strings. They are classified by a fixed table of harm families and vendors' words for them; what
 is not in it goes to one of eight bins by a checksum of its name, so the bins depend on no order of arrival.
 """
 

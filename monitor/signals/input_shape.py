@@ -5,7 +5,7 @@ long-context framing (length), pressure over many turns, and attacks that only t
 of its own, so that a finding names what changed.
 
 None asks a question, so none pages: prompts of another shape are as often a new feature, a new client or a holiday as
-an attack. What an attack leads to is paged by the verdicts; the shape says, as a notice, what it was.
+an attack. What an attack leads to is paged by the verdicts; the shape describes it, as a notice.
 
 Facets are asked of every stage but output: a retrieved document and a tool's answer are input of the model, too. An
 output guardrail that logs its prompt's length as well would only say the same again.

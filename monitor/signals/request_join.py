@@ -3,7 +3,7 @@
 Signals that join a request's events are only as good as the join. Where a topic is not keyed by conversation, where
 output events carry no request id, or where the input's verdict is logged too late, an output finds nothing; the
 signals that need it are then unavailable, not wrong (see ``misses`` of :class:`Signal`). It asks no question of its
-own: its any-change test says, as a notice, that joins have changed.
+own: its any-change test reports, as a notice, that joins have changed.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Trying again helps: the server is away, busy, restarting or out of resources; a lock or statement took too long;
 two transactions collided (serialisation, deadlock, a unique key taken at the same moment). Everything else is
-refused: the password, the database or a table is missing, the file is not a database, a constraint says no.
+refused: the password, the database or a table is missing, the file is not a database, a constraint is violated.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def roll_up_ledger(connection: Connection, before_ms: int) -> int:
 def forget_delivered(connection: Connection, before_ms: int) -> int:
     """Notifications that were delivered before ``before_ms`` go, at most DELIVERED of them; how many there were.
 
-    The incident's timeline keeps what was said, the outbox what was given up.
+    The incident's timeline keeps the messages, the outbox those that were given up.
     """
     old = select(outbox.c.id).where(outbox.c.delivered_at_ms < int(before_ms)).order_by(outbox.c.id).limit(DELIVERED)
     ids = list(connection.execute(old).scalars())

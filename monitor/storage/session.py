@@ -217,7 +217,7 @@ def _is_frozen(file: Path) -> bool:
 
 def _make_private(file: Path) -> None:
     """A new database is for its owner alone, and so are the files that SQLite lays beside it."""
-    with suppress(OSError):  # it exists, or cannot be made: SQLite says why
+    with suppress(OSError):  # it exists, or cannot be made: SQLite reports why
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 

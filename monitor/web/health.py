@@ -149,7 +149,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """A thread per request, few at a time.
 
     When all are busy, whoever has been sending a request for longest makes room: connections that are opened and left
-    half-open, however many, keep no probe waiting. Where all are being answered, the newcomer is told so at once.
+    half-open, however many, keep no probe waiting. Where all slots are busy, the newcomer gets that answer at once.
     """
 
     allow_reuse_address = True

@@ -104,8 +104,11 @@ class Judging:
         """
         for _ in range(MOST_STEPS):
             began = time.perf_counter()
-            self.leads = False
-            report = self.judge.step(self._clock.now_ms())
+            try:
+                report = self.judge.step(self._clock.now_ms())
+            except BaseException:
+                self.leads = False  # who holds the lease is unknown until the next step
+                raise
             self.leads = report.step is not Step.standby
             self._on_alive("judge")
             self._on_judged(report, time.perf_counter() - began)

@@ -46,7 +46,7 @@ def notification(
         guardrail=guardrail,
         status=Status.open,
         severity=severity,
-        title="prompt-injection (jailbreak): share of scores near the threshold is 14 x its baseline since 03:12 UTC",
+        title="prompt-injection (jailbreak): share of scores near the threshold 0.9 % -> 12.6 % since 03:12 UTC",
         opened_at_ms=T0,
         onset_low_ms=T0,
         last_found_ms=T0,
@@ -112,7 +112,7 @@ def test_a_page_says_what_since_when_how_large_where_what_next_and_links(receive
     channel(kind, at(receiver)).send(notification(EventAction.page), attempt=1)
     said = receiver.requests[0].body.decode().replace("\\\\", "")
     for part in (
-        "14 x its baseline",
+        "0.9 % -> 12.6 %",
         "2026-11-23T03:12:00.000Z",
         "412",
         "prompt-injection",

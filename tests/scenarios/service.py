@@ -22,7 +22,7 @@ from monitor.ingestion.deadletter import CountedDeadLetters
 from monitor.ingestion.memory import MemoryRecord, MemorySource
 from monitor.ingestion.worker import Worker
 from monitor.judging.evidence_points import EvidencePoint, HourLevel
-from monitor.judging.evidence_record import EvidenceRecorder, Retention
+from monitor.judging.evidence_record import EvidenceRecorder, EvidenceRetention
 from monitor.judging.judge import Judge, Step
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline
@@ -45,7 +45,7 @@ class Judging:
     snapshot_ticks: int = NO_SNAPSHOTS
     rival: bool = False
     """A second judge stands by; who steps is up to chance, and the lease runs out between most steps."""
-    retention: Retention | None = None
+    retention: EvidenceRetention | None = None
     """What is stored of the evidence over time, kept for so long; None: nothing is."""
     worker_deaths: bool = False
     """The counting worker dies at random between its steps; a new one takes over from the last commit."""

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from monitor.judging.evidence_points import EvidencePoint
-from monitor.judging.evidence_record import Retention
+from monitor.judging.evidence_record import EvidenceRetention
 from monitor.judging.view import StreamState
 from tests.scenarios.service import NO_SNAPSHOTS, Judging, Outcome, judged
 from tests.scenarios.story import at, log_of
@@ -28,7 +28,7 @@ def told_with(judging: Judging) -> Outcome:
 
 
 def whole() -> Outcome:
-    return told_with(Judging(at_the_end=True, retention=Retention()))
+    return told_with(Judging(at_the_end=True, retention=EvidenceRetention()))
 
 
 def rows(points: list[EvidencePoint]) -> dict[tuple[object, ...], float]:
@@ -40,9 +40,9 @@ def rows(points: list[EvidencePoint]) -> dict[tuple[object, ...], float]:
 @pytest.mark.parametrize(
     "judging",
     [
-        Judging(retention=Retention()),
-        Judging(deaths=1, retention=Retention()),
-        Judging(deaths=2, snapshot_ticks=20, rival=True, retention=Retention()),
+        Judging(retention=EvidenceRetention()),
+        Judging(deaths=1, retention=EvidenceRetention()),
+        Judging(deaths=2, snapshot_ticks=20, rival=True, retention=EvidenceRetention()),
     ],
     ids=["step by step", "dying", "dying beside a rival, from snapshots"],
 )

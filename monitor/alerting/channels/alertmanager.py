@@ -5,7 +5,7 @@ is a new alert, and every message ends those of the severities below. It has no 
 annotation.
 
 An alert without an end is taken for resolved after Alertmanager's own ``resolve_timeout``. Firing alerts therefore
-say an end far ahead; a resolution says the present one.
+have an end far ahead; a resolution has the present one.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml (postAlerts), types.Alert.Merge.
 """

@@ -1,7 +1,8 @@
 """Slack incoming webhooks: a headline, the facts in two columns, a button to the incident.
 
 Source: https://api.slack.com/messaging/webhooks and block kit's limits: a header 150 characters, a section 3,000, ten
-fields of 2,000 each. ``text`` is what a phone's notification shows. One message a second per channel; 429 says when.
+fields of 2,000 each. ``text`` is what a phone's notification shows. One message a second per channel; 429 gives the
+waiting time.
 """
 
 from __future__ import annotations

@@ -28,7 +28,6 @@ from monitor.incidents.model import Incident, Severity, Status
 from monitor.incidents.severity import higher
 from monitor.incidents.timeline import What
 
-DEFAULT_HOLD_MS: Final = 4 * 3_600_000
 HELD: Final = frozenset({State.acknowledged, State.snoozed})
 LIVE: Final = frozenset({What.opened, What.reopened})
 TROUBLE: Final = LIVE | {What.finding_added, What.finding_upgraded, What.finding_continued, What.still_going_on}

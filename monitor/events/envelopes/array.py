@@ -1,4 +1,4 @@
-"""A JSON array of records, of whatever formats: each is read, or has its own reason.
+"""A JSON array of records, of any formats: each is read, or has its own reason.
 
 An array of a time and one record is what Fluentd's forward protocol and its JSON outputs make of an entry.
 """

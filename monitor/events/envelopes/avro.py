@@ -37,7 +37,7 @@ FAULTS: Final = (
     SchemaParseException,
     fastavro.schema.UnknownType,
 )
-"""What fastavro raises on schemas and data that are none."""
+"""Errors that fastavro raises on invalid schemas and data."""
 _ALONE: Final = frozenset({"boolean", "int", "long", "float", "double", "bytes", "string", "enum", "fixed"})
 Parsed = Any
 

@@ -1,4 +1,4 @@
-"""What several envelopes have in common: whether a value may be a record, base64, and what a container is called."""
+"""The common part of several envelopes: whether a value may be a record, base64, and a container's name."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ CRI_LINE: Final = re.compile(
 )
 """The head of a line that a container runtime writes: time, stream, and full or partial."""
 _LOOKS_AT: Final = 64
-"""Characters of a text that are looked at to tell whether it may be a record."""
+"""Characters of a text that are checked for a record."""
 
 
 def is_json_text(value: Any) -> bool:
-    """Whether a text may be JSON: its first character says so, and reading it comes later."""
+    """Whether a text may be JSON by its first character; it is read later."""
     return isinstance(value, str) and value[:_LOOKS_AT].lstrip(" \t\r\n\ufeff")[:1] in ("{", "[")
 
 

@@ -1,4 +1,4 @@
-"""Where the JSON documents of a text begin and end, by brackets alone: nothing recurses, and the cost is linear."""
+"""Beginnings and ends of the JSON documents of a text, by brackets alone: no recursion, and linear cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _QUOTE, _ESCAPE, _NEWLINE, _COMMA, _SEPARATOR = 0x22, 0x5C, 0x0A, 0x2C, 0x1E
 
 
 def documents(text: bytes) -> list[bytes]:
-    """The documents of a text, in order: objects and arrays, and whatever else stands between them.
+    """The documents of a text, in order: objects and arrays, and any text between them.
 
     If every line is a document of its own, as in NDJSON, lines are what parts them: then a broken one cannot swallow
     the next. Otherwise brackets are; white space, commas and record separators (RFC 7464) may stand in between.

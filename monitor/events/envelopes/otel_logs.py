@@ -1,7 +1,7 @@
 """OpenTelemetry logs whose body is the record, as JSON text or as a map: what a collector makes of log files.
 
 Source: opentelemetry-proto, logs/v1/logs.proto, and its JSON encoding (``resourceLogs[].scopeLogs[].logRecords[]``).
-A log record with an event name or an attribute of ``gen_ai`` speaks for itself and is left to the format ``otel``.
+A log record with an event name or an attribute of ``gen_ai`` is a record itself and is left to the format ``otel``.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _service(attributes: Any) -> str | None:
 
 
 def _body(log: Any) -> Any:
-    """The record in a log's body; None if there is none, or if the log speaks for itself."""
+    """The record in a log's body; None if there is none, or if the log itself is the record."""
     body = at(log, "body")
     if not isinstance(body, dict) or log.get("eventName") or any(map(_is_gen_ai, _list(log.get("attributes")))):
         return None

@@ -108,7 +108,7 @@ class Peeler:
 
 
 def _below(part: Part, envelope: Envelope, inner: list[Inner]) -> list[Part]:
-    """What was inside, as parts. Where there are several, what is around them names each by its place."""
+    """The contents, as parts. Where there are several, the envelope names each by its place."""
     opened = [*part.envelopes, (envelope, part.record)]
     below = []
     for place, (record, identity) in enumerate(inner):

@@ -1,4 +1,4 @@
-"""Schemas of a registry, as envelopes ask for them; who fetches them is ingestion."""
+"""Schemas of a registry, for envelopes; ingestion fetches them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Schema:
 
 
 class Schemas(Protocol):
-    """Where schemas are."""
+    """Places of schemas."""
 
     def schema(self, number: int) -> Schema | None:
         """The schema of this number; None if there is none.

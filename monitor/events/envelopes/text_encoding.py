@@ -1,4 +1,4 @@
-"""Text that is not plain UTF-8: with a byte-order mark, UTF-16 or UTF-32; told apart as in RFC 4627, section 3."""
+"""Text that is not plain UTF-8: with a byte-order mark, UTF-16 or UTF-32; recognised as in RFC 4627, section 3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An envelope of the user's own: ``source.unwrap`` says by JMESPath where in their JSON a record of a format is."""
+"""An envelope of the user's own: ``source.unwrap`` gives the place of a record in their JSON by JMESPath."""
 
 from __future__ import annotations
 

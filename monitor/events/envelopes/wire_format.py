@@ -100,7 +100,7 @@ def _avro(parsed: Any, payload: bytes) -> Any:
 
 
 def _imported(schema: Schema) -> Iterator[Schema]:
-    """What a schema names, each after what it names itself."""
+    """The schemas that a schema names, each after those that it names itself."""
     for reference in schema.references.values():
         yield from _imported(reference)
         yield reference

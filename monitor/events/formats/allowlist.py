@@ -14,7 +14,7 @@ from monitor.events.reasons import Reason, Rejection
 VALUE: Final = ...
 """In an allowlist: a string, a number, true or false."""
 EVERYTHING: Final = "everything"
-"""In an allowlist: whatever it is. Only for mappings, whose expressions are the allowlist."""
+"""In an allowlist: any value. Only for mappings, whose expressions are the allowlist."""
 ANY_KEY: Final = "*"
 """In an allowlist: every key that is not listed itself."""
 MAX_KEYS: Final = 1_024
@@ -26,7 +26,7 @@ pair ``({key: Keep}, Keep)`` where an object may stand in place of something els
 
 
 def allowed(record: Any, keep: Keep) -> Any:  # noqa: PLR0911 - one line per kind
-    """What the allowlist leaves of a record; None where its kind is another.
+    """The part of a record that the allowlist keeps; None where its kind is another.
 
     Raises:
         Rejection: an array or object of listed things is too large.

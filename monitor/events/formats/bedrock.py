@@ -76,7 +76,7 @@ DROPPED: Final = "matched words and personal data, texts, reasons, what automate
 
 _CONFIDENCE: Final = {"none": 0, "low": 1, "medium": 2, "high": 3}
 _CUT: Final = {"low": 3, "medium": 2, "high": 1}
-"""From which confidence on a filter of this strength blocks; strength NONE blocks nothing and has no boundary."""
+"""The confidence from which a filter of this strength blocks; strength NONE blocks nothing and has no boundary."""
 _OUTCOME: Final = {"blocked": BLOCKED, "anonymized": MASKED, "none": AUDITED}
 
 
@@ -164,7 +164,7 @@ def _reasoning(assessment: dict[str, Any]) -> list[Event]:
 
 
 def _outcome(hit: dict[str, Any]) -> Event:
-    """What a filter's action means; an entry without ``detected`` was listed because it detected."""
+    """Meaning of a filter's action; an entry without ``detected`` was listed because it detected."""
     action = hit.get("action")
     outcome = choose(action, _OUTCOME, "action") if action is not None else AUDITED
     return ALLOWED if optional_flag(hit.get("detected"), "detected") is False else outcome
@@ -204,7 +204,7 @@ def _grounding(assessment: dict[str, Any]) -> list[Event]:
 
 
 def _grounded(hit: dict[str, Any]) -> Event:
-    """Grounding filters are always listed, so an action of NONE alone does not say that something was found."""
+    """Grounding filters are always listed, so an action of NONE alone is not a detection."""
     if hit.get("detected") is None and hit.get("action") == "NONE":
         return ALLOWED
     return _outcome(hit)

@@ -67,7 +67,7 @@ def identity_of(record: dict[str, Any]) -> Identity:
 
 
 def latency_ms(record: dict[str, Any]) -> float | None:
-    """How long the model took, where the server reports it."""
+    """The model's latency, where the server reports it."""
     nanoseconds = numeral(record.get("total_duration"))
     return None if nanoseconds is None or nanoseconds < 0 else nanoseconds / 1e6
 

@@ -2,7 +2,7 @@
 
 Every reader's events are written as canonical JSON into a block of their own and handed to
 :class:`monitor.events.decode.Decoder`: the very same checks, normalisation, hashing and fingerprints as for a
-producer that speaks canonical by itself, and at the scanner's speed. Blocks of canonical events go there untouched.
+producer of canonical events, and at the scanner's speed. Blocks of canonical events go there untouched.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ SAMPLES: Final = 4
 _NOTHING: Final[Mapping[int, Identity]] = {}
 
 OnFormat = Callable[[str, str, str], None]
-"""Told of the first record of each format in each partition: partition, format, why."""
+"""Called with the first record of each format in each partition: partition, format, reason."""
 
 
 class BlockDecoder(Protocol):
-    """What the counting worker needs: the canonical decoder, or the one of all formats."""
+    """The decoder that the counting worker needs: the canonical one, or the one of all formats."""
 
     def decode(self, block: RecordBlock) -> Decoded:
         """Accepted events in offset order, and why the other records were not accepted."""
@@ -59,7 +59,7 @@ class FormatDecoder:
         reader: knows the formats.
         max_bytes: longest record that is read.
         auto: whether canonical events may be among the records.
-        on_format: told once per partition and format.
+        on_format: called once per partition and format.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class FormatDecoder:
     def _read(
         self, block: RecordBlock, rows: Iterable[int], around: Mapping[int, Identity] = _NOTHING
     ) -> dict[int, list[_Read]]:
-        """What the readers make of these records, part by part; left out is what is canonical as it stands.
+        """The readers' results for these records, part by part; canonical records are left out.
 
         ``around`` holds the envelopes, by row, that are outside the values.
         """
@@ -152,7 +152,7 @@ class FormatDecoder:
 _MALFORMED: Final = frozenset(
     {Reason.missing_field, Reason.not_an_object, Reason.invalid_json, Reason.wrong_version, Reason.too_deep}
 )
-"""What the canonical decoder says of records that may be of another format."""
+"""The canonical decoder's result for records that may be of another format."""
 
 
 def _looks_canonical(block: RecordBlock) -> bool:
@@ -180,7 +180,7 @@ def _block(block: RecordBlock, rows: NDArray[np.int64], pieces: list[bytes | Non
 
 
 def canonical_json(event: Event) -> bytes:
-    """A reader's event as a producer that speaks canonical would have written it."""
+    """A reader's event in the form of a producer of canonical events."""
     return encoded({"v": VERSION, **event})
 
 

@@ -1,4 +1,4 @@
-"""How a record is read, for people: recognised as what and why, its events, and what was dropped."""
+"""Explains the reading of a record: its format and the reason, its events, and the dropped parts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Explained:
 
     Attributes:
         format: its format; ``unreadable`` if it is none.
-        why: what in it says so.
+        why: the evidence in it.
         envelopes: what is around it, outermost first.
         events: canonical events, absent fields left out; empty if the record is rejected.
         dropped: paths of fields that are not read; never their values.
@@ -54,12 +54,12 @@ class Explained:
         return bool(self.reason) and self.reason not in NO_FAULT
 
     def plain(self) -> dict[str, Any]:
-        """As JSON."""
+        """The explanation as JSON."""
         return asdict(self)
 
 
 def explain(reader: Reader, value: bytes) -> list[Explained]:
-    """How a record is read: one answer, or one for each of the records inside of it.
+    """The reading of a record: one answer, or one for each of the records inside of it.
 
     Their time is taken to be known, as it is in Kafka.
     """
@@ -102,7 +102,7 @@ def _explained(reader: Reader, value: bytes, found: Recognised) -> Explained:
 
 
 def contradiction(event: Event) -> str:
-    """How the event's verdict contradicts its score and threshold, as they are on the event; empty if it does not."""
+    """The contradiction of the event's verdict with its score and threshold, as on the event; else empty."""
     score, threshold, verdict = event.get("score"), event.get("threshold"), event.get("verdict")
     if score is None or threshold is None or not verdict or event.get("status") not in (None, "", Status.ok.name):
         return ""

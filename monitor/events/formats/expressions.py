@@ -20,7 +20,7 @@ from monitor.settings.expressions import Tree, tree_of
 
 MAX_DEPTH: Final = 64
 FAULTS: Final = (JMESPathError, ValueError, TypeError, ArithmeticError, AttributeError, LookupError, RecursionError)
-"""What JMESPath raises on values that an expression did not expect; its messages quote the values."""
+"""Errors that JMESPath raises on values that an expression did not expect; its messages quote the values."""
 _DECIDES: Final = frozenset(
     {"or_expression", "and_expression", "not_expression", "comparator", "function_expression"}
 )
@@ -47,7 +47,7 @@ class _Functions(Functions):
 
 
 class Scope:
-    """What the expressions of one mapping share: their functions and the record that they are evaluated on."""
+    """The common part of the expressions of one mapping: their functions and the record that they read."""
 
     def __init__(self) -> None:
         self._functions = _Functions()
@@ -80,7 +80,7 @@ class Expression:
         self._value = self._compiled.search(None, scope.options) if tree["type"] == "literal" else None
 
     def __call__(self, record: Any) -> Any:
-        """What it gives.
+        """The value of the expression.
 
         Raises:
             Rejection: it cannot be evaluated on this record.
@@ -115,7 +115,7 @@ class Expression:
 
 
 def _is_true(value: Any) -> bool:
-    """As JMESPath has it: null, false and what is empty are not; 0 is."""
+    """Truth as in JMESPath: null, false and empty values are false; 0 is true."""
     return value is not None and value is not False and value not in ("", [], {})
 
 

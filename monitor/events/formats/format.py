@@ -1,4 +1,4 @@
-"""What a wire format declares, and what its reader is given and gives back.
+"""Declaration of a wire format, and the input and output of its reader.
 
 A reader turns one record into plain canonical events (:mod:`monitor.events.schema`); checking and normalising them is
 the canonical decoder's work, so that no format has rules of its own. A reader never sees more of a record than the
@@ -24,17 +24,17 @@ Event = dict[str, Any]
 
 
 class Detail(StrEnum):
-    """What records of a format can hold of an event; a score and its threshold are in :class:`Score`."""
+    """Parts of an event that records of a format can hold; a score and its threshold are in :class:`Score`."""
 
     verdict = "verdict"
-    """What the guardrail thought, and not its score alone."""
+    """The guardrail's own decision, and not its score alone."""
     action = "action"
-    """What was enforced."""
+    """The enforced action."""
     status = "status"
     """That a guardrail did not judge: a fault, a time-out, skipped."""
     stage = "stage"
     version = "version"
-    """Of the guardrail: a version, a model, a profile."""
+    """A version of the guardrail: a version, a model, a profile."""
     time = "time"
     latency = "latency"
 
@@ -50,7 +50,7 @@ class Orientation(StrEnum):
 
 
 class ThresholdFrom(StrEnum):
-    """Where the decision threshold of a score comes from."""
+    """The source of the decision threshold of a score."""
 
     event = "event"
     settings = "settings"
@@ -79,7 +79,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a reader knows beside the record.
+    """A reader's context beside the record.
 
     Attributes:
         thresholds: thresholds of the settings.
@@ -92,7 +92,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a record, or the envelope around it, says about all of its events.
+    """Facts of a record, or of the envelope around it, about all of its events.
 
     Attributes:
         record: names the record; ``event_id`` is made of it and the event's place in the record.
@@ -149,7 +149,7 @@ class Format:
 
 
 Inner = tuple[Any, Identity]
-"""A record that was inside of an envelope, and what the envelope says about it. Bytes and text are read on: as JSON,
+"""A record inside of an envelope, and the envelope's facts about it. Bytes and text are read on: as JSON,
 or as another envelope."""
 
 
@@ -175,7 +175,7 @@ class Envelope:
 
 
 def identified(events: list[Event], identity: Identity, *, format_name: str) -> list[Event]:
-    """The events with what the record says about all of them; what an event says itself goes first.
+    """The events with the record's facts about all of them; an event's own facts go first.
 
     An ``event_id`` is format, record and place, so that the events of one record differ, a record that is delivered
     again gives the same ones, and two formats that name a request alike do not collide.

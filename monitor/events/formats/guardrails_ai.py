@@ -34,7 +34,7 @@ _OUTCOMES: Final = (
     ("validationPassed", "validationSummaries", "callId", "rawLlmOutput", "validatedOutput"),
     ("validation_passed", "validation_summaries", "call_id", "raw_llm_output", "validated_output"),
 )
-"""Of a ValidationOutcome (guardrails/classes/validation_outcome.py); ``validation_passed`` alone is anybody's."""
+"""Fields of a ValidationOutcome (guardrails/classes/validation_outcome.py), not ``validation_passed`` alone."""
 
 
 def _either(record: dict[str, Any], camel: str, snake: str) -> Any:

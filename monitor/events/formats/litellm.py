@@ -91,7 +91,7 @@ _INSIDE: Final = (
 )
 _PLACES: Final = (*_INSIDE, *(("standard_logging_object", *path) for path in _INSIDE))
 _CALLS: Final = (("call_type", "trace_id"), ("call_type", "request_id"), ("call_type", "custom_llm_provider"))
-"""What the log of a call has whether or not a guardrail looked at it; a row of LiteLLM_SpendLogs has a request_id."""
+"""Facts that the log of a call has with or without a guardrail; a row of LiteLLM_SpendLogs has a request_id."""
 _PAYLOAD: Final[Keep] = {
     **dict.fromkeys(("id", "request_id", "trace_id", "session_id"), VALUE),
     "model": VALUE,
@@ -148,7 +148,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 
 
 def _unlisted(payload: dict[str, Any]) -> list[Event]:
-    """What only the summary of a call reports: that some guardrail stopped it, or failed."""
+    """Facts that only the summary of a call reports: that some guardrail stopped it, or failed."""
     summed = at(payload, "status_fields", "guardrail_status")
     if not isinstance(summed, str) or summed in ("success", "not_run"):
         return []

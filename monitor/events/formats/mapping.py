@@ -1,7 +1,8 @@
 """Any JSON by the settings: one JMESPath expression per canonical field.
 
 The expressions are the allowlist: what none of them selects is not read. Constants are written as JMESPath literals,
-``'prompt-guard'``. ``when`` says which records the mapping is for; all others stay what they are without it. What a
+``'prompt-guard'``. ``when`` selects the records that the mapping is for; all others stay what they are without it.
+What a
 verdict, status, action or score decides by must be in the record: an expression that finds nothing gives nothing,
 also if its last alternative is a constant, and a record of which only constants are known gives no event.
 """
@@ -22,7 +23,7 @@ from monitor.events.schema import BY_NAME
 
 NAME: Final = "mapping"
 JUDGED: Final = ("verdict", "action", "status", "score", "refusal", "harmful")
-"""Fields whose expression must find something in the record, whatever its constants are."""
+"""Fields whose expression must find something in the record, even if it has constants."""
 EVIDENCE: Final = ("verdict", "action", "status", "score", "harmful", "text", "rules")
 """Fields of which at least one must come from the record: a name and a time are no event."""
 _SCORES: Final = (

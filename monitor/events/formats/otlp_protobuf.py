@@ -1,6 +1,7 @@
 """OTLP protobuf, the default encoding of the collector's Kafka exporter: read into the shape of OTLP JSON.
 
-A log export and a trace export cannot be told apart by their first bytes. A message is taken for logs, and for spans
+A log export and a trace export cannot be distinguished by their first bytes. A message is taken for logs, and for
+spans
 if that is impossible or gives no records: the fields of the two have other types.
 """
 

@@ -1,4 +1,4 @@
-"""From a record's bytes to what a reader can look at: JSON, a classifier's bare words, or bytes that are neither."""
+"""Parses a record's bytes for a reader: JSON, a classifier's bare words, or bytes that are neither."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One record, whatever its format: taken out of its envelopes, recognised by its shape, allowlisted, read."""
+"""One record of any format: taken out of its envelopes, recognised by its shape, allowlisted, read."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ CANONICAL: Final = "canonical"
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What a record is.
+    """The kind of a record.
 
     Attributes:
         format: the format; None for canonical events, and for what cannot be read at all.
-        why: what in the record says so.
+        why: the evidence in the record.
         record: the record inside of its envelopes.
         envelopes: the envelopes around it, outermost first, each with what it was opened from.
         identities: what they say, innermost first.
@@ -116,16 +116,16 @@ class Reader:
         self._max_depth = max_depth
 
     def parts(self, value: bytes, *, around: Identity | None = None) -> list[Recognised]:
-        """What a record is, or what each of the records inside of it is; at least one.
+        """The kind of a record, or of each of the records inside of it; at least one.
 
         Args:
             value: the record.
-            around: what an envelope outside the value says about it.
+            around: the facts of an envelope outside the value.
         """
         return [self._recognised(part) for part in self._peeler.parts(value, () if around is None else (around,))]
 
     def recognise(self, value: bytes, *, around: Identity | None = None) -> Recognised:
-        """What a record is that is one, and not several in an envelope.
+        """The kind of a single record, not of several in an envelope.
 
         Raises:
             Rejection: it is no known format, or several records.
@@ -198,7 +198,7 @@ class Reader:
         return Recognised(None, "no format fits", record, *around, Rejection(Reason.unknown_format, _UNKNOWN))
 
     def _told_apart(self, record: Any) -> tuple[Format | None, str]:
-        """The format, None for canonical; and what says so, empty if nothing does."""
+        """The format, None for canonical; and the evidence for it, empty if there is none."""
         if _is_canonical(record):
             return None, "has v and guardrail"
         for candidate in self._formats_of(record):
@@ -210,7 +210,7 @@ class Reader:
         return None, ""
 
     def _no_json(self, record: Any, why: str, part: Part) -> Recognised:
-        """Bare, the canonical decoder says what is wrong with it; inside of an envelope it is said here."""
+        """Bare, the canonical decoder reports what is wrong with it; inside of an envelope it is reported here."""
         if not part.envelopes:
             return Recognised(None, why, record)
         raw = record.encode("utf-8", "replace") if isinstance(record, str) else record

@@ -34,7 +34,7 @@ class ThresholdFiller:
         self._thresholds = thresholds
 
     def decode(self, block: RecordBlock) -> Decoded:
-        """As the decoder behind it, with the missing thresholds."""
+        """The batch of the decoder behind it, with the missing thresholds."""
         decoded = self._canonical.decode(block)
         return Decoded(self._filled(decoded.batch), decoded.rejected)
 

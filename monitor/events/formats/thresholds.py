@@ -15,7 +15,7 @@ from monitor.settings.source import THRESHOLD
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """``value`` on the vendor's scale; ``low_is_unsafe`` says on which side of it trouble is."""
+    """``value`` on the vendor's scale; ``low_is_unsafe``: whether scores below it are unsafe."""
 
     value: float
     low_is_unsafe: bool = False
@@ -29,7 +29,7 @@ class Thresholds:
 
     @classmethod
     def parse(cls, lines: Iterable[str]) -> Thresholds:
-        """From lines like ``guardrail/category >= number``.
+        """Parses lines like ``guardrail/category >= number``.
 
         Raises:
             ValueError: a line is not of that form, or two are about the same name.

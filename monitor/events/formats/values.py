@@ -108,7 +108,7 @@ def flag(value: Any, name: str) -> bool:
 
 
 def optional_flag(value: Any, name: str) -> bool | None:
-    """As :func:`flag`; None if there is none.
+    """The same as :func:`flag`; None if there is none.
 
     Raises:
         Rejection: there is one, and it is neither true nor false.
@@ -117,7 +117,7 @@ def optional_flag(value: Any, name: str) -> bool | None:
 
 
 def choose(value: Any, table: Mapping[str, T], name: str) -> T:
-    """What a closed vocabulary's word stands for; upper and lower case are the same.
+    """Meaning of a closed vocabulary's word; upper and lower case are the same.
 
     Raises:
         Rejection: the word is not in the table. It is not quoted: it may be anything.

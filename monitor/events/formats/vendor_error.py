@@ -55,7 +55,7 @@ _GOOGLE: Final = {"modelarmor": "model-armor", "generativelanguage": "gemini", "
 
 
 def guardrail_of(record: Any) -> str | None:
-    """Whose error body it is; None if it is none, or names no vendor."""
+    """The vendor of an error body; None if it is not one, or names no vendor."""
     if failure_of(record) is None:
         return None
     thrown = record.get("name") if has(record, "$fault", "$metadata") else None

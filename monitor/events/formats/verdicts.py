@@ -8,9 +8,9 @@ from monitor.events.formats.format import Event
 from monitor.events.formats.values import strongest
 
 VERDICTS: Final = ("allow", "flag", "modify", "deny")
-"""From weak to strong."""
+"""Verdicts from weak to strong."""
 ACTIONS: Final = ("allow", "audit", "redact", "block")
-"""From weak to strong."""
+"""Actions from weak to strong."""
 
 ALLOWED: Final[Event] = {"verdict": "allow", "action": "allow"}
 BLOCKED: Final[Event] = {"verdict": "deny", "action": "block"}
@@ -19,7 +19,7 @@ AUDITED: Final[Event] = {"verdict": "flag", "action": "audit"}
 """Detected, and deliberately let through."""
 
 BOOLEAN: Final[Event] = {"score_kind": "boolean"}
-"""A verdict without a score: no boundary, and it must be said so."""
+"""A verdict without a score: it has no boundary, and must be declared so."""
 
 
 def worst(events: list[Event]) -> Event:

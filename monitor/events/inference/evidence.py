@@ -1,4 +1,4 @@
-"""What a number says about verdicts: which end of it is unsafe, and on which side of a threshold it lies."""
+"""A number's evidence about verdicts: its unsafe end, and the unsafe side of a threshold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CLEAR: Final = 0.6
 
 
 def ranking(scores: Sequence[float | None], adverse: Sequence[bool | None]) -> tuple[float, int, int] | None:
-    """How often an adverse record has the higher score than an allowed one, ties as halves (the area under ROC).
+    """Share of pairs in which the adverse record has the higher score, ties as halves (the area under ROC).
 
     Returns:
         the share, and how many adverse and allowed records there were; None if there were none of either.
@@ -33,7 +33,7 @@ def ranking(scores: Sequence[float | None], adverse: Sequence[bool | None]) -> t
 def agreement(
     scores: Sequence[float | None], thresholds: Sequence[float | None], adverse: Sequence[bool | None], *, low: bool
 ) -> float | None:
-    """Share of records whose verdict is the one that score and threshold say; None if none has all three."""
+    """Share of records whose verdict agrees with score and threshold; None if none has all three."""
     sides = [
         ((score <= threshold) if low else (score >= threshold)) is bad
         for score, threshold, bad in zip(scores, thresholds, adverse, strict=True)

@@ -122,7 +122,7 @@ def _is_adverse(value: Any, words: Mapping[str, str]) -> bool | None:
 
 
 def _verdict_points(one: Profile) -> float:
-    """How much a field is like a verdict; 0 is not at all."""
+    """Likeness of a field to a verdict; 0 is none."""
     words = _verdict_words(one)
     known = sum(one.distinct[value] for value in one.distinct if spelled(value) in words)
     if not words or known < 0.5 * one.present or one.present < 0.05 * one.records:
@@ -134,7 +134,7 @@ def _verdict_points(one: Profile) -> float:
 
 
 def _verdict_words(one: Profile) -> dict[str, str]:
-    """What its values mean: of booleans by the name, of words by the words themselves."""
+    """Meaning of its values: of booleans by the name, of words by the words themselves."""
     if one.booleans == one.present > 0:
         if one.name & ALLOWS and not one.name & {"not", "un"}:
             return {"true": "allow", "false": "deny" if one.name & {"allowed", "approved", "accepted"} else "flag"}
@@ -195,7 +195,7 @@ def _add_score(guesses: Guesses, one: Profile, adverse: Sequence[bool | None], f
 def _semantics(
     scores: Sequence[float | None], adverse: Sequence[bool | None], *, at_least: float
 ) -> tuple[str | None, str]:
-    """What the score says, None for the default, P(unsafe); and why."""
+    """Meaning of the score, None for the default, P(unsafe); and the reason."""
     ranked = ranking(scores, adverse)
     if ranked is None:
         return None, "no verdicts of both kinds to judge it by; taken for: high is unsafe"
@@ -234,7 +234,7 @@ def _best(guesses: Guesses, setting: str, fields: Iterable[Profile], tokens: Seq
 
 
 def _is_shared(one: Profile) -> bool:
-    """Whether values come again and again, as names do and ids do not; of a few records nobody knows."""
+    """Whether values come again and again, as names do and ids do not; unknown of a few records."""
     return one.present < 20 or one.variety < 0.5
 
 

@@ -1,4 +1,4 @@
-"""What the fields of a sample hold: types, ranges, how many distinct values; sums and short words, never a text."""
+"""Contents of the fields of a sample: types, ranges, distinct values; sums and short words, never a text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monitor.events.formats.values import instant, number
 MAX_PATHS: Final = 400
 MAX_DEPTH: Final = 6
 MAX_DISTINCT: Final = 1_000
-"""Values that are told apart; beyond that a field is taken to have as many as records."""
+"""Most distinct values that are kept; beyond that a field is taken to have as many as records."""
 MAX_WORD: Final = 40
 """Characters; longer texts are counted and not kept."""
 _PLAIN_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -123,7 +123,7 @@ def profiles(records: Sequence[Any]) -> list[Profile]:
 
 
 def groups(records: Sequence[Any]) -> Iterator[tuple[str, list[list[Any]]]]:
-    """Where records hold several objects of one kind: an expression of the array, and each record's elements.
+    """Arrays of several objects of one kind: an expression of the array, and each record's elements.
 
     Objects whose values are all objects are unrolled by ``items``: their elements have ``key`` and ``value``.
     """
@@ -136,10 +136,6 @@ def groups(records: Sequence[Any]) -> Iterator[tuple[str, list[list[Any]]]]:
             path,
             [next((items for at, items in _arrays(record, "", MAX_DEPTH) if at == path), []) for record in records],
         )
-
-
-def _array_at(record: Any, path: str) -> list[Any]:
-    return next((items for at, items in _arrays(record, "", MAX_DEPTH) if at == path), [])
 
 
 def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:

@@ -113,11 +113,6 @@ def _says_itself(lines: Sequence[str]) -> bool:
     return all(word.strip() == meaning.strip() for word, _, meaning in (line.rpartition("=") for line in lines))
 
 
-def _without_conversion(expression: str) -> str:
-    inner = expression.removeprefix("to_number(")
-    return expression if inner == expression else inner[:-1]
-
-
 def _of_elements(elements: Sequence[Sequence[Any]]) -> Guesses | None:
     fields = profiles([one for some in elements for one in some])
     guesses = judged(fields)

@@ -39,7 +39,7 @@ def build(
     Args:
         unit: the stream that it is about; a guardrail as a whole where only that is known.
         onset_ms: first and last moment at which it may have begun; not after its detection.
-        name: what tells it from others of the question in the same tick, where there can be several.
+        name: its distinction from others of the question in the same tick, where there can be several.
     """
     at_ms = (tick + 1) * tick_ms
     return Finding(

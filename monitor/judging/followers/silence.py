@@ -1,7 +1,7 @@
 """Silence: a guardrail that judges nothing while its siblings are busy. A plain rule that promises no rate.
 
-A guardrail is *silent* when its siblings' traffic says that it should have judged far more than it did. The passage
-of time alone never says so, so a thin or sleeping product pages nobody. Its next event ends the silence.
+A guardrail is *silent* when it should have judged far more than it did, by its siblings' traffic. The passage
+of time alone is no evidence, so a thin or sleeping product pages nobody. Its next event ends the silence.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _silence(
 ) -> list[Finding]:
     found: list[Finding] = []
     heard = np.flatnonzero(own)
-    # The quiet stretches between them, as half-open ranges of ticks with events, and when it was heard last.
+    # The quiet stretches between them, as half-open ranges of ticks with events, and its last event.
     starts, edges = np.r_[0, heard + 1], np.r_[heard, len(ticks)]
     last = np.r_[memory.last_tick, ticks[heard]]
     before = np.r_[0, total.cumsum()]

@@ -2,7 +2,7 @@
 
     seen --30 events--> compared --> regressed: a page, until the release is gone or a person approves it
                                  |     `-> back again: a page at once, by the evidence that there was
-                                 `-> improved, equivalent, or undecided in the end: the notice says so and ends
+                                 `-> improved, equivalent, or undecided in the end: the notice reports it and ends
 
 It ends undecided after 28 days, or when the release has brought four times the events of the old side (from then on
 it is the old side's size that limits what can be shown, and what happens later is not the release's doing), or when a

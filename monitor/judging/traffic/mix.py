@@ -118,7 +118,7 @@ def new_limit(*, first: Mapping[str, int], second: Mapping[str, int]) -> tuple[f
     try:
         proposed = propose([seen, unseen], SURGE_VALUES).limit
     except Unavailable:
-        proposed = 0.5  # traffic without any recurring slice: only a flood of new ones says anything
+        proposed = 0.5  # traffic without any recurring slice: only a flood of new ones is evidence
     return min(max(NEW_LIMIT, proposed), 0.9), unseen / (seen + unseen)
 
 

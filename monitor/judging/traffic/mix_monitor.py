@@ -1,6 +1,6 @@
 """traffic_mix: the kinds of requests, apart from their judgement. It explains a shift without a guardrail's fault.
 
-| question | asked | says |
+| question | test | result |
 | --- | --- | --- |
 | `mix_change` | are shares exchangeable with their own history, and 5 points from any reported mix? | notice |
 | `new_slice` | has a slice that the baseline never saw sent 50 requests? once an hour (a rule) | notice |

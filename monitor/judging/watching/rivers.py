@@ -85,7 +85,7 @@ class _Pair:
         chosen = _few(counts, self.test.seed, tick)
         alarmed = self.speaks.update(chosen).state.value == "alarmed"
         if self.learns is not self.speaks and self.learns.update(chosen).state.value == "alarmed":
-            self.learns.reset()  # what it says while it is not asked is not held against the stream later
+            self.learns.reset()  # an alarm while its test is off does not count against the stream later
         return bool(alarmed)
 
     def _new(self) -> Any:

@@ -114,3 +114,18 @@ def test_with_nowhere_to_write_code_is_compiled_in_memory_with_one_warning(
     assert load()(3) == 6
     [warning] = told
     assert "no directory for it that can be written" in warning
+
+
+def test_what_was_compiled_beside_its_source_is_used_where_nothing_can_be_written(
+    load: Callable[[], Any], told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container with a read-only root, whose build compiled the kernels."""
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+    assert load()(3) == 6
+    assert len(told) == 1
+    monkeypatch.setattr(compiled._Impl, "_locator_classes", [compiled._ReadOnly, compiled._Nowhere])
+    again = load()
+    assert again(3) == 6
+    assert hits(again) == 1
+    assert len(told) == 1
+    assert again(3.5) == 7.0  # a form that the build did not compile: from memory

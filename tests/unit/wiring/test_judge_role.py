@@ -12,8 +12,10 @@ import pytest
 from monitor.alerting.policy import AlertPolicy
 from monitor.clock import DAY_MS, ManualClock
 from monitor.counts.model import Slice
+from monitor.errors import TryAgain
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
 from monitor.judging.evidence_record import EvidenceRetention
+from monitor.judging.judge import JudgeReport
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.retention import RetentionRule
 from monitor.storage.stores import Stores, open_stores
@@ -63,6 +65,30 @@ def test_the_leader_is_who_holds_the_lease(stores: Stores) -> None:
     assert token is not None
     first._clock.advance(1_000_000)  # type: ignore[attr-defined]
     first.judge_step()
+    assert not first.leads
+
+
+def test_the_leader_leads_while_a_step_runs_and_no_more_when_one_fails(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A judge that catches up is in a step nearly always; the leader's other jobs must not wait for its end."""
+    first = role(stores)
+    first.judge_step()
+    step, during = first.judge.step, []
+
+    def watched(now_ms: int) -> JudgeReport:
+        during.append(first.leads)
+        return step(now_ms)
+
+    def fails(now_ms: int) -> JudgeReport:
+        raise TryAgain("the database is away")
+
+    monkeypatch.setattr(first.judge, "step", watched)
+    first.judge_step()
+    assert during == [True]
+    monkeypatch.setattr(first.judge, "step", fails)
+    with pytest.raises(TryAgain):
+        first.judge_step()
     assert not first.leads
 
 
