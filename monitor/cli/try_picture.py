@@ -40,12 +40,13 @@ def lines(picture: Picture, *, width: int = 80) -> list[str]:
         moments.append(f"{mark} {what} {moment(at_ms, day_of_ms=picture.onset_low_ms)}")
     name = "normal" if picture.level is None else "held to"
     held = "" if line is None else f"; ┄ {name} {level_text(picture, line)}"
-    return [
+    text = [
         *wrapped(f"{picture.what}, {_step(picture.step_ms)} a column{held}", width, indent=LABEL + 1),
         *drawn,
         f"{'':>{LABEL}} {''.join(marks)}",
         f"{'':>{LABEL}} {'  '.join(moments)}",
     ]
+    return [line.rstrip() for line in text]
 
 
 def level_text(picture: Picture, value: float) -> str:

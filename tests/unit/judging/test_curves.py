@@ -143,3 +143,4 @@ def test_a_picture_never_says_a_share_above_one() -> None:
     values = [0.0, 1.0] * (len(curve.values) // 2)
     text = "\n".join(lines(dataclasses.replace(curve, values=values)))
     assert max(int(share) for share in re.findall(r"(\d+) %", text)) == 100
+    assert all(line == line.rstrip() for line in text.splitlines())
