@@ -146,7 +146,7 @@ def limit(level: float, *, margin: float, floor: float, direction: Direction = "
     m = level * (1 + margin) + floor if direction == "rise" else level * (1 - margin) - floor
     if not 0 < m < 1:
         reason = Reason.FALL_BELOW_FLOOR if direction == "fall" and m <= 0 else Reason.LEVEL_OUT_OF_RANGE
-        raise Unavailable(reason, f"level {level:.6g}, margin {margin:.3g}, floor {floor:.3g} give m = {m:.6g}")
+        raise Unavailable(reason, f"level {level:.3g}, margin {margin:.3g}, floor {floor:.3g}: the bound is {m:.2g}")
     return m
 
 
@@ -177,7 +177,7 @@ def material(
     if not 1 <= bursts < np.inf:
         raise ValueError(f"bursts must be a number of events >= 1, got {bursts}")
     if not 0 < level < 1:
-        raise Unavailable(Reason.LEVEL_OUT_OF_RANGE, f"m = {level:.6g}")
+        raise Unavailable(Reason.LEVEL_OUT_OF_RANGE, f"the bound is {level:.6g}")
     if direction == "fall":
         mirrored = material(1 - x, level=1 - level, direction="rise", ratios=ratios, bursts=bursts)
         names = tuple(name.replace("up", "down") for name in mirrored.names)

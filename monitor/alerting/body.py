@@ -115,6 +115,7 @@ def _finding(finding: Finding, phrases: Phrases) -> dict[str, object]:
             "high": finding.effect.high,
             "unit": finding.effect.unit.value,
             "what": phrase(finding, phrases),
+            "near": _near(finding),
         },
         "evidence": {
             "log_evidence": finding.evidence.log_evidence,
@@ -129,6 +130,11 @@ def _finding(finding: Finding, phrases: Phrases) -> dict[str, object]:
         ],
         "offsets": {plain(name): list(span) for name, span in sorted(finding.offsets.items())[:MOST_OFFSETS]},
     }
+
+
+def _near(finding: Finding) -> dict[str, object] | None:
+    near = finding.effect.near
+    return None if near is None else {"what": plain(near.what), "baseline": near.baseline, "current": near.current}
 
 
 def _trouble(typed: Finding | Incident) -> str | None:

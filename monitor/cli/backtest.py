@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from monitor.cli.options import config_option, errors_to_exit_codes, json_option
-from monitor.cli.wrapping import wrapped
+from monitor.cli.wrapping import print_table, wrapped
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -157,7 +157,7 @@ def found_table(findings: Sequence[Finding], *, width: int) -> str:
 def _types(findings: list[Finding]) -> list[str]:
     """Which types were found, by which rules, the most frequent first."""
     found = Counter((f.trouble.words, f.trouble_rule) for f in findings if f.trouble is not None)
-    return [f"{count} x {words}: {rule}" for (words, rule), count in found.most_common()]
+    return [f"{count:,} x {words}: {rule}" for (words, rule), count in found.most_common()]
 
 
 def _wrong(found: dict[str, int]) -> str:
@@ -193,30 +193,35 @@ def _print_text(
     # Without markup: names come from outside, and [red] in one is no colour.
     console = Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, markup=False, highlight=False)
     summary = result.summary
+
+    def say(text: str) -> None:
+        for line in wrapped(text.lstrip(), console.width, indent=len(text) - len(text.lstrip()), hanging=2):
+            click.echo(line)
+
     if result.findings:
         click.echo(found_table(result.findings, width=console.width))
-        console.print()
+        click.echo()
     for line in _types(result.findings):
-        console.print(line)
+        say(line)
     if rows:
-        console.print(_comparison(rows, stretches))
-    console.print(
-        f"{summary.events:,} events in {summary.ticks:,} ticks: {summary.pages} pages, "
-        f"{summary.findings - summary.pages} notices, {summary.incidents} incidents. "
+        print_table(console, _comparison(rows, stretches))
+    say(
+        f"{summary.events:,} events in {summary.ticks:,} ticks: {summary.pages:,} pages, "
+        f"{summary.findings - summary.pages:,} notices, {summary.incidents:,} incidents. "
         f"{summary.dead_lettered:,} dead-lettered, {summary.late:,} late, {summary.duplicates:,} duplicates. "
         f"{summary.seconds:.1f} s."
     )
     for line in unwatched(streams, tick_ms=tick_ms):
-        console.print(line)
+        say(line)
     for guardrail, found in sorted(summary.labels.items()):
-        console.print(f"  {guardrail}, by its labels: {_wrong(found)}")
+        say(f"  {guardrail}, by its labels: {_wrong(found)}")
     for guardrail, count in sorted(summary.contradictions.items()):
         if count:
-            console.print(f"  {guardrail}: {count:,} verdicts contradict their own score and threshold")
+            say(f"  {guardrail}: {count:,} verdicts contradict their own score and threshold")
     for reason, count in sorted(summary.rejected.items()):
         letters = result.dead_letters.first.get(reason)
         where = f"; the first at {letters[0].partition}:{letters[0].offset}: {letters[0].detail}" if letters else ""
-        console.print(f"  {reason}: {count:,}{where}")
+        say(f"  {reason}: {count:,}{where}")
 
 
 def _comparison(rows: list[Row], stretches: list[Stretch]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,6 +23,8 @@ from monitor.errors import SettingsError
 if TYPE_CHECKING:
     from monitor.judging.baselines import BaselineView
     from monitor.judging.judge_settings import JudgeSettings
+
+WIDTH: Final = 80
 
 
 @click.group(epilog="Example: driftline baseline show")
@@ -153,34 +155,37 @@ def _print(views: list[BaselineView], rule: JudgeSettings, *, as_json: bool) -> 
     if as_json:
         print_json([_plain(view, rule) for view in views])
         return
-    if not views:
-        click.echo(
-            "no baselines yet: the first are learned from traffic, or proposed by `driftline baseline propose`"
-        )
+    from monitor.cli.wrapping import wrapped
     from monitor.judging.baselines import moment_of
 
+    def say(text: str, *, indent: int = 0) -> None:
+        for line in wrapped(text, WIDTH, indent=indent, hanging=3):
+            click.echo(line)
+
+    if not views:
+        say("no baselines yet: the first are learned from traffic, or proposed by `driftline baseline propose`")
     for view in views:
         one, unit = view.baseline, view.baseline.unit
         version = f" {unit.guardrail_version}" if unit.guardrail_version else ""
-        click.echo(f"{one.id}: {unit.guardrail}{version} {unit.category} ({unit.stage})  {one.state.value}")
-        click.echo(f"   {view.events:,} events, {moment_of(one.from_tick, rule)} to {moment_of(one.to_tick, rule)}")
+        say(f"{one.id}: {unit.guardrail}{version} {unit.category} ({unit.stage})  {one.state.value}")
+        say(f"{view.events:,} events, {moment_of(one.from_tick, rule)} to {moment_of(one.to_tick, rule)}", indent=3)
         since = "not in effect yet" if one.effective_tick is None else f"since {moment_of(one.effective_tick, rule)}"
-        click.echo(f"   by {one.approved_by}, {since}; {one.reason or 'no reason given'}")
+        say(f"by {one.approved_by}, {since}; {one.reason or 'no reason given'}", indent=3)
         if not view.homogeneous:
-            click.echo("   warning: the two halves of the window do not agree; is there an incident in it?")
+            say("warning: the two halves of the window do not agree; is there an incident in it?", indent=3)
         for level in view.levels:
             name = f"{level.signal}/{level.question}"
             if level.limit is None:
-                click.echo(f"   {name:<36} not tested: {level.reason}")
+                say(f"{name:<36} not tested: {level.reason}", indent=3)
                 continue
             sign = ">" if level.direction == "rise" else "<"
             smallest = (
                 "nothing within a day" if level.minimum_detectable is None else f"{level.minimum_detectable:.3g}"
             )
-            click.echo(f"   {name:<36} {level.rate:.3g}, pages {sign} {level.limit:.3g}; a day would show {smallest}")
-            click.echo(f"      {level.because}")
+            say(f"{name:<36} {level.rate:.3g}, pages {sign} {level.limit:.3g}; a day would show {smallest}", indent=3)
+            say(level.because, indent=6)
             if level.too_small:
-                click.echo("      warning: too small a baseline for this rate; its level is a guess on the safe side")
+                say("warning: too small a baseline for this rate; its level is a guess on the safe side", indent=6)
 
 
 def _plain(view: BaselineView, rule: JudgeSettings) -> dict[str, Any]:

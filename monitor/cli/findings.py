@@ -122,9 +122,12 @@ def _json(finding: Finding, dismissed: Mapping[str, Dismissal]) -> dict[str, Any
 
 
 def _line(finding: Finding, dismissed: Mapping[str, Dismissal]) -> str:
+    from monitor.cli.incidents_view import WIDTH
+    from monitor.cli.wrapping import wrapped
     from monitor.incidents.words import moment, plain, subject
 
     one = dismissed.get(finding.id)
     state = f"  dismissed by {plain(one.by)}: {plain(one.reason)}" if one else ""
     what = f"{subject(finding)}, {finding.signal}/{finding.question}"
-    return f"{finding.id}  {moment(finding.detected_at_ms):<21} {finding.kind.value:<7} {what}{state}"
+    first = f"{finding.id}  {moment(finding.detected_at_ms):<21} {finding.kind.value}"
+    return "\n".join([first, *wrapped(f"{what}{state}", WIDTH, indent=4)])

@@ -147,7 +147,9 @@ def _show_all(explained: list[list[Explained]], parts: list[Explained]) -> None:
     contradictions = sum(len(one.contradictions) for one in parts)
     if contradictions:
         events = sum(len(one.events) for one in parts)
-        click.echo(f"{contradictions} of {events} events contradict themselves: verdict against score and threshold")
+        click.echo(
+            f"{contradictions:,} of {events:,} events contradict themselves: verdict against score and threshold"
+        )
     for share in _shares(parts):
         inside = f" in {' in '.join(reversed(share['envelopes']))}" if share["envelopes"] else ""
         click.echo(f"{share['share']:.0%} {share['format']}{inside}: {share['why']}")

@@ -82,5 +82,13 @@ def _also(page: Finding, pages: Sequence[Finding], phrases: Phrases) -> list[str
     lines = []
     for place, other in enumerate(others[:_ALSO]):
         more = f" (and {len(others) - _ALSO} more pages)" if place == _ALSO - 1 and len(others) > _ALSO else ""
-        lines += field("Also" if place == 0 else "", f"{summary(other, phrases)}{more}", WIDTH, most=1)
+        since = moment(other.onset_low_ms, day_of_ms=page.onset_low_ms)
+        text = f"{since}, {_apart(other, page)}{summary(other, phrases)}{more}"
+        lines += field("Also" if place == 0 else "", text, WIDTH, most=1)
     return lines
+
+
+def _apart(other: Finding, page: Finding) -> str:
+    """The stream of another page where it is not that of the first one."""
+    names = [f"{subject(one)} {plain(one.guardrail_version)}".strip() for one in (other, page)]
+    return "" if names[0] == names[1] else f"{names[0]}: "

@@ -18,6 +18,7 @@ from monitor.incidents.words import (
     due_to,
     incident_name,
     moment,
+    percent,
     plain,
     rfc3339,
     sentence,
@@ -160,6 +161,8 @@ def level_text(finding: Finding) -> str:
     """Size of the change: the level since the onset with its limits, the baseline and the approved level."""
     effect, level = finding.effect, finding.evidence.level
     weight = "mean weight " if effect.unit is Unit.weight else ""
+    near = effect.near
+    shares = "" if near is None else f"{percent(near.current)}, baseline {percent(near.baseline)}; "
     parts = [f"{weight}{amount(effect.current, effect.unit)}"]
     if effect.low is not None and effect.high is not None:
         parts[0] += f" ({amount(effect.low, effect.unit)} to {amount(effect.high, effect.unit)} with 95 % confidence)"
@@ -169,7 +172,7 @@ def level_text(finding: Finding) -> str:
         parts.append(
             f"at {'least' if finding.direction is Direction.fall else 'most'} {amount(level, effect.unit)} approved"
         )
-    return ", ".join(parts)
+    return shares + ", ".join(parts)
 
 
 def sure_text(finding: Finding) -> str:

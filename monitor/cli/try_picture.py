@@ -15,14 +15,15 @@ LABEL = 8
 def lines(picture: Picture, *, width: int = 80) -> list[str]:
     """The picture, top line first; at most ``width`` columns, of which it uses 70."""
     values = [value or 0.0 for value in picture.values]
-    top = max([*values, picture.level or 0.0, 1e-12]) * 1.02
+    line = picture.baseline if picture.level is None else picture.level
+    top = max([*values, line or 0.0, 1e-12])
     rows = block_rows([value / top for value in values], rows=ROWS)
     labels = [""] * ROWS
     labels[0], labels[-1] = level_text(picture, top), level_text(picture, 0.0)
-    if picture.level is not None:
-        at = min(ROWS - 1, max(0, ROWS - 1 - int(picture.level / top * ROWS)))
+    if line is not None:
+        at = min(ROWS - 1, max(0, ROWS - 1 - int(line / top * ROWS)))
         rows[at] = rows[at].replace(" ", "┄")
-        labels[at] = level_text(picture, picture.level)
+        labels[at] = level_text(picture, line)
     drawn = [f"{label:>{LABEL}} {row}" for label, row in zip(labels, rows, strict=True)]
     marks = [" "] * len(values)
     moments = []
@@ -37,13 +38,15 @@ def lines(picture: Picture, *, width: int = 80) -> list[str]:
         if 0 <= place < len(marks):
             marks[place] = mark
         moments.append(f"{mark} {what} {moment(at_ms, day_of_ms=picture.onset_low_ms)}")
-    held = f"; ┄ held to {level_text(picture, picture.level)}" if picture.level is not None else ""
-    return [
+    name = "normal" if picture.level is None else "held to"
+    held = "" if line is None else f"; ┄ {name} {level_text(picture, line)}"
+    text = [
         *wrapped(f"{picture.what}, {_step(picture.step_ms)} a column{held}", width, indent=LABEL + 1),
         *drawn,
         f"{'':>{LABEL}} {''.join(marks)}",
         f"{'':>{LABEL}} {'  '.join(moments)}",
     ]
+    return [line.rstrip() for line in text]
 
 
 def level_text(picture: Picture, value: float) -> str:

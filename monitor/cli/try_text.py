@@ -16,7 +16,7 @@ from monitor.backtest.trial import FindingWithCurve, StreamTrial, Trial
 from monitor.cli import try_words as words
 from monitor.cli.backtest import PIPE_COLUMNS
 from monitor.cli.try_picture import lines
-from monitor.cli.wrapping import wrapped
+from monitor.cli.wrapping import print_table, wrapped
 from monitor.demo.chart import block_rows, log_heights
 from monitor.events.formats.explain import UNREADABLE
 from monitor.incidents.words import plain
@@ -121,7 +121,7 @@ def _table(console: Console, rows: Sequence[words.LevelRow]) -> None:
     table = Table("", "normal", "pages", "in a day", box=None, pad_edge=False)
     for row in rows:
         table.add_row(f"    {row.question}", row.normal, row.pages, row.within_a_day)
-    console.print(table)
+    print_table(console, table)
     for why, asked in _by_reason(rows).items():
         _print(console, f"{', '.join(asked) if len(asked) < len(rows) else 'all'}: {why}", indent=4)
 
@@ -175,7 +175,7 @@ def _budgets(console: Console, trial: Trial) -> None:
             f"{one.incidents:,}",
             words.budget_words(one, trial),
         )
-    console.print(table)
+    print_table(console, table)
 
 
 def _proposal(console: Console, trial: Trial, *, written: Path | None, report: Path | None) -> None:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _UNITS: Final = (" %", " x ")
 _FIXED: Final = "\u00a0"
@@ -31,6 +37,14 @@ def wrapped(text: str, width: int, *, indent: int = 0, hanging: int = 0, most: i
         placeholder=" …",
     )
     return [line.replace(_FIXED, " ") for line in lines]
+
+
+def print_table(console: Console, table: Table) -> None:
+    """A table whose lines do not end in spaces."""
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def field(name: str, value: str, width: int, *, most: int | None = None) -> list[str]:

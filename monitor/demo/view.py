@@ -92,7 +92,7 @@ def _histogram(histogram: Histogram | None, *, width: int) -> Iterator[Text]:
         yield from (Text() for _ in range(_RECENT_ROWS + _BASELINE_ROWS + 2))
         return
     yield _title(
-        f"{histogram.guardrail}: scores of the last {histogram.recent_events} events, logarithmic", width=width
+        f"{histogram.guardrail}: scores of the last {histogram.recent_events:,} events, logarithmic", width=width
     )
     room = width - _GUTTER - 2
     charts = (("now", histogram.recent, _RECENT_ROWS), ("baseline", histogram.baseline, _BASELINE_ROWS))

@@ -171,7 +171,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field(
         "disorder",
         Kind.integer,
-        "odd neighbours among 64 bytes at the text's worst place",
+        "unusual character pairs among 64 bytes at the text's worst place",
         "measured from `text`",
         maximum=64,
     ),

@@ -83,6 +83,14 @@ class IncidentType(StrEnum):
         return self.value.replace("_", " ")
 
 
+class Near(msgspec.Struct, frozen=True, kw_only=True):
+    """The share of events that weigh anything at all, where an effect's levels are mean weights: easier to read."""
+
+    what: str
+    baseline: float
+    current: float
+
+
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """The size of the change: a level before, a level since, and the quantity that they measure."""
 
@@ -101,6 +109,8 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """The bins of the signal that make up ``what``; empty where the question's values do."""
     summary: str = ""
     """The event in one clause, without place and time; empty where the two levels suffice."""
+    near: Near | None = None
+    """The shares that ``summary`` names, where the unit is a weight; None where it names the levels themselves."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

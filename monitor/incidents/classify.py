@@ -321,8 +321,16 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         name="few_variants",
         trouble=IncidentType.unclassified,
-        sentence="one request came back in variants, too few to conclude that somebody tests them",
-        any_of=("campaign/*",),
+        sentence="requests came back in variants, too few to conclude that somebody tests them",
+        any_of=REPEATED,
+    ),
+    Rule(
+        name="release_compared",
+        trouble=IncidentType.unclassified,
+        sentence="a new version is compared with the approved one, and no test shows that it does worse",
+        any_of=("release_delta/*",),
+        no_page_but=VERSIONS,
+        behaves=VERSIONS,
     ),
 )
 

@@ -35,6 +35,8 @@ PROMPTS: Final = ATTACKS | {
     "input_rules",
 }
 """Signals by which a guardrail on the prompts shows what the answers were given to."""
+REPEATED: Final = frozenset({"repetition", "campaign"})
+"""Signals that are about the prompts alone: which of the guardrails on one prompt logs it first is up to chance."""
 BEFORE: Final = frozenset({"input", "retrieval", "tool"})
 ALONE: Final = frozenset({"source_silent"})
 """A quiet night comes before many a morning: it is no evidence about what is found then."""
@@ -46,7 +48,8 @@ def concerns(other: Finding, finding: Finding) -> bool:
     It does where both are of one guardrail. Findings about the traffic concern all guardrails, and every guardrail's
     signs of an attack concern the findings about the traffic. Changed prompts concern the guardrails on the answers:
     more refusals are a wave of attacks where the prompts have changed, and the model's doing where they have not. And
-    a model that refuses more is evidence about the prompts.
+    a model that refuses more is evidence about the prompts. Prompts that repeat are typed by what any guardrail
+    on the prompts shows of them: one person's variants are one story, whichever guardrail finds which of them.
     """
     if other.question in ALONE or finding.question in ALONE:
         return False
@@ -55,6 +58,7 @@ def concerns(other: Finding, finding: Finding) -> bool:
         or (other.guardrail == EVERY_GUARDRAIL and other.signal == TRAFFIC)
         or (finding.guardrail == EVERY_GUARDRAIL and other.signal in ATTACKS and _overlap(other, finding))
         or (finding.stage == "output" and other.stage in BEFORE and other.signal in PROMPTS)
+        or (finding.signal in REPEATED and other.stage in BEFORE and other.signal in PROMPTS)
         or (finding.stage in BEFORE and other.signal == "output_refusal" and other.kind is Kind.page)
     )
     return related and coincide(other, finding)

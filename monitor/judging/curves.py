@@ -92,15 +92,19 @@ def picture(finding: Finding, store: JudgeStore, *, tick_ms: int) -> Picture | N
     # A level is drawn only on its own scale: a campaign's limit is one of sizes, a silence's baseline one of events.
     level_too = asked is not None and finding.signal != campaign.SIGNAL.name
     rate = asked is None and finding.effect.unit is Unit.per_second
+    unit, baseline = finding.effect.unit, finding.effect.baseline
+    level = finding.evidence.level if level_too else None
+    if finding.effect.near is not None:  # the limit is one of weights
+        unit, baseline, level = Unit.share, finding.effect.near.baseline, None
     return Picture(
         what="events per second" if asked is None else asked.what,
         start_ms=low * tick_ms,
         step_ms=step * tick_ms,
         values=values_or_none,
         events=[int(n) for n in number],
-        unit=Unit.per_second if asked is None else finding.effect.unit,
-        baseline=finding.effect.baseline if level_too or rate else None,
-        level=finding.evidence.level if level_too else None,
+        unit=Unit.per_second if asked is None else unit,
+        baseline=baseline if level_too or rate else None,
+        level=level,
         onset_low_ms=finding.onset_low_ms,
         onset_high_ms=finding.onset_high_ms,
         detected_at_ms=finding.paged_at_ms or finding.detected_at_ms,
@@ -161,7 +165,9 @@ def _asked(
     for one in SIGNALS:
         for asked in one.questions:
             if (one.name, asked.name) == (name, question):
-                return _Asked(asked.phrase, one, np.asarray(asked.values))
+                values, near = np.asarray(asked.values), finding.effect.near
+                shown = values if near is None else (values > 0).astype(np.float64)
+                return _Asked(asked.phrase if near is None else near.what, one, shown)
     if finding.question == ANY_CHANGE and signal is not None:
         bins = np.isin(signal.bins, finding.effect.bins)
         if not bins.any():  # of a version that did not say which

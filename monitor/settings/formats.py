@@ -157,7 +157,9 @@ class Mapping(Expressions):
     refusal: str | None = expression("whether the answer reads like a refusal", example="refusal")
     finish_reason: str | None = expression("reason why the model stopped", example="choices[0].finish_reason")
     script: str | None = expression("writing system of the text", example="script")
-    disorder: str | None = expression("odd neighbours among 64 bytes of the text, 0 to 64", example="disorder")
+    disorder: str | None = expression(
+        "unusual character pairs among 64 bytes of the text, 0 to 64", example="disorder"
+    )
     text: str | None = expression("the text; fingerprinted, measured and discarded at once", example="text")
     rules: str | None = expression("names of the rules that hit; only their number is kept", example="rules")
     latency_ms: str | None = expression("latency of the guardrail, in milliseconds", example="latency_ms")

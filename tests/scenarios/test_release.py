@@ -41,6 +41,14 @@ def test_a_model_that_is_the_same_becomes_equivalent_and_pages_nobody():
     assert outcome.pages() == []
 
 
+def test_a_comparison_that_is_undecided_claims_no_change():
+    outcome = told(log_of(CALM + "01:00 answers: model=2\n 01:20 end"))
+    (notice,) = release(outcome)
+    assert "approved baseline of 1: undecided" in notice.evidence.detail
+    assert re.fullmatch(r"model 2 compared with 1, undecided since \d\d:\d\d UTC", sentence(notice, {}))
+    assert (notice.direction.value, notice.stratum, notice.evidence.level) == ("change", "", None)
+
+
 def test_a_release_that_comes_with_another_mix_is_no_regression():
     story = "00:00 answers: rate=200/min model=1 languages=en:70,de:30 unsafe.en=2% unsafe.de=25%\n"
     outcome = told(log_of(story + "01:00 answers: model=2 languages=en:10,de:90\n 03:00 end"))

@@ -80,7 +80,8 @@ def _size(finding: Mapping[str, object]) -> str:
     events = evidence.get("events")
     if not effect or not isinstance(events, int):
         return ""
-    return f"{effect.get('baseline'):.3g} before, {effect.get('current'):.3g} now; {events:,} requests affected since"
+    levels = _part(effect, "near") or effect  # what the headline names
+    return f"{levels.get('baseline'):.3g} before, {levels.get('current'):.3g} now; {events:,} requests affected since"
 
 
 def _where(incident: Mapping[str, object], finding: Mapping[str, object]) -> str:

@@ -18,7 +18,7 @@ from detectors.attribution import Part, decompose
 from detectors.onset import effect, onset
 from detectors.recoupling import declared
 from monitor.counts.model import Slice
-from monitor.findings.model import ANY_CHANGE, Direction, Effect, Evidence, Finding, Kind, Promise, Share, Unit
+from monitor.findings.model import ANY_CHANGE, Direction, Effect, Evidence, Finding, Kind, Near, Promise, Share, Unit
 from monitor.incidents.words import amount, change
 from monitor.judging.findings.build import finding_id
 from monitor.judging.findings.moved import moved
@@ -71,6 +71,7 @@ def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:
     since = int(ticks[start[1]]) - watch.armed_tick + 1
     effect_ = _effect(after[chosen].sum(axis=0), values, before, start=since)
     unit = Unit.share if question.is_share else Unit.weight
+    near = near_shares(question, baseline[chosen], after[chosen], rises=now >= before)
     most = "most" if way == "rise" else "least"
     return Finding(
         id=finding_id(alarm.unit, signal.name, question.name, alarm.tick),
@@ -88,7 +89,7 @@ def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
         paged_at_ms=(alarm.tick + 1) * rule.tick_ms,
-        effect=replace(effect_, unit=unit, summary=near_summary(question, baseline[chosen], after[chosen])),
+        effect=replace(effect_, unit=unit, near=near, summary=near_summary(near, int(after[chosen].sum()))),
         evidence=Evidence(
             log_evidence=alarm.log_evidence,
             events=int(after[chosen].sum()),
@@ -103,16 +104,27 @@ def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:
     )
 
 
-def near_summary(question: Question, before: Table, after: Table) -> str:
-    """Both shares of the events that weigh anything at all; empty where the mean is a share itself."""
+def near_shares(question: Question, before: Table, after: Table, *, rises: bool) -> Near | None:
+    """Both shares of the events that weigh anything at all.
+
+    None where the mean is a share itself, or where the mean moved the other way (``rises``): two levels of which one
+    rises and one falls only confuse.
+    """
     if question.is_share or not before.any() or not after.any():
-        return ""
+        return None
     near = np.asarray(question.values) > 0
     old, new = before.sum(axis=0), after.sum(axis=0)
-    shares = Effect(
-        baseline=float(old[near].sum() / old.sum()), current=float(new[near].sum() / new.sum()), ratio=None
-    )
-    return f"{question.near} {change(shares, events=int(new.sum()))}"
+    old_share, new_share = float(old[near].sum() / old.sum()), float(new[near].sum() / new.sum())
+    if (new_share >= old_share) != rises:
+        return None
+    return Near(what=question.near, baseline=old_share, current=new_share)
+
+
+def near_summary(near: Near | None, events: int = 0) -> str:
+    """``share of scores within 0.1 of the decision threshold 1.1 % -> 10.3 % (21 of 204)``; empty without shares."""
+    if near is None:
+        return ""
+    return f"{near.what} {change(Effect(baseline=near.baseline, current=near.current, ratio=None), events=events)}"
 
 
 def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:

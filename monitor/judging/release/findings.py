@@ -10,7 +10,7 @@ from monitor.counts.model import Slice
 from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share, Unit
 from monitor.incidents.words import amount, change
 from monitor.judging.findings.build import build, finding_id
-from monitor.judging.findings.describe import Table, attribution, near_summary
+from monitor.judging.findings.describe import Table, attribution, near_shares, near_summary
 from monitor.judging.release.compare import judge, overall
 from monitor.judging.release.state import Comparing, Verdict
 from monitor.signals.registry import OFFSETS, SIGNALS
@@ -50,21 +50,21 @@ def judged(
     start, values = OFFSETS[signal.name], np.asarray(question.values)
     old, new = (np.asarray(table, np.int64)[:, start : start + len(values)] for table in (one.old, one.new))
     sign = -1 if question.direction is Direction.fall else 1
-    page = outcome == "regressed"
+    page, undecided = outcome == "regressed", outcome == "undecided"
     at_ms = (tick + 1) * tick_ms
     before, after = (0.0 if np.isnan(x) else x for x in (leading.before, leading.after))
     slice_leads = leading.leading >= 0 and len(one.slices) > 1
     return msgspec.structs.replace(
         finding,
         kind=Kind.page if page else Kind.notice,
-        direction=question.direction,
+        direction=question.direction if page else Direction.change,
         paged_at_ms=at_ms if page else None,
-        stratum=one.slices[leading.leading] if slice_leads else "",
-        effect=_effect(one, question, old, new, before, after),
+        stratum=one.slices[leading.leading] if slice_leads and not undecided else "",
+        effect=_effect(one, question, old, new, before, after, undecided=undecided),
         evidence=Evidence(
             log_evidence=leading.log_evidence,
             events=leading.events,
-            level=before + sign * verdict.margin,
+            level=before + sign * verdict.margin if page else None,
             detail=_detail(one, question, before, after, outcome),
         ),
         attribution=(
@@ -75,29 +75,39 @@ def judged(
     )
 
 
-def _effect(one: Comparing, question: Question, old: Table, new: Table, before: float, after: float) -> Effect:
+def _effect(
+    one: Comparing, question: Question, old: Table, new: Table, before: float, after: float, *, undecided: bool
+) -> Effect:
+    """While it is undecided, the summary claims no change: the levels differ by chance as likely as not."""
     unit = Unit.share if question.is_share else Unit.weight
     effect = Effect(
         baseline=before, current=after, ratio=after / before if before > 0 else None, unit=unit, what=question.phrase
     )
-    levels = near_summary(question, old, new) or f"{question.phrase} {change(effect)}"
-    return msgspec.structs.replace(effect, summary=f"{levels} with {_release(one)}")
+    if undecided:
+        summary = f"{_what(one)} {one.release} compared with {one.previous}, undecided"
+        return msgspec.structs.replace(effect, summary=summary)
+    near = near_shares(question, old, new, rises=after >= before)
+    levels = near_summary(near, int(new.sum())) or f"{question.phrase} {change(effect)}"
+    return msgspec.structs.replace(effect, near=near, summary=f"{levels} with {_release(one)}")
+
+
+def _what(one: Comparing) -> str:
+    return "model" if one.what == "model_version" else "version"
 
 
 def _release(one: Comparing) -> str:
     """``model 2 instead of 1``."""
-    return f"{'model' if one.what == 'model_version' else 'version'} {one.release} instead of {one.previous}"
+    return f"{_what(one)} {one.release} instead of {one.previous}"
 
 
 def _detail(one: Comparing, question: Question, before: float, after: float, outcome: str) -> str:
     unit = Unit.share if question.is_share else Unit.weight
-    changed = "model" if one.what == "model_version" else "version"
     questions = ", ".join(
         f"{SIGNALS[v.signal].name}/{SIGNALS[v.signal].questions[v.question].name} {v.outcome}" for v in one.verdicts
     )
     levels = f"{amount(before, unit)} -> {amount(after, unit)} in the slices that both have"
     return (
-        f"{changed} {one.release} against the approved baseline of {one.previous}: {outcome}; {question.phrase} "
+        f"{_what(one)} {one.release} against the approved baseline of {one.previous}: {outcome}; {question.phrase} "
         f"{levels}; alpha {one.alpha:.2g} for all questions together: {questions}"
     )
 

@@ -181,7 +181,7 @@ class Notices:
     def _river_test(self, unit: Slice, signal: int, since: int) -> RiverTest:
         kind, rule = SIGNALS[signal], self._rule.signal(SIGNALS[signal].name)
         if not kind.questions:
-            raise NotTested(f"river detectors need a question with a mean; {kind.name} has none")
+            raise NotTested(f"river detectors watch a mean, and the signal {kind.name} has none")
         seed = seed_of(*dataclasses.astuple(unit), kind.name, rule.detector)
         return RiverTest(
             detector=rule.detector,

@@ -120,8 +120,8 @@ class Learning:
             counts=dict(zip(cells.tolist(), sums.tolist(), strict=True)),
             layout=LAYOUT.without(lacking),
             approved_by=POLICY,
-            reason=f"{unit.learned} events whose halves agree"
+            reason=f"{unit.learned:,} events whose halves agree"
             if unit.restarts < MAX_RESTARTS
-            else f"{unit.learned} events; no window whose halves agree was found, the margin is widened",
+            else f"{unit.learned:,} events; no window whose halves agree was found, the margin is widened",
             created_at_ms=tick * self._fleet.rule.tick_ms,
         )

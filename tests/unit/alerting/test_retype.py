@@ -112,6 +112,19 @@ def test_who_asks_concerns_every_guardrail_and_signs_of_an_attack_at_any_of_them
     assert wave.trouble_rule.startswith("more_unsafe_and_another_kind: ")
 
 
+@pytest.mark.parametrize("signal", [("campaign", "cluster_rise"), ("repetition", "any_change")])
+def test_variants_that_another_guardrail_on_the_prompts_finds_are_of_one_type(
+    judge: Judge, signal: tuple[str, str]
+) -> None:
+    variants = notice("variants", guardrail="toxicity", signal=signal[0], question=signal[1])
+    judge.finds(variants)
+    assert stored(judge) == {"variants": "unclassified"}
+    judge.finds(msgspec.structs.replace(DENIALS, stage="input"))
+    assert stored(judge) == {"variants": "attack_wave", "f2": "attack_wave"}
+    judge.finds(notice("scores", guardrail="toxicity", signal="score_shift", question="any_change"))
+    assert stored(judge)["scores"] == "unclassified"  # scores are the guardrail's own
+
+
 def test_a_quiet_night_says_nothing_about_the_morning(judge: Judge) -> None:
     judge.finds(notice("night", guardrail=EVERY_GUARDRAIL, signal="coverage", question="source_silent"))
     judge.finds(notice("mix", guardrail=EVERY_GUARDRAIL, signal="traffic_mix", question="mix_change"))

@@ -154,10 +154,13 @@ TABLE = [
     ("campaign/cluster_rise ~score_shift", "unclassified", "few_variants"),
     ("~campaign/cluster_rise ~input_length", "benign_traffic_shift", "other_requests"),
     ("~campaign/cluster_rise repetition/near_duplicate_rise", "probing", "variants"),
+    ("~repetition", "unclassified", "few_variants"),
+    ("~release_delta/model_version", "unclassified", "release_compared"),
     # nothing that a rule knows
     ("~score_shift", "unclassified", ""),
     ("~boundary_proximity", "unclassified", ""),
     ("something_new/rise", "unclassified", ""),
+    ("~release_delta/model_version ~score_shift", "unclassified", ""),
 ]
 
 

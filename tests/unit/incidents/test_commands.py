@@ -17,7 +17,7 @@ from monitor.alerting.deliver import deliver_step
 from monitor.cli import main
 from monitor.cli.incidents_screen import LINES
 from monitor.cli.incidents_view import WIDTH
-from monitor.findings.model import Share
+from monitor.findings.model import Near, Share, Unit
 from monitor.incidents.controls import Control
 from tests.unit.alerting.record import HOUR, MINUTE, T0, Judge, ended, notice, page, sqlite_stores
 
@@ -77,13 +77,35 @@ def test_the_first_screen_answers_what_a_person_asks_first(judge: Judge, run: Ru
         "How large 28 %, baseline 2 %, at most 4 % approved",
         "Where prompt-injection (jailbreak) 2",
         "Log guardrail-events-0 offsets 1200 to 1799",
-        "Also crowding of scores at the decision threshold 2 % -> 28 %",
+        "Also 03:12 UTC, crowding of scores at the decision threshold 2 % -> 28 %",
         "1. acknowledge it: driftline incidents ack 1 2. is the guardrail running?",
         "driftline incidents show INC-1 --all",
     ):
         assert part in text, part
     assert "Timeline" not in text
     assert "finding added" not in text
+
+
+def test_pages_of_the_same_words_are_told_apart_by_time_and_stream(judge: Judge, run: Run) -> None:
+    judge.finds(page("f5", onset=T0 + 7 * MINUTE))
+    judge.finds(msgspec.structs.replace(page("f6", onset=T0 + 7 * MINUTE), guardrail_version="3"))
+    text = " ".join(run("show", "INC-1").output.split())
+    words = "crowding of scores at the decision threshold"
+    for also in (
+        f"03:12 UTC, {words}",
+        f"03:19 UTC, {words}",
+        f"03:19 UTC, prompt-injection (jailbreak) 3: {words[:8]}",
+    ):
+        assert also in text, text
+
+
+def test_how_large_says_the_share_of_the_headline_first(judge: Judge, run: Run) -> None:
+    near = Near(what="share of scores near the threshold", baseline=0.0044, current=0.127)
+    found = page("f9", guardrail="weighed")
+    effect = msgspec.structs.replace(found.effect, baseline=0.0023, current=0.071, unit=Unit.weight, near=near)
+    judge.finds(msgspec.structs.replace(found, effect=effect))
+    text = " ".join(run("show", str(judge.incidents()[-1].id)).output.split())
+    assert "How large 12.7 %, baseline 0.44 %; mean weight 0.071, baseline 0.0023, at most" in text
 
 
 def test_a_long_incident_with_long_names_still_fits_on_the_first_screen(judge: Judge, run: Run) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 import pytest
 
+from monitor.cli.try_picture import lines
 from monitor.counts.cuts import between
 from monitor.counts.model import LoadedCounts, Slice
-from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Share, Unit
+from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Near, Share, Unit
 from monitor.judging.curves import Picture, picture
 from monitor.judging.findings.promises import stated
 from monitor.judging.ports import Baseline
@@ -120,3 +123,24 @@ def test_an_any_change_notice_is_drawn_as_the_part_that_it_names() -> None:
     assert curve is not None
     assert curve.what == "share of requests judged unsafe"
     assert max(value or 0 for value in curve.values) == pytest.approx(0.1)
+
+
+def test_a_page_of_weights_is_drawn_as_the_share_that_its_headline_names() -> None:
+    crowded = found("boundary_proximity", "near_threshold", version="2")
+    near = Near(what="share of scores within 0.1 of the decision threshold", baseline=0.004, current=0.13)
+    effect = msgspec.structs.replace(crowded.effect, unit=Unit.weight, near=near)
+    curve = drawn(msgspec.structs.replace(crowded, effect=effect))
+    assert curve is not None
+    assert (curve.what, curve.unit, curve.baseline, curve.level) == (near.what, Unit.share, near.baseline, None)
+    weights = np.asarray(BY_NAME["boundary_proximity"].questions[0].values)
+    last = next(value for value in reversed(curve.values) if value is not None)
+    assert last == pytest.approx((weights > 0).mean())  # each bin has as many events
+
+
+def test_a_picture_never_says_a_share_above_one() -> None:
+    curve = drawn(found("verdict_mix", "adverse_rise", version="2"))
+    assert curve is not None
+    values = [0.0, 1.0] * (len(curve.values) // 2)
+    text = "\n".join(lines(dataclasses.replace(curve, values=values)))
+    assert max(int(share) for share in re.findall(r"(\d+) %", text)) == 100
+    assert all(line == line.rstrip() for line in text.splitlines())
