@@ -82,7 +82,6 @@ class Assessor:
         """Args:
         rule: how to judge.
         history: reads counts back.
-        clusters: reads clusters of prompts back.
         state, panel: where to go on from; without a panel, the state must be empty.
         clusters: reads clusters of prompts back.
         uncounted: which signals some counts lack, because another version of Driftline made them.

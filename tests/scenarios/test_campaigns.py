@@ -10,6 +10,7 @@ import numpy as np
 from monitor.counts.model import Cluster, LoadedCounts
 from monitor.findings.model import Finding
 from monitor.incidents.words import sentence
+from monitor.judging import follower
 from monitor.judging.followers.campaigns import Campaigns
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.signals.campaign import YOUNG_BIN
@@ -72,7 +73,8 @@ def sightings_of(*, hits: int, senders: int, minutes: int) -> list[Finding]:
     seen = Cluster(tick=tick, name="0" * 16, slice_id=number, hits=hits, senders=senders, since_ms=since)
     column = OFFSETS["campaign"] + YOUNG_BIN
     counts = LoadedCounts(*(np.array([n], np.int64) for n in (tick, number * COLUMNS + column, 1)))
-    return Campaigns(fleet, lambda first, last: [seen]).follow(counts, tick + 1)
+    fleet.clusters = lambda first, last: [seen]
+    return Campaigns(fleet).follow(follower.Stretch(fleet, counts, tick, tick + 1))
 
 
 def test_the_offender_is_named_by_a_keyed_hash_and_how_few_sessions_send_it():

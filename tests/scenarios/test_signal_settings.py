@@ -76,7 +76,7 @@ def test_a_notice_of_a_river_detector_says_so():
     outcome = told(quiet, rule=rule_of(verdict_mix={"detector": "river.ADWIN"}))
     notice = next(f for f in outcome.notices() if f.signal == "verdict_mix")
     assert notice.promise is Promise.uncalibrated
-    assert "river.ADWIN reports drift" in notice.evidence.detail
+    assert "river.ADWIN found a drift" in notice.evidence.detail
     assert notice.detected_at_ms > at("00:40")
 
 
