@@ -131,7 +131,7 @@ def test_usual_adverse_words_are_expected_where_the_sample_has_only_allowed_ones
         {"finish_reason": "stop"},
         {"ok": True},
     ],
-    ids=str,
+    ids=["status", "status of two", "http_status", "result", "finish_reason", "ok"],
 )
 def test_what_became_of_a_call_is_no_verdict(fields: dict[str, Any]) -> None:
     found = proposed(lines(without=("verdict", "action"), **fields))
