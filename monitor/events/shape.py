@@ -4,12 +4,12 @@ Both are read off the UTF-8 bytes at the border, just before the text is dropped
 
 *Script*: the writing system of its letters, by the blocks of 64 code points that the Unicode Standard hands out.
 
-*Disorder*: unusual pairs of neighbouring characters among 64 bytes, at the worst place of the text. Pairs are unusual
-where writing hardly ever has them: two different marks in a row, a capital inside of a word, letters against digits or
-behind a mark, a mark behind a space, a Cyrillic or Greek letter behind an ASCII one (look-alikes). Suffixes that an
-optimiser made, base64 and other encodings are full of them, prose has hardly any; and unlike the entropy of its
-characters, disorder does not grow with a text's length. The worst place counts, so that a suffix cannot hide behind a
-long prompt.
+*Disorder*: unusual pairs of neighbouring characters among 64 bytes, at the worst place of the text. Pairs are
+unusual where writing hardly ever has them: two different marks in a row, a capital inside of a word, letters
+against digits or behind a mark, a mark behind a space, a Cyrillic or Greek letter behind an ASCII one (look-
+alikes). Suffixes that an optimiser made, base64 and other encodings are full of them, prose has hardly any; and
+unlike the entropy of its characters, disorder does not grow with a text's length. The worst place counts, so that a
+suffix cannot hide behind a long prompt.
 """
 
 from __future__ import annotations
