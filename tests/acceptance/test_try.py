@@ -69,7 +69,8 @@ def test_a_threshold_is_learned_from_the_verdicts_and_used(tried: dict[str, Any]
     probing = next(page for page in pages if page["signal"] == "boundary_proximity")
     assert began <= probing["detected_at_ms"] <= began + HOUR_MS / 4
     picture = probing["picture"]
-    assert picture["level"] < max(value for value in picture["values"] if value is not None)
+    normal = picture["baseline"] if picture["level"] is None else picture["level"]
+    assert normal < max(value for value in picture["values"] if value is not None)
     assert (
         picture["start_ms"]
         < probing["onset_low_ms"]

@@ -168,8 +168,8 @@ def test_a_batch_damaged_on_disk_is_a_gap_and_reading_goes_on(kafka_node: KafkaN
 
 
 def batch(node: KafkaNode, topic: str, items: Sequence[MemoryRecord], **changes: object) -> None:
-    """Write the records as one record batch."""
-    known: dict[str, object] = {"compression_type": "lz4", "linger_ms": 200, "batch_size": MEBI}
+    """Write the records as one record batch: it is sent by the flush, however slow the machine is."""
+    known: dict[str, object] = {"compression_type": "lz4", "linger_ms": 60_000, "batch_size": MEBI}
     producer = KafkaProducer(bootstrap_servers=node.bootstrap_servers, **(known | changes))
     try:
         for item in items:
