@@ -114,7 +114,7 @@ def test_people_read_the_same_with_a_picture_also_from_standard_input(log: Path,
     assert f"In 4 hours this would have paged you {times}" in " ".join(text.split())
     flat = " ".join(text.split())
     assert f"{INPUT} (jailbreak), input: share of scores within 0.1 of the decision threshold" in flat
-    assert "┄ held to" in text or "┄ normal" in text
+    assert "┄ held to" in flat or "┄ normal" in flat
     assert f"{INPUT}/jailbreak >= 0.5 (95% interval" in flat
     assert "in a day" in text
     assert "cannot be read, invalid_json: 10" in flat
