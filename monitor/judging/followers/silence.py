@@ -133,6 +133,7 @@ def _silence(
     long_enough = quiet & ((until - last) * rule.tick_ms >= rule.silent_ms)
     for k in sorted({0, *np.flatnonzero(long_enough).tolist()}):
         start, edge = int(starts[k]), int(edges[k])
+        reported = start  # the first of these ticks in which a silence may be over
         if long_enough[k] and memory.silence.open is None and memory.share > 0 and not memory.gone:
             siblings = (memory.siblings if k == 0 else 0) + before[start + 1 : edge + 1] - before[start]
             at = _falls_silent(memory.share, rule, ticks[start:edge] + 1 - last[k], siblings)
@@ -146,7 +147,8 @@ def _silence(
                     siblings=int(siblings[at]),
                 )
                 found.append(memory.silence.raise_(seen, reopen_ms=rule.reopen_ms))
-        found += _stopped(memory, rule, ticks[start:edge], last_tick=int(last[k]))
+                reported = start + at
+        found += _stopped(memory, rule, ticks[reported:edge], last_tick=int(last[k]))
         if edge < len(ticks):
             memory.gone = False
             found += memory.silence.end((int(ticks[edge]) + 1) * rule.tick_ms)

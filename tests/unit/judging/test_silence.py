@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.findings.model import Kind
@@ -47,6 +47,7 @@ def said(findings):
     )
 
 
+RAISED_ANEW = [((0, 0, 60), 6), ((0, 1, 0), 1), ((0, 0, 0), 17), ((0, 0, 60), 4)]
 BUSY = st.sampled_from([0, 0, 1, 9, 60])
 STRETCH = st.tuples(st.tuples(BUSY, BUSY, BUSY), st.integers(1, 15))
 TABLES = st.lists(STRETCH, min_size=1, max_size=12).map(
@@ -55,6 +56,9 @@ TABLES = st.lists(STRETCH, min_size=1, max_size=12).map(
 
 
 @settings(deadline=None)  # hundreds of ticks one by one
+@example(  # raised anew after a quiet source, later than it would have been over: no end before it is raised
+    table=np.concatenate([np.tile(row, (times, 1)) for row, times in RAISED_ANEW]), cuts=set(), share=0.5
+)
 @given(table=TABLES, cuts=st.sets(st.integers(0, 180)), share=st.sampled_from([0.0, 0.02, 0.5]))
 def test_any_grouping_of_ticks_says_the_same(table, cuts, share):
     same_however_grouped(table, cuts, share)
