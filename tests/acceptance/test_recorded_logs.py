@@ -97,7 +97,7 @@ def test_a_backtest_without_settings_prints_whole_names_for_people(log: Path, tm
     assert "river ADWIN" in text
     assert "always fires" not in driftline("backtest", log, "--pages", "1", "--no-comparison")
     assert "20,000 events" in text
-    assert "boundary_proximity/near_threshold" in text
+    assert "share of scores within 0.1 of the decision threshold" in " ".join(text.split())
     assert INPUT in text
     assert "10 dead-lettered" in text
 

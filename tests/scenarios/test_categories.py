@@ -18,7 +18,8 @@ def test_another_mix_of_harms_is_noticed_of_the_guardrail_as_a_whole_and_wakes_n
     first = outcome.notices()[0]
     assert {(n.guardrail, n.category, n.signal) for n in outcome.notices()} == {("filter", ALL, "category_mix")}
     assert at("01:00") < first.detected_at_ms < at("01:10")
-    assert "'personal data'" in first.evidence.detail
+    assert first.effect.bins == ("personal data",)
+    assert first.effect.what == "share of unsafe judgements with category personal data"
 
 
 def test_the_same_mix_of_more_harm_is_no_change_of_the_mix():
