@@ -337,11 +337,10 @@ RULES: Final[tuple[Rule, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """The type, and why."""
+    """The type, and why: the rule's name and its sentence, in words for people."""
 
     trouble: IncidentType
     rule: str
-    """The rule in words for people: its name and its sentence."""
 
 
 def classify(findings: Iterable[Finding]) -> Classified:
@@ -351,9 +350,9 @@ def classify(findings: Iterable[Finding]) -> Classified:
         if rule.fits(fired):
             return Classified(rule.trouble, f"{rule.name}: {rule.sentence}")
     names = list(dict.fromkeys(plain(each.name) for each in fired))
+    named = ", ".join(names[:MOST_NAMED])
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    combination = ", ".join(names[:MOST_NAMED]) + more
-    return Classified(IncidentType.unclassified, f"no rule covers this combination: {combination}")
+    return Classified(IncidentType.unclassified, f"no rule covers this combination: {named}{more}")
 
 
 def leading(pages: Sequence[Finding]) -> Classified | None:
