@@ -50,6 +50,10 @@ FormatName = Literal[
     "presidio",
     "guard-models",
     "evaluation-scores",
+    "kong",
+    "databricks",
+    "snowflake",
+    "datadog",
     "vendor-error",
 ]
 

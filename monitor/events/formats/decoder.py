@@ -241,10 +241,14 @@ def _whole(
         faults.setdefault((int(rows[why.row]), int(places[why.row])), Rejection(why.reason, why.sentence))
     rejected: list[Rejected] = []
     for row, parts in readings.items():
-        known = [
-            dataclasses.replace(part, fault=faults.get((row, place), part.fault)) for place, part in enumerate(parts)
-        ]
-        rejected += _rejected(block, row, known)
+        known = parts
+        if faults:
+            known = [
+                dataclasses.replace(part, fault=faults.get((row, place), part.fault))
+                for place, part in enumerate(parts)
+            ]
+        if any(part.fault is not None for part in known):
+            rejected += _rejected(block, row, known)
     rejected += [
         Rejected(row, int(block.offset[row]), why.reason, why.sentence)
         for (row, _), why in faults.items()
