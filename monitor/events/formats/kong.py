@@ -26,7 +26,7 @@ from monitor.events.formats.format import (
     identified,
 )
 from monitor.events.formats.values import choose, flag, identifier, instant, numeral, required_number, word
-from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN, MASKED, by_category
+from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN, MASKED, by_category, worst
 from monitor.events.reasons import Reason, Rejection
 
 _LAKERA, _AWS, _AZURE = "kong-lakera-guard", "kong-aws-guardrails", "kong-azure-content-safety"
@@ -59,7 +59,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
         *_aws(proxy.get("aws-guardrails") or {}),
         *_sanitizer(ai.get("sanitizer") or {}),
         *_azure(at(ai, "audit", "azure_content_safety") or {}, context),
-        *by_category([_access(one) for one in at(ai, "mcp", "audit") or []]),
+        *_access(at(ai, "mcp", "audit") or []),
     ]
     if not events:
         raise Rejection(Reason.not_judged, "a call that no guard plugin of Kong looked at")
@@ -122,15 +122,11 @@ def _azure(levels: dict[str, Any], context: Context) -> Iterator[Event]:
         yield event | {"threshold": threshold}
 
 
-def _access(one: dict[str, Any]) -> Event:
-    decision = choose(one.get("action"), _DECISIONS, "ai.mcp.audit[].action")
-    return {
-        "guardrail": "kong-mcp-access",
-        "stage": "tool",
-        "category": word(one.get("primitive")),
-        **BOOLEAN,
-        **decision,
-    }
+def _access(decisions: list[dict[str, Any]]) -> Iterator[Event]:
+    """Who may use which tool; of several, what was done in the end."""
+    found = [choose(one.get("action"), _DECISIONS, "ai.mcp.audit[].action") for one in decisions]
+    if found:
+        yield {"guardrail": "kong-mcp-access", "stage": "tool", **BOOLEAN, **worst(found)}
 
 
 _FOUND: Final = [{"detector_type": VALUE, "detected": VALUE}]
@@ -167,7 +163,7 @@ FORMAT: Final = Format(
             },
             "sanitizer": dict.fromkeys(("pii_identified", "pii_sanitized", "duration"), VALUE),
             "audit": {"azure_content_safety": {ANY_KEY: VALUE}},
-            "mcp": {"mcp_session_id": VALUE, "audit": [{"primitive": VALUE, "action": VALUE}]},
+            "mcp": {"mcp_session_id": VALUE, "audit": [{"action": VALUE}]},
         },
     },
     guardrail="kong",
