@@ -35,8 +35,11 @@ from monitor.judging.watching.from_baseline import (
     NotTested,
     Window,
     arrange,
+    as_baseline,
     miss_share,
     place_of,
+    shortened,
+    stretch_of,
     window_of,
 )
 from monitor.judging.watching.pages import Pages, Tests
@@ -149,14 +152,24 @@ class Fleet:
         """The unit's counts of ticks in [from_tick, to_tick)."""
         return self._past.counts(self.slices_of(number), from_tick, to_tick)
 
+    def counts_of_each(self, since: Mapping[int, int], to_tick: int) -> dict[int, LoadedCounts]:
+        """Counts of several units, each since its own tick, in one pass; ticks put together as in their windows."""
+        return self._past.counts_of_each(
+            {
+                number: (self.slices_of(number), from_tick, stretch_of(to_tick - from_tick))
+                for number, from_tick in since.items()
+            },
+            to_tick,
+        )
+
     def events_by_slice(self, from_tick: int, to_tick: int, *, column: int = EVENTS_COLUMN) -> NDArray[np.int64]:
         """Events of ticks in [from_tick, to_tick), or those of a column, by slice id."""
         size = len(self._guardrail_of)
         return self._past.events(np.arange(size), size, from_tick, to_tick, column=column)
 
-    def window(self, number: int, counts: LoadedCounts) -> Window:
-        """The unit's counts as the window of a baseline."""
-        return window_of(counts, self.slices_of(number), self.rule)
+    def window(self, number: int, counts: LoadedCounts, span: tuple[int, int] | None = None) -> Window:
+        """The unit's counts as the window of a baseline, of the ticks in ``span`` if that is known."""
+        return window_of(counts, self.slices_of(number), self.rule, span=span)
 
     def activate(
         self,
@@ -170,10 +183,13 @@ class Fleet:
     ) -> None:
         """From ``tick`` on the unit is watched against these counts of the ticks in ``span``: a new epoch.
 
+        One that the policy puts in the place of an earlier one *refines* it: no bound is loosened, and what was said
+        before is known still.
         Signals that are ``lacking`` were not counted in them, or not all of the time; they learn for themselves.
         """
-        window = self.window(number, counts)
+        window = self.window(number, counts, span)
         unit = self.state.units[number]
+        before = None if by_person else unit.epoch
         if unit.epoch is not None:
             self._retire(number, unit.epoch)
         epoch = Epoch(
@@ -181,6 +197,8 @@ class Fleet:
             window=span,
             events=window.events,
             by_person=by_person,
+            provisional=window.provisional,
+            since=-1 if before is None else before.watched_from,
             strata=list(window.strata),
             baseline=[_kept(window.signal(signal)) for signal in SIGNALS],
             page_tests=[],
@@ -200,7 +218,7 @@ class Fleet:
                 epoch.unavailable[SIGNALS[signal].name] = NEWER
                 epoch.new_signals.append(NewSignal(signal=signal, from_tick=tick))
             else:
-                self._add_tests(number, epoch, window, signal, tick)
+                self._add_tests(number, epoch, window, signal, tick, before=before)
         self._note_new_signals(number, epoch)
         tested = {watch.signal for watch in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
         epoch.joins = [
@@ -218,7 +236,7 @@ class Fleet:
         if epoch is None:
             raise LookupError(f"unit {number} has no epoch that a signal could be added to")
         kind = SIGNALS[signal]
-        window = arrange(counts, self.slices_of(number), epoch.strata)
+        window = as_baseline(arrange(shortened(counts), self.slices_of(number), epoch.strata), self.rule)
         epoch.new_signals = [new for new in epoch.new_signals if new.signal != signal]
         self._note_new_signals(number, epoch)
         epoch.unavailable.pop(kind.name, None)
@@ -347,14 +365,28 @@ class Fleet:
         else:
             self.with_new_signals.discard(number)
 
-    def _add_tests(self, number: int, epoch: Epoch, window: Window, signal: int, tick: int) -> None:
+    def _add_tests(
+        self,
+        number: int,
+        epoch: Epoch,
+        window: Window,
+        signal: int,
+        tick: int,
+        *,
+        before: Epoch | None = None,
+    ) -> None:
         self._add_notice(number, epoch, window, signal, tick)
+        for notice in before.any_change_tests if before is not None else ():
+            if notice.signal == signal == epoch.any_change_tests[-1].signal:
+                epoch.any_change_tests[-1].finding = notice.finding
         for question in range(len(SIGNALS[signal].questions)):
-            self._add_page_test(epoch, window, signal, question, tick)
+            self._add_page_test(epoch, window, signal, question, tick, before=before)
 
-    def _add_page_test(self, epoch: Epoch, window: Window, signal: int, question: int, tick: int) -> None:
+    def _add_page_test(
+        self, epoch: Epoch, window: Window, signal: int, question: int, tick: int, *, before: Epoch | None
+    ) -> None:
         try:
-            epoch.page_tests.append(self.pages.start(window, signal, question, tick))
+            epoch.page_tests.append(self.pages.start(window, signal, question, tick, before=before))
         except NotTested as error:
             epoch.unavailable[f"{SIGNALS[signal].name}/{SIGNALS[signal].questions[question].name}"] = str(error)
 
