@@ -129,7 +129,9 @@ def _measure(table: Floats, sums: Floats, squares: Floats, ticks: ArrayLike | No
     )
 
 
-def _ratios(at: NDArray[np.int64], number: Floats, residual: Floats, scale: int) -> tuple[float, Floats, Floats] | None:
+def _ratios(
+    at: NDArray[np.int64], number: Floats, residual: Floats, scale: int
+) -> tuple[float, Floats, Floats] | None:
     """(blocks, variance of their differences, of their sums), per event; None where there are too few blocks."""
     blocks = 0
     differences, whole = np.zeros((2, residual.shape[1])), np.zeros((2, residual.shape[1]))

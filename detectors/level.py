@@ -37,9 +37,9 @@ EXPECTED = 1.0  # Cochran (1954): a chi-square of expected counts from 1 on keep
 BURST_SD = 2.33  # of the ratio under independence, whose variance is 3 / ticks: one in a hundred
 FEWEST = 20  # stretches of ticks, each with an x to be expected, that say how ticks scatter
 LEARNING_MASS = 15.0  # of x summed over the baseline: rare events seen
-# Of an hour of conversations, ten turns each, nothing shows yet how they hang together. With a limit as wide as if
-# four events came together, first hours paged 0-3 times where 1 is spent on a day that is learned in four steps.
-PROVISIONAL_DESIGN = 4.0
+# In an hour, conversations do not show yet how they hang together. Twice the variance costs a sixth of the delay of a
+# page; four times half of it, and what that spared in false pages was half (monitor/judging/README.md).
+PROVISIONAL_DESIGN = 2.0
 HOURS = 24
 SEASON_HOURS = 1  # on either side of an hour of the day, as seasons are smooth and an hour alone holds little
 

@@ -7,6 +7,7 @@ ticks. Counts of the past come through ``history``, which reads them back from s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -31,8 +32,8 @@ from monitor.judging.state import (
 from monitor.judging.watching.any_change import Notices
 from monitor.judging.watching.battery import TestId
 from monitor.judging.watching.budget_split import Shares
+from monitor.judging.watching.epoch_tests import add_tests, kept
 from monitor.judging.watching.from_baseline import (
-    NotTested,
     Window,
     arrange,
     as_baseline,
@@ -89,6 +90,7 @@ class Fleet:
         self.shares = Shares(rule, state)
         self.pages = Pages(self.panel, rule, self.tests)
         self.notices = Notices(self.panel, rule)
+        self._add_tests = partial(add_tests, self.pages, self.notices)
         noted = [
             (n, unit, w) for n, unit in enumerate(state.units) if unit.epoch for w in unit.epoch.any_change_tests
         ]
@@ -183,8 +185,7 @@ class Fleet:
     ) -> None:
         """From ``tick`` on the unit is watched against these counts of the ticks in ``span``: a new epoch.
 
-        One that the policy puts in the place of an earlier one *refines* it: no bound is loosened, and what was said
-        before is known still.
+        One that the policy puts in the place of an earlier one *refines* it: what was said before is known still.
         Signals that are ``lacking`` were not counted in them, or not all of the time; they learn for themselves.
         """
         window = self.window(number, counts, span)
@@ -200,7 +201,7 @@ class Fleet:
             provisional=window.provisional,
             since=-1 if before is None else before.watched_from,
             strata=list(window.strata),
-            baseline=[_kept(window.signal(signal)) for signal in SIGNALS],
+            baseline=[kept(window.signal(signal)) for signal in SIGNALS],
             page_tests=[],
             any_change_tests=[],
             unavailable={},
@@ -218,7 +219,7 @@ class Fleet:
                 epoch.unavailable[SIGNALS[signal].name] = NEWER
                 epoch.new_signals.append(NewSignal(signal=signal, from_tick=tick))
             else:
-                self._add_tests(number, epoch, window, signal, tick, before=before)
+                self._add_tests(unit.unit, epoch, window, signal, tick, before=before)
         self._note_new_signals(number, epoch)
         tested = {watch.signal for watch in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
         epoch.joins = [
@@ -240,8 +241,8 @@ class Fleet:
         epoch.new_signals = [new for new in epoch.new_signals if new.signal != signal]
         self._note_new_signals(number, epoch)
         epoch.unavailable.pop(kind.name, None)
-        epoch.baseline[signal] = _kept(window.signal(kind))
-        self._add_tests(number, epoch, window, signal, tick)
+        epoch.baseline[signal] = kept(window.signal(kind))
+        self._add_tests(self.state.units[number].unit, epoch, window, signal, tick)
         if kind.misses and window.signal(request_join.SIGNAL).any():
             asked = {page.signal for page in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
             tested = signal in asked
@@ -365,38 +366,6 @@ class Fleet:
         else:
             self.with_new_signals.discard(number)
 
-    def _add_tests(
-        self,
-        number: int,
-        epoch: Epoch,
-        window: Window,
-        signal: int,
-        tick: int,
-        *,
-        before: Epoch | None = None,
-    ) -> None:
-        self._add_notice(number, epoch, window, signal, tick)
-        for notice in before.any_change_tests if before is not None else ():
-            if notice.signal == signal == epoch.any_change_tests[-1].signal:
-                epoch.any_change_tests[-1].finding = notice.finding
-        for question in range(len(SIGNALS[signal].questions)):
-            self._add_page_test(epoch, window, signal, question, tick, before=before)
-
-    def _add_page_test(
-        self, epoch: Epoch, window: Window, signal: int, question: int, tick: int, *, before: Epoch | None
-    ) -> None:
-        try:
-            epoch.page_tests.append(self.pages.start(window, signal, question, tick, before=before))
-        except NotTested as error:
-            epoch.unavailable[f"{SIGNALS[signal].name}/{SIGNALS[signal].questions[question].name}"] = str(error)
-
-    def _add_notice(self, number: int, epoch: Epoch, window: Window, signal: int, tick: int) -> None:
-        unit = self.state.units[number].unit
-        try:
-            epoch.any_change_tests.append(self.notices.start(unit, window, signal, tick))
-        except NotTested as error:
-            epoch.unavailable[SIGNALS[signal].name] = str(error)
-
     def _retire(self, number: int, epoch: Epoch) -> None:
         """A new baseline is a new epoch: the tests of the old one end with it."""
         for watch in epoch.page_tests:
@@ -421,9 +390,3 @@ class Fleet:
         own = int(sums[self.guardrails.index(name)])
         others = int(sums.sum()) - own
         self.state.guardrails[name].share = own / others if others else 0.0
-
-
-def _kept(table: NDArray[np.int64]) -> list[list[int]]:
-    """A signal's baseline by stratum and bin; nothing where there is nothing, as of most signals of most streams."""
-    sums = table.sum(axis=0)
-    return sums.tolist() if sums.any() else []

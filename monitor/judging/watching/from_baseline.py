@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from detectors.alternatives import Bank, Unavailable, material
 from detectors.dependence import ALONE, FEWEST, SCALES, SPANS, measure, measure_bins
-from detectors.level import Level, bursts, propose
 from detectors.level import FEWEST as FEWEST_EVENTS
+from detectors.level import Level, bursts, propose
 from detectors.recoupling import MAX_REFERENCE, declared, split_of
 from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counts.cuts import observations
@@ -41,10 +41,6 @@ be .8 of the mean of what is found: as far off as the margin of 1.25 of the prop
 ROWS: Final = 2_500
 """Rows of a window: ticks of longer ones are put together, four at a time, of a day of 10 s ticks once. What hangs
 together within four ticks shows in longer blocks as well; a week of ticks would take gigabytes."""
-
-
-WHOLE: Final = "\0"
-"""In the place of a stratum's name: all of them. No stratum is called so."""
 
 
 class NotTested(Exception):  # noqa: N818 - an answer, not a failure
@@ -211,15 +207,8 @@ class NoticeTest:
     """Events of a full tick of each stratum, whose dense bet goes by them alone; empty without dense bets."""
 
 
-def material_test(
-    window: Window, signal: int, question: int, *, before: Mapping[str, float] | None = None
-) -> MaterialTest:
+def material_test(window: Window, signal: int, question: int) -> MaterialTest:
     """The test of one question against the baseline.
-
-    Args:
-        window: the baseline.
-        signal, question: what is asked.
-        before: bounds by stratum that were in force until now, :data:`WHOLE` for that of all: none is loosened.
 
     Raises:
         NotTested: when the baseline holds nothing of the signal, or leaves the level no room.
@@ -232,7 +221,7 @@ def material_test(
         raise NotTested(kind.unavailable)
     whole = _proposed(window, table.sum(axis=1), asked)
     try:
-        limit = _stricter(whole.limit, (before or {}).get(WHOLE), asked)
+        limit = whole.limit
     except Unavailable as error:
         raise NotTested(str(error)) from error
     banks: list[Bank | None] = []
@@ -242,7 +231,6 @@ def material_test(
         if len(window.strata) > 1:
             rest = stratum == len(window.strata) - 1
             bound = _stratum_limit(window, table[:, stratum], asked, limit=limit, rest=rest)
-            bound = _stricter(bound, (before or {}).get(window.strata[stratum]), asked)
         try:
             bank = material(asked.values, level=bound, direction=_way(asked), bursts=whole.bursts)
         except Unavailable:
@@ -295,13 +283,14 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
 
 
 def _bursts(table: NDArray[np.float64], ticks: NDArray[np.int64]) -> float:
+    """How many events come together in the bin where most do; a season, which is no more exchangeable, counts too."""
     if len(table) < FEWEST:
-        return ALONE.together
+        return ALONE.design
     mass = table.sum(axis=0)
     # with fewer events there are too few stretches of them
     each = np.eye(table.shape[1])[np.minimum(mass, mass.sum() - mass) >= FEWEST_EVENTS]
     short = max((bursts(table, one, sd=BURSTS_SD) for one in each), default=1.0)
-    return max(short, measure_bins(table, ticks=ticks, sd=BURSTS_SD).together)
+    return max(short, measure_bins(table, ticks=ticks, sd=BURSTS_SD).design)
 
 
 def missed_of(signal: Signal) -> NDArray[np.bool_]:
@@ -368,13 +357,6 @@ def _proposed(window: Window, per_tick: NDArray[np.int64], question: Question) -
         hours=window.hours,
         provisional=window.provisional,
     )
-
-
-def _stricter(bound: float, before: float | None, question: Question) -> float:
-    """Of two bounds the one that the mean leaves first; NaN, where a stratum could not be tested, is none."""
-    if before is None or np.isnan(before) or np.isnan(bound):
-        return bound
-    return max(bound, before) if question.direction is Direction.fall else min(bound, before)
 
 
 def _way(question: Question) -> Literal["rise", "fall"]:

@@ -20,8 +20,11 @@ from monitor.judging.watching.from_baseline import agrees_with_itself
 from monitor.signals.registry import LAYOUT, OBSERVATIONS, USED_COLUMNS
 
 POLICY: Final = "policy: automatic"
-GROWTH: Final = 4
+GROWTH: Final = 2
 """A provisional baseline gives way to one that spans so many times as much, and to one that spans enough."""
+CALM: Final = -3.0
+"""Log evidence of a page test from which on nothing is refined: what may be an attack is no baseline, and evidence
+that has gathered is not thrown away."""
 AT_ONCE: Final = 32
 """Baselines that are refined in one pass over the counts; the others follow an hour later."""
 MAX_RESTARTS: Final = 4
@@ -129,6 +132,9 @@ class Learning:
         span = min(unit.last_event_tick + 1, tick) - unit.learning_from
         wanted = min(GROWTH * (epoch.window[1] - epoch.window[0]), -(-rule.baseline_span_ms // rule.tick_ms))
         if span < wanted or any(watch.case.open is not None for watch in epoch.page_tests):
+            return False
+        evidence = self._fleet.panel.evidence
+        if any(evidence.log_evidence_of(watch.test) > CALM for watch in epoch.page_tests):
             return False
         return not any(state.case.open is not None for state in epoch.joins)
 

@@ -15,11 +15,10 @@ import numpy as np
 from detectors.alternatives import Bank, Unavailable, material
 from monitor.clock import DAY_MS
 from monitor.findings.model import Direction, Finding
-from monitor.judging.findings.lifecycle import Case
 from monitor.judging.judge_settings import JudgeSettings
-from monitor.judging.state import AnyChangeTest, Epoch, PageTest
+from monitor.judging.state import AnyChangeTest, PageTest
 from monitor.judging.watching.battery import NONE
-from monitor.judging.watching.from_baseline import WHOLE, Window, material_test
+from monitor.judging.watching.from_baseline import Window, material_test
 from monitor.judging.watching.panel import Panel
 from monitor.judging.watching.spending import END, PAGE
 from monitor.signals.registry import SIGNALS
@@ -40,25 +39,13 @@ class Pages:
         self._rule = rule
         self._tests = tests
 
-    def start(
-        self, window: Window, signal: int, question: int, tick: int, *, before: Epoch | None = None
-    ) -> PageTest:
+    def start(self, window: Window, signal: int, question: int, tick: int) -> PageTest:
         """A test against this baseline, from this tick on; it is fed once it is placed.
-
-        Args:
-            window: the baseline.
-            signal, question: what is asked.
-            tick: the first tick.
-            before: an epoch that this one refines: its bounds are not loosened, its cases go on.
 
         Raises:
             NotTested: the baseline holds nothing of the signal, or leaves the level no room.
         """
-        old = None if before is None else before.page_test(signal, question)
-        bounds = None
-        if before is not None and old is not None:
-            bounds = {WHOLE: old.limit, **dict(zip(before.strata, old.limits, strict=True))}
-        test = material_test(window, signal, question, before=bounds)
+        test = material_test(window, signal, question)
         return PageTest(
             signal=signal,
             question=question,
@@ -70,7 +57,6 @@ class Pages:
             limit=test.limit,
             n_ref=test.n_ref,
             bursts=test.whole.bursts,
-            case=Case() if old is None else old.case,
             armed_tick=tick,
         )
 
