@@ -30,8 +30,9 @@ _MOST_OFFSETS: Final = 8
 LIMITED: Final = frozenset({"contradictions", "campaign"})
 """Held to a plain limit: they have no baseline."""
 PROMISES: Final = {
-    Promise.proved: "proved: false alarms stay within the budget",
-    Promise.calibrated: "calibrated by simulation: false alarms stay within the budget",
+    Promise.proved: "proved, if requests are independent: false alarms stay within the budget",
+    Promise.calibrated: "calibrated, if requests hang together as in the baseline: within the budget",
+    Promise.provisional: "provisional: the baseline spans too little time to promise a rate",
     Promise.rule: "a plain rule: no rate of false alarms is promised",
     Promise.uncalibrated: "not ours: no rate of false alarms is promised",
 }

@@ -208,7 +208,8 @@ def views(
     for baseline in baselines:
         own = slices_counted_with(baseline.unit, slices)
         window = window_of(of_slices(kept_counts(baseline), own), own, rule)
-        by_tick = window_of(of_slices(store.counts(baseline.from_tick, baseline.to_tick), own), own, rule)
+        span = (baseline.from_tick, baseline.to_tick)
+        by_tick = window_of(of_slices(store.counts(*span), own), own, rule, span=span)
         if by_tick.events == window.events:
             window = by_tick  # tick by tick shows how much the level wanders
         now = window_of(of_slices(present[0], own), own, rule)

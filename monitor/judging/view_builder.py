@@ -146,7 +146,7 @@ class ViewBuilder:
             events=epoch.events,
             learning_from=epoch.window[0],
             restarts=unit.restarts,
-            watched_from=epoch.effective_tick,
+            watched_from=epoch.watched_from,
             window=epoch.window,
             by_person=epoch.by_person,
             last_tick=unit.last_event_tick if unit.last_event_tick >= 0 else None,

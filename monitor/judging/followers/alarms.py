@@ -169,6 +169,7 @@ class Alarms(Follower):
     def _ended(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> list[Finding]:
         """It is over with ``tick``: the test is armed again, and so is the signal's any-change test."""
         ended = watch.case.end((tick + 1) * self._rule.tick_ms)
+        self._fleet.state.units[number].learning_from = tick + 1  # no baseline is made of what was wrong
         self._fleet.pages.end(number, watch, tick + 1)
         if not self._fleet.paging(epoch, watch.signal):
             for notice in epoch.any_change_tests:
