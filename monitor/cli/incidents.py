@@ -344,3 +344,4 @@ def _incident_json(incident: Incident) -> dict[str, object]:
 
 
 from monitor.cli import incidents_casework as _  # noqa: E402, F401 - adds its commands to the group
+from monitor.cli import incidents_record as _record  # noqa: E402, F401 - adds its commands to the group
