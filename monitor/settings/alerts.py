@@ -87,13 +87,18 @@ class HttpReceiver(Section):
         return place_of(self.secret_file, self.secret_env)
 
 
-class HttpChannel(HttpReceiver):
-    """The common part of all channels that post over HTTP."""
+class ChannelHead(Section):
+    """What every channel but the log says first."""
 
     type: str = setting(..., "the kind of channel")
     name: str = setting(
         ..., "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="chat"
     )
+
+
+class HttpChannel(HttpReceiver, ChannelHead):
+    """The common part of all channels that post over HTTP. (Fields of the last base come first.)"""
+
     notices: bool = setting(False, "send notices too, not only pages")
     every_incident: bool = setting(
         True, "notify it of every incident; false: only when an escalation step pages through it"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from monitor.clock import DAY_MS, HOUR_MS
 from monitor.settings.alerts import HttpReceiver
@@ -13,7 +14,8 @@ from monitor.settings.section import File, Section, setting
 from monitor.settings.source import ENV_NAME, ENV_NAME_ALLOWED
 from monitor.settings.values import Duration, Words
 
-NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+NAME: Final = r"[a-z0-9][a-z0-9_-]{0,62}"
+NAME_ALLOWED: Final = "up to 63 lower-case letters, digits, hyphens and underscores"
 ACTIONS = Literal[
     "tighten_threshold", "stricter_policy", "roll_back_model", "roll_back_guardrail", "limit_rate", "fail_closed"
 ]
@@ -100,20 +102,13 @@ class HighRisk(Section):
     intended_use: str = setting("", "its intended purpose", max_length=1000)
 
 
-def _names(given: dict[str, Section]) -> dict[str, Section]:
-    wrong = [name for name in given if len(name) > 63 or not name.replace("-", "").replace("_", "").isalnum()]
-    if wrong:
-        raise ValueError(f"{wrong[0][:60]!r} is no name; use letters, digits, hyphens and underscores")
-    return given
-
-
 class Response(Section):
     """What the response can do beyond paging."""
 
-    measures: Annotated[dict[str, ContainmentMeasure], AfterValidator(_names)] = setting(
+    measures: dict[str, ContainmentMeasure] = setting(
         {}, "measures of containment by name", max_length=100
     )
-    inbound: Annotated[dict[str, Inbound], AfterValidator(_names)] = setting(
+    inbound: dict[str, Inbound] = setting(
         {}, "other tools that send here, by name", max_length=32
     )
     high_risk: HighRisk | None = setting(None, "the system is a high-risk one by the EU AI Act")
@@ -122,3 +117,10 @@ class Response(Section):
         "file to which the heads of timelines are appended; on another disk or machine than the database",
         example="/var/lib/driftline-anchors/heads.jsonl",
     )
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        for name in (*self.measures, *self.inbound):
+            if re.fullmatch(NAME, name) is None:
+                raise ValueError(f"{name[:60]!r} is no name; use {NAME_ALLOWED}")
+        return self

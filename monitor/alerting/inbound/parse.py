@@ -34,7 +34,7 @@ T = TypeVar("T")
 Short = Annotated[str, msgspec.Meta(max_length=4096)]
 
 
-class _Alert(msgspec.Struct):
+class _Alert(msgspec.Struct, frozen=True):
     status: str
     labels: dict[Short, Short] = {}
     annotations: dict[Short, Short] = {}
@@ -43,43 +43,43 @@ class _Alert(msgspec.Struct):
     generatorURL: str = ""  # noqa: N815
 
 
-class _Webhook(msgspec.Struct):
+class _Webhook(msgspec.Struct, frozen=True):
     alerts: list[_Alert]
 
 
-class _User(msgspec.Struct):
+class _User(msgspec.Struct, frozen=True):
     name: str = ""
     username: str = ""
     id: str = ""
 
 
-class _SlackAction(msgspec.Struct):
+class _SlackAction(msgspec.Struct, frozen=True):
     action_id: str = ""
     value: str = ""
 
 
-class _Slack(msgspec.Struct):
+class _Slack(msgspec.Struct, frozen=True):
     type: str
     user: _User = _User()
     actions: list[_SlackAction] = []
 
 
-class _Agent(msgspec.Struct):
+class _Agent(msgspec.Struct, frozen=True):
     summary: str = ""
 
 
-class _Data(msgspec.Struct):
+class _Data(msgspec.Struct, frozen=True):
     incident_key: str | None = None
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, frozen=True):
     event_type: str
     occurred_at: str = ""
     agent: _Agent | None = None
     data: _Data = _Data()
 
 
-class _PagerDuty(msgspec.Struct):
+class _PagerDuty(msgspec.Struct, frozen=True):
     event: _Event
 
 
