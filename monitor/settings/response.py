@@ -105,12 +105,8 @@ class HighRisk(Section):
 class Response(Section):
     """What the response can do beyond paging."""
 
-    measures: dict[str, ContainmentMeasure] = setting(
-        {}, "measures of containment by name", max_length=100
-    )
-    inbound: dict[str, Inbound] = setting(
-        {}, "other tools that send here, by name", max_length=32
-    )
+    measures: dict[str, ContainmentMeasure] = setting({}, "measures of containment by name", max_length=100)
+    inbound: dict[str, Inbound] = setting({}, "other tools that send here, by name", max_length=32)
     high_risk: HighRisk | None = setting(None, "the system is a high-risk one by the EU AI Act")
     anchor_file: File | None = setting(
         None,
