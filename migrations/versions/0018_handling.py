@@ -19,7 +19,9 @@ def upgrade() -> None:
     """New tables are empty; entries from before keep the hash that covers their data as a whole."""
     op.add_column("incidents", sa.Column("exercise", sa.Boolean(), nullable=False, server_default=sa.text("false")))
     op.create_index("ix_incidents_guardrail", "incidents", ["guardrail", "status", "id"])
+    op.create_index("ix_incidents_guardrail_newest", "incidents", ["guardrail", "id"])
     op.create_index("ix_incidents_status", "incidents", ["status", "id"])
+    op.create_index("ix_incidents_key", "incidents", ["key"])
     op.add_column("timeline", sa.Column("content", sa.Text(), nullable=False, server_default=""))
     op.create_index("ix_timeline_at_ms", "timeline", ["at_ms"])
     op.create_table(
@@ -71,6 +73,6 @@ def downgrade() -> None:
         op.drop_table(table)
     op.drop_index("ix_timeline_at_ms", "timeline")
     op.drop_column("timeline", "content")
-    op.drop_index("ix_incidents_status", "incidents")
-    op.drop_index("ix_incidents_guardrail", "incidents")
+    for name in ("key", "status", "guardrail_newest", "guardrail"):
+        op.drop_index(f"ix_incidents_{name}", "incidents")
     op.drop_column("incidents", "exercise")

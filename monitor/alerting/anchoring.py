@@ -42,9 +42,7 @@ class Anchors:
             TryAgain: the database is away, or the file cannot be written.
         """
         if self._known is None:
-            self._known = {
-                number: max(head.seq for head in heads) for number, heads in read_anchors(self._file).items()
-            }
+            self._known = self._anchored()
         with alerts.transaction() as store:
             heads = store.heads_since(self._since_ms, known=self._known, limit=MOST_AT_ONCE)
         lines = [
@@ -57,6 +55,12 @@ class Anchors:
         if len(lines) < MOST_AT_ONCE:
             self._since_ms = now_ms - LOOK_BACK_MS
         return len(lines)
+
+    def _anchored(self) -> dict[int, int]:
+        try:
+            return {number: max(head.seq for head in heads) for number, heads in read_anchors(self._file).items()}
+        except NotFound as error:
+            raise TryAgain(str(error)) from None
 
     def _append(self, text: str) -> None:
         try:

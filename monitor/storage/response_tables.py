@@ -42,7 +42,9 @@ incidents: Final = Table(
     Column("trouble_rule", SafeText, nullable=False, server_default=""),
     Column("exercise", Boolean, nullable=False, server_default=text("false")),
     Index("ix_incidents_guardrail", "guardrail", "status", "id"),
+    Index("ix_incidents_guardrail_newest", "guardrail", "id"),
     Index("ix_incidents_status", "status", "id"),
+    Index("ix_incidents_key", "key"),
 )
 
 cases: Final = Table(
