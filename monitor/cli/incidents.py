@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from monitor.cli.incidents_arguments import head_of_timeline, incident_number
+from monitor.cli.incidents_arguments import anchors_of, anchors_option, head_of_timeline, incident_number
 from monitor.cli.options import (
     database_from,
     database_options,
@@ -173,6 +173,7 @@ def note(config: Path | None, database: str | None, *, incident: int, text: str,
     "--head", multiple=True, type=head_of_timeline, metavar="SEQ:HASH", help="As a notification carried it."
 )
 @click.option("--lines", is_flag=True, help="Print each hash and the exact text that it is the SHA-256 of.")
+@anchors_option
 @json_option
 @database_options
 @errors_to_exit_codes
@@ -183,6 +184,7 @@ def verify(
     incident: int | None,
     head: tuple[timeline.Head, ...],
     lines: bool,
+    anchors: Path | None,
     as_json: bool,
 ) -> None:
     """Check that timelines are as they were written; exit code 1 if one is not. Without ID, all are checked."""
@@ -197,18 +199,28 @@ def verify(
     if lines:
         for entry in records[numbers[0]]:
             click.echo(f"{entry.hash}  {timeline.hashed_content(entry).decode()}")
-    print_verified(records, heads=head, as_json=as_json, quiet=lines)
+    anchored = anchors_of(anchors)
+    if incident is None:
+        records |= {each: () for each in anchored if each not in records}  # gone with the whole timeline
+    print_verified(records, heads=head, anchored=anchored, as_json=as_json, quiet=lines)
 
 
 def print_verified(
-    records: Mapping[int, Sequence[Entry]], *, heads: Sequence[timeline.Head], as_json: bool, quiet: bool = False
+    records: Mapping[int, Sequence[Entry]],
+    *,
+    heads: Sequence[timeline.Head],
+    anchored: Mapping[int, Sequence[timeline.Head]],
+    as_json: bool,
+    quiet: bool = False,
 ) -> None:
     """Verify timelines and print the result, unless ``quiet``.
 
     Raises:
         Exit: with code 1, one is not as it was written.
     """
-    results = {each: timeline.verify(entries, heads=heads) for each, entries in records.items()}
+    results = {
+        each: timeline.verify(entries, heads=[*heads, *anchored.get(each, ())]) for each, entries in records.items()
+    }
     if as_json and not quiet:
         print_json(
             [
@@ -344,3 +356,4 @@ def _incident_json(incident: Incident) -> dict[str, object]:
 
 
 from monitor.cli import incidents_casework as _  # noqa: E402, F401 - adds its commands to the group
+from monitor.cli import incidents_record as _record  # noqa: E402, F401 - adds its commands to the group

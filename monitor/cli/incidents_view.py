@@ -48,7 +48,8 @@ def table(incidents: Sequence[Incident]) -> str:
             f"{incident_name(incident.id):<9} {incident.status.value:<13} {severity} "
             f"{moment(incident.opened_at_ms):<21} {plain(incident.acknowledged_by or '-', longest=23)}"
         )
-        lines += _wrapped(_with_type(incident.trouble, incident.title), indent=10)
+        exercise = "EXERCISE: " if incident.exercise else ""
+        lines += _wrapped(exercise + _with_type(incident.trouble, incident.title), indent=10)
     return "\n".join(lines)
 
 

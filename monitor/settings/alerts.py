@@ -56,19 +56,11 @@ class LogChannel(Section):
     )
 
 
-class HttpChannel(Section):
-    """The common part of all channels that post over HTTP."""
+class HttpReceiver(Section):
+    """Something that takes requests over HTTP, and how it is reached."""
 
-    type: str = setting(..., "the kind of channel")
-    name: str = setting(
-        ..., "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="chat"
-    )
     url: Annotated[WebhookUrl, AfterValidator(_webhook_url)] = setting(
         ..., "where to send; shown without path and query", allowed="an https URL", example="https://example.com/hook"
-    )
-    notices: bool = setting(False, "send notices too, not only pages")
-    every_incident: bool = setting(
-        True, "notify it of every incident; false: only when an escalation step pages through it"
     )
     allow_private: bool = setting(False, "let the URL lead to private and local addresses")
     allow_http: bool = setting(False, "let the URL be unencrypted")
@@ -93,6 +85,24 @@ class HttpChannel(Section):
     def secret(self) -> SecretPlace | None:
         """Where the key is; None: there is none."""
         return place_of(self.secret_file, self.secret_env)
+
+
+class ChannelHead(Section):
+    """What every channel but the log says first."""
+
+    type: str = setting(..., "the kind of channel")
+    name: str = setting(
+        ..., "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="chat"
+    )
+
+
+class HttpChannel(HttpReceiver, ChannelHead):
+    """The common part of all channels that post over HTTP. (Fields of the last base come first.)"""
+
+    notices: bool = setting(False, "send notices too, not only pages")
+    every_incident: bool = setting(
+        True, "notify it of every incident; false: only when an escalation step pages through it"
+    )
 
 
 class WebhookChannel(HttpChannel):

@@ -24,6 +24,7 @@ from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.retention import Retained, RetentionRule
 from monitor.oncall.policy import weaknesses
 from monitor.storage.stores import Stores
+from monitor.wiring.handling import Handling
 from monitor.wiring.jobs import Job
 
 JUDGE_EVERY_S: Final = 0.1
@@ -54,8 +55,10 @@ class Judging:
         on_judged: Callable[[JudgeReport, float], None],
         on_delivered: Callable[[Delivered], None],
         on_alive: Callable[[str], None],
+        handling: Handling | None = None,
     ) -> None:
         self._stores = stores
+        self._handling = handling
         self._tick_ms = rule.tick_ms
         self._retention = retention
         self._evidence_retention = evidence_retention
@@ -89,6 +92,7 @@ class Judging:
             Job("coverage", COVERAGE_EVERY_S, self.coverage_step, at_once=True),
             Job("forget", FORGET_EVERY_S, self.forget_step, leader_only=True),
             Job("retain", RETAIN_EVERY_S, self.retain_step, leader_only=True),
+            *(self._handling.jobs() if self._handling is not None else ()),
         ]
 
     def _judging_now_ms(self) -> int:
