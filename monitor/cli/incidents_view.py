@@ -138,11 +138,11 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
     first = f"{finding.kind.value.capitalize()}: {subject(finding)}"
     lines = [click.style(line, bold=True) for line in _wrapped(first)]
     lines += _field("What", sentence(finding, phrases)) + _typed(finding)
-    found = finding.paged_at_ms or finding.detected_at_ms
+    paged = "" if finding.paged_at_ms is None else f"; paged {moment(finding.paged_at_ms)}"
     lines += _field(
         "Since",
         f"{moment(finding.onset_low_ms)} at the earliest, {moment(finding.onset_high_ms)} at the latest; "
-        f"found {moment(found)}",
+        f"first seen {moment(finding.detected_at_ms)}{paged}",
     )
     if finding.kind is Kind.page:
         lines += _field("Ended", "not yet" if finding.ended_at_ms is None else moment(finding.ended_at_ms))
