@@ -17,6 +17,9 @@ from monitor.events.reasons import Reason, Rejection
 MAX_ENVELOPES: Final = 4
 """Gzip around a CloudWatch subscription around text around a Bedrock invocation log is four."""
 MAX_PARTS: Final = 16_384
+_MAP: Final = b'"kvlistValue"'
+_DEEPEST: Final = 64
+"""Of OTLP with maps in it, whatever the settings allow: the record inside is a quarter as deep."""
 MAX_EXPANDED: Final = 16 << 20
 """Bytes; 16 records of the longest length that is read by default."""
 
@@ -113,9 +116,9 @@ class Peeler:
         return below
 
     def _parsed(self, record: bytes | str) -> Any:
-        return parse(
-            record.encode("utf-8", "replace") if isinstance(record, str) else record, max_depth=self._max_depth
-        )
+        value = record.encode("utf-8", "replace") if isinstance(record, str) else record
+        deep = _MAP in value  # OTLP writes four levels for each one of a record in it
+        return parse(value, max_depth=_DEEPEST if deep else self._max_depth)
 
     def _envelope(self, record: Any) -> Envelope | None:
         for envelope in self._envelopes_of(record):

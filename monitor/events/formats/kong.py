@@ -26,15 +26,16 @@ from monitor.events.formats.format import (
     identified,
 )
 from monitor.events.formats.values import choose, flag, identifier, instant, numeral, required_number, word
-from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN, MASKED, by_category
+from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, BOOLEAN, MASKED, by_category, worst
 from monitor.events.reasons import Reason, Rejection
 
 _LAKERA, _AWS, _AZURE = "kong-lakera-guard", "kong-aws-guardrails", "kong-azure-content-safety"
 _PLUGINS: Final = ("proxy", "sanitizer", "audit", "mcp", "compressor", "payload")
 _SIDES: Final = ("input", "output")
 _LEVELS: Final = {"safe": 0.0, "low": 1.0, "medium": 2.0, "high": 3.0}
-_HIGHEST: Final = 7.0
-"""Of a severity that is logged as a number, as Azure gives it."""
+_HIGHEST: Final = 3.0
+_MOST: Final = 1e9
+"""Findings in a text."""
 _DECISIONS: Final = {"allow": ALLOWED, "deny": BLOCKED}
 
 
@@ -59,7 +60,7 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
         *_aws(proxy.get("aws-guardrails") or {}),
         *_sanitizer(ai.get("sanitizer") or {}),
         *_azure(at(ai, "audit", "azure_content_safety") or {}, context),
-        *by_category([_access(one) for one in at(ai, "mcp", "audit") or []]),
+        *_access(at(ai, "mcp", "audit") or []),
     ]
     if not events:
         raise Rejection(Reason.not_judged, "a call that no guard plugin of Kong looked at")
@@ -94,17 +95,18 @@ def _lakera(said: dict[str, Any]) -> Iterator[Event]:
 
 def _aws(said: dict[str, Any]) -> Iterator[Event]:
     for side in _SIDES:
-        latency = numeral(said.get(f"{side}_processing_latency"))
+        latency = said.get(f"{side}_processing_latency")
         if latency is None and side == "input":
-            latency = numeral(said.get("inputput_processing_latency"))  # so in the documentation's example
+            latency = said.get("inputput_processing_latency")  # so in the documentation's example
         if latency is not None:
             version = word(said.get("guardrails_version"))
-            yield {"guardrail": _AWS, "guardrail_version": version, "stage": side, "latency_ms": latency}
+            yield {"guardrail": _AWS, "guardrail_version": version, "stage": side, "latency_ms": numeral(latency)}
 
 
 def _sanitizer(said: dict[str, Any]) -> Iterator[Event]:
-    found, masked = numeral(said.get("pii_identified")), numeral(said.get("pii_sanitized"))
-    if found is not None or masked is not None:
+    counts = [said.get(name) for name in ("pii_identified", "pii_sanitized")]
+    if counts != [None, None]:
+        found, masked = (0.0 if one is None else required_number(one, "pii", low=0.0, high=_MOST) for one in counts)
         outcome = MASKED if masked else AUDITED if found else ALLOWED
         latency = numeral(said.get("duration"))
         yield {"guardrail": "kong-ai-sanitizer", "stage": "input", **BOOLEAN, **outcome, "latency_ms": latency}
@@ -112,25 +114,21 @@ def _sanitizer(said: dict[str, Any]) -> Iterator[Event]:
 
 def _azure(levels: dict[str, Any], context: Context) -> Iterator[Event]:
     for category, level in levels.items():
-        known = _LEVELS.get(level.strip().lower()) if isinstance(level, str) else None
-        score = (
-            required_number(level, "the level", low=0.0, high=_HIGHEST) / _HIGHEST if known is None else known / 3.0
-        )
         name = word(category)
-        threshold = context.thresholds.scaled(_AZURE, name, high=3.0 if known is not None else _HIGHEST)
-        event: Event = {"guardrail": _AZURE, "category": name, "score": score, "score_kind": "ordinal"}
-        yield event | {"threshold": threshold}
+        yield {
+            "guardrail": _AZURE,
+            "category": name,
+            "score": choose(level, _LEVELS, "the level") / _HIGHEST,
+            "score_kind": "ordinal",
+            "threshold": context.thresholds.scaled(_AZURE, name, high=_HIGHEST),
+        }
 
 
-def _access(one: dict[str, Any]) -> Event:
-    decision = choose(one.get("action"), _DECISIONS, "ai.mcp.audit[].action")
-    return {
-        "guardrail": "kong-mcp-access",
-        "stage": "tool",
-        "category": word(one.get("primitive")),
-        **BOOLEAN,
-        **decision,
-    }
+def _access(decisions: list[dict[str, Any]]) -> Iterator[Event]:
+    """Who may use which tool; of several, what was done in the end."""
+    found = [choose(one.get("action"), _DECISIONS, "ai.mcp.audit[].action") for one in decisions]
+    if found:
+        yield {"guardrail": "kong-mcp-access", "stage": "tool", **BOOLEAN, **worst(found)}
 
 
 _FOUND: Final = [{"detector_type": VALUE, "detected": VALUE}]
@@ -167,7 +165,7 @@ FORMAT: Final = Format(
             },
             "sanitizer": dict.fromkeys(("pii_identified", "pii_sanitized", "duration"), VALUE),
             "audit": {"azure_content_safety": {ANY_KEY: VALUE}},
-            "mcp": {"mcp_session_id": VALUE, "audit": [{"primitive": VALUE, "action": VALUE}]},
+            "mcp": {"mcp_session_id": VALUE, "audit": [{"action": VALUE}]},
         },
     },
     guardrail="kong",
@@ -178,7 +176,7 @@ FORMAT: Final = Format(
             ScoreKind.ordinal,
             Orientation.high,
             ThresholdFrom.settings,
-            "0 safe to 3 high, or 0 to 7",
+            "0 safe, 1 low, 2 medium, 3 high",
         ),
         Score("all other plugins", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),
     ),

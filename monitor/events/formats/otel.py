@@ -1,8 +1,8 @@
 """OpenTelemetry GenAI over OTLP JSON: evaluations, guardrails' spans and logs in their dialects, finish reasons.
 
-Spans and logs of one request are joined by their trace. An evaluation that was made later has no trace but the answer's
-``gen_ai.response.id``: it is joined by the trace of the span with that id, if both are in one record, and by the id
-itself otherwise. A model's call that is told by its span and by a log is one event.
+Spans and logs of one request are joined by their trace. An evaluation that was made later has no trace, but the id of
+the answer: it is joined by the trace of the span with that id, if both are in one record, and by the id itself
+otherwise. A model's call that is told by its span and by a log is one event.
 
 Source: open-telemetry/semantic-conventions-genai, docs/gen-ai; the dialects are in ``otel_guardrail`` and
 ``otel_dialects``. A guardrail's verdict (what it thought) and action (what was done) are two attributes and stay two.
@@ -90,24 +90,25 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
 def _merged(events: list[Event]) -> list[Event]:
     """A call that is told twice is one event, of what either says."""
     found: list[Event] = []
-    by_id: dict[str, Event] = {}
+    calls: dict[str, Event] = {}
     for event in events:
-        known = by_id.get(event.get("event_id") or "")
-        if known is None or not event["event_id"].endswith(_CALL):
-            found.append(event)
-            by_id[event.get("event_id") or ""] = event
-        else:
-            known.update({name: value for name, value in event.items() if known.get(name) is None})
+        name = event.get("event_id") or ""
+        if name in calls:
+            calls[name].update({key: value for key, value in event.items() if calls[name].get(key) is None})
+            continue
+        found.append(event)
+        if name.endswith(_CALL):
+            calls[name] = event
     return found
 
 
 def _traces(items: list[dict[str, Any]]) -> dict[str, str]:
     """The trace of each answer, by its id."""
-    found = {}
+    found: dict[str, str] = {}
     for item in items:
         trace = identifier(item.get("traceId"))
-        for pair in (item.get("attributes") or []) if trace else []:
-            if pair.get("key") == _RESPONSE and (answer := identifier(at(pair, "value", "stringValue"))):
+        for pair in item.get("attributes") or []:
+            if trace and pair.get("key") == _RESPONSE and (answer := identifier(at(pair, "value", "stringValue"))):
                 found[answer] = trace
     return found
 
