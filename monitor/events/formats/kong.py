@@ -53,7 +53,7 @@ def _guards(ai: dict[str, Any]) -> bool:
 
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
-    ai = record["ai"] or {}
+    ai = record.get("ai") or {}
     proxy = ai.get("proxy") or {}
     events = [
         *_lakera(proxy.get("lakera-guard") or {}),
