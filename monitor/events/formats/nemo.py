@@ -1,8 +1,8 @@
 """NVIDIA NeMo Guardrails: ``log.activated_rails`` of a GenerationResponse. A rail stops or it does not: boolean.
 
 Sources: docs.nvidia.com/nemo/guardrails/observability/logging; docs.nvidia.com/nemo/microservices, guardrails, whose
-answers carry ``guardrails_data``, and whose check (``/v1/guardrail/checks``) has ``rails_status`` by rail. Dialog and generation rails steer the conversation and
-judge nothing; they are left out. Trace files are read by ``nemo_traces``.
+answers carry ``guardrails_data``, and whose check (``/v1/guardrail/checks``) has ``rails_status`` by rail. Dialog and
+generation rails steer the conversation and judge nothing; they are left out. Trace files are read by ``nemo_traces``.
 """
 
 from __future__ import annotations

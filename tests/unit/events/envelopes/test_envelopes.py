@@ -110,7 +110,7 @@ def test_every_envelope_is_in_the_suite() -> None:
 def test_what_an_envelope_knows_fills_what_the_record_lacks_and_no_more(name: str, known: dict[str, Any]) -> None:
     [event] = read(WRAPS[name][0](CANONICAL))
     assert event == CANONICAL | known
-    own = {"time": "2026-04-01T00:00:00Z", "app": "own", "event_id": "own", "session_id": "own"}
+    own = {"time": "2026-04-01T00:00:00Z", "app": "own", "event_id": "own", "session_id": "own", "request_id": "own"}
     assert read(WRAPS[name][0](CANONICAL | own)) == [CANONICAL | own]
 
 
