@@ -1,4 +1,4 @@
-"""Records of Confluent's wire format by the schemas of a real registry, Apicurio; tests with a fake cover the rest."""
+"""Records of Confluent's wire format by the schemas of a real registry, Apicurio; tests with a fake do the rest."""
 
 from __future__ import annotations
 

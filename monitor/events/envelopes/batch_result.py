@@ -1,8 +1,8 @@
 """A line of a batch job's results, the answer to one of its requests: of OpenAI and Azure, Anthropic, or Vertex AI.
 
-Sources: platform.openai.com/docs/guides/batch (``custom_id``, ``response.body``, ``error``); docs.anthropic.com, batch
-processing (``custom_id``, ``result.type`` succeeded, errored, canceled or expired); cloud.google.com/vertex-ai, batch
-prediction for Gemini (``request``, ``response``, ``processed_time``). ``custom_id`` is unique in its batch alone.
+Sources: platform.openai.com/docs/guides/batch (``custom_id``, ``response.body``, ``error``); docs.anthropic.com,
+batch processing (``custom_id``, ``result.type`` succeeded, errored, canceled or expired); cloud.google.com/vertex-ai,
+batch prediction for Gemini (``request``, ``response``, ``processed_time``). ``custom_id`` is unique in its batch alone.
 """
 
 from __future__ import annotations
