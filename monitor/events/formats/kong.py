@@ -33,8 +33,9 @@ _LAKERA, _AWS, _AZURE = "kong-lakera-guard", "kong-aws-guardrails", "kong-azure-
 _PLUGINS: Final = ("proxy", "sanitizer", "audit", "mcp", "compressor", "payload")
 _SIDES: Final = ("input", "output")
 _LEVELS: Final = {"safe": 0.0, "low": 1.0, "medium": 2.0, "high": 3.0}
-_HIGHEST: Final = 7.0
-"""Of a severity that is logged as a number, as Azure gives it."""
+_HIGHEST: Final = 3.0
+_MOST: Final = 1e9
+"""Findings in a text."""
 _DECISIONS: Final = {"allow": ALLOWED, "deny": BLOCKED}
 
 
@@ -52,7 +53,7 @@ def _guards(ai: dict[str, Any]) -> bool:
 
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
-    ai = record["ai"] or {}
+    ai = record.get("ai") or {}
     proxy = ai.get("proxy") or {}
     events = [
         *_lakera(proxy.get("lakera-guard") or {}),
@@ -94,17 +95,18 @@ def _lakera(said: dict[str, Any]) -> Iterator[Event]:
 
 def _aws(said: dict[str, Any]) -> Iterator[Event]:
     for side in _SIDES:
-        latency = numeral(said.get(f"{side}_processing_latency"))
+        latency = said.get(f"{side}_processing_latency")
         if latency is None and side == "input":
-            latency = numeral(said.get("inputput_processing_latency"))  # so in the documentation's example
+            latency = said.get("inputput_processing_latency")  # so in the documentation's example
         if latency is not None:
             version = word(said.get("guardrails_version"))
-            yield {"guardrail": _AWS, "guardrail_version": version, "stage": side, "latency_ms": latency}
+            yield {"guardrail": _AWS, "guardrail_version": version, "stage": side, "latency_ms": numeral(latency)}
 
 
 def _sanitizer(said: dict[str, Any]) -> Iterator[Event]:
-    found, masked = numeral(said.get("pii_identified")), numeral(said.get("pii_sanitized"))
-    if found is not None or masked is not None:
+    counts = [said.get(name) for name in ("pii_identified", "pii_sanitized")]
+    if counts != [None, None]:
+        found, masked = (0.0 if one is None else required_number(one, "pii", low=0.0, high=_MOST) for one in counts)
         outcome = MASKED if masked else AUDITED if found else ALLOWED
         latency = numeral(said.get("duration"))
         yield {"guardrail": "kong-ai-sanitizer", "stage": "input", **BOOLEAN, **outcome, "latency_ms": latency}
@@ -112,14 +114,14 @@ def _sanitizer(said: dict[str, Any]) -> Iterator[Event]:
 
 def _azure(levels: dict[str, Any], context: Context) -> Iterator[Event]:
     for category, level in levels.items():
-        known = _LEVELS.get(level.strip().lower()) if isinstance(level, str) else None
-        score = (
-            required_number(level, "the level", low=0.0, high=_HIGHEST) / _HIGHEST if known is None else known / 3.0
-        )
         name = word(category)
-        threshold = context.thresholds.scaled(_AZURE, name, high=3.0 if known is not None else _HIGHEST)
-        event: Event = {"guardrail": _AZURE, "category": name, "score": score, "score_kind": "ordinal"}
-        yield event | {"threshold": threshold}
+        yield {
+            "guardrail": _AZURE,
+            "category": name,
+            "score": choose(level, _LEVELS, "the level") / _HIGHEST,
+            "score_kind": "ordinal",
+            "threshold": context.thresholds.scaled(_AZURE, name, high=_HIGHEST),
+        }
 
 
 def _access(decisions: list[dict[str, Any]]) -> Iterator[Event]:
@@ -174,7 +176,7 @@ FORMAT: Final = Format(
             ScoreKind.ordinal,
             Orientation.high,
             ThresholdFrom.settings,
-            "0 safe to 3 high, or 0 to 7",
+            "0 safe, 1 low, 2 medium, 3 high",
         ),
         Score("all other plugins", ScoreKind.boolean, Orientation.none, ThresholdFrom.none, ""),
     ),

@@ -104,11 +104,11 @@ def _merged(events: list[Event]) -> list[Event]:
 
 def _traces(items: list[dict[str, Any]]) -> dict[str, str]:
     """The trace of each answer, by its id."""
-    found = {}
+    found: dict[str, str] = {}
     for item in items:
         trace = identifier(item.get("traceId"))
-        for pair in (item.get("attributes") or []) if trace else []:
-            if pair.get("key") == _RESPONSE and (answer := identifier(at(pair, "value", "stringValue"))):
+        for pair in item.get("attributes") or []:
+            if trace and pair.get("key") == _RESPONSE and (answer := identifier(at(pair, "value", "stringValue"))):
                 found[answer] = trace
     return found
 

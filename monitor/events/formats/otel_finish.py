@@ -52,5 +52,6 @@ def finish_event(attrs: dict[str, Any]) -> Event | None:
 def _length(attrs: dict[str, Any], names: tuple[str, ...]) -> int | None:
     """Characters of that many tokens."""
     tokens = next((attrs[name] for name in names if name in attrs), None)
-    known = isinstance(tokens, int) and not isinstance(tokens, bool) and 0 <= tokens <= _MOST_TOKENS
-    return tokens * _CHARACTERS if known else None
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or not 0 <= tokens <= _MOST_TOKENS:
+        return None
+    return tokens * _CHARACTERS

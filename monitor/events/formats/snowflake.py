@@ -37,7 +37,7 @@ def _fits(record: Any) -> str | None:
 
 def _prepare(record: Any) -> Any:
     """Columns are upper case in the view, and lower case behind many a connector."""
-    return {key.upper(): value for key, value in record.items()} if isinstance(record, dict) else record
+    return {key.upper(): value for key, value in record.items()} if has(record, "guardrails_signal") else record
 
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:

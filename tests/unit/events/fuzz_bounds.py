@@ -27,11 +27,28 @@ SEEDS = [
     for ascii_only in (False, True)
 ]  # fmt: skip
 OWN = json.dumps(
-    {"at": 1767225600.25, "who": {"name": "tox"}, "empty": {}, "found": {"points": 80, "word": "BLOCK", "hits": ["a"]},
-     "id": 41, "other": [1, {"x": None}], "prompt": 'say "hi"', "when": "2026-01-01T00:00:00Z", "late": False},
-).encode()  # fmt: skip
-MAPPING = {"guardrail": "who.name", "time": "at", "score": "found.points", "verdict": "found.word", "text": "prompt",
-           "event_id": "id", "rules": "found.hits", "refusal": "late"}  # fmt: skip
+    {
+        "at": 1767225600.25,
+        "who": {"name": "tox"},
+        "empty": {},
+        "found": {"points": 80, "word": "BLOCK", "hits": ["a"]},
+        "id": 41,
+        "other": [1, {"x": None}],
+        "prompt": 'say "hi"',
+        "when": "2026-01-01T00:00:00Z",
+        "late": False,
+    },
+).encode()
+MAPPING = {
+    "guardrail": "who.name",
+    "time": "at",
+    "score": "found.points",
+    "verdict": "found.word",
+    "text": "prompt",
+    "event_id": "id",
+    "rules": "found.hits",
+    "refusal": "late",
+}
 PROGRAM = compiled(
     MAPPING, when="found && when != `null` && late == `false`", highest=100.0, verdicts=[("block", "deny")]
 )

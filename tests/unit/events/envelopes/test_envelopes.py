@@ -103,12 +103,14 @@ def test_every_envelope_is_in_the_suite() -> None:
         ("azure_batch", {"time": TIME_MS}),
         ("debezium", {"time": TIME_MS}),
         ("splunk", {"time": TIME_MS}),
+        ("batch_openai", {"event_id": "canonical:batch_req_1#0", "request_id": "r"}),
+        ("batch_vertex", {"time": TIME_MS}),
     ],
 )
 def test_what_an_envelope_knows_fills_what_the_record_lacks_and_no_more(name: str, known: dict[str, Any]) -> None:
     [event] = read(WRAPS[name][0](CANONICAL))
     assert event == CANONICAL | known
-    own = {"time": "2026-04-01T00:00:00Z", "app": "own", "event_id": "own", "session_id": "own"}
+    own = {"time": "2026-04-01T00:00:00Z", "app": "own", "event_id": "own", "session_id": "own", "request_id": "own"}
     assert read(WRAPS[name][0](CANONICAL | own)) == [CANONICAL | own]
 
 
@@ -207,6 +209,8 @@ def test_a_broken_line_does_not_swallow_the_next_one() -> None:
         ({"log": "GET /health 200"}, "unknown_format"),
         ({"message": "GET /health 200"}, "unknown_format"),
         ({"log": "[" * 200}, "too_deep"),
+        ({"id": "b", "custom_id": "1", "response": None, "error": {"code": "batch_expired"}}, "not_judged"),
+        ({"custom_id": "1", "result": {"type": "expired"}}, "not_judged"),
         ({"event": "login", "user": "x"}, "unknown_format"),
     ],
 )
