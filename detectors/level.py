@@ -292,25 +292,32 @@ def minimum_detectable(
     direction: Direction = "rise",
     events_per_day: float,
     spend_per_day: float,
+    days: float = 1.0,
     alternatives: int = len(MATERIAL_RATIOS),
 ) -> float:
-    """The mean nearest to m whose expected delay is at most a day; NaN if none is.
+    """The mean nearest to m whose expected delay is at most so many days; NaN if none is.
 
     A drift to p adds at least g = KL(p || m) per event to the log evidence of the best bet, which starts from
     spend / events / alternatives and needs about log(g alternatives events / spend) / g events. For graded x
     the bet gains at least as much, so the figure is on the safe side.
     """
-    if not (0 < m < 1 and events_per_day > 0 and spend_per_day > 0):
-        raise ValueError(f"need m in (0, 1), events and spend above 0, got {m}, {events_per_day}, {spend_per_day}")
+    if not (0 < m < 1 and events_per_day > 0 and spend_per_day > 0 and days > 0):
+        raise ValueError(
+            f"need m in (0, 1), events, spend and days above 0, got {m}, {events_per_day}, {spend_per_day}, {days}"
+        )
     if direction == "fall":
         return 1 - minimum_detectable(
-            1 - m, events_per_day=events_per_day, spend_per_day=spend_per_day, alternatives=alternatives
+            1 - m,
+            events_per_day=events_per_day,
+            spend_per_day=spend_per_day,
+            days=days,
+            alternatives=alternatives,
         )
 
     def in_time(p: float) -> bool:
         g = p * np.log(p / m) + (1 - p) * np.log((1 - p) / (1 - m))
         start = np.log(g * alternatives * events_per_day / spend_per_day)
-        return bool(max(start, 1.0) <= g * events_per_day)
+        return bool(max(start, 1.0) <= g * events_per_day * days)
 
     low, high = m, 1 - 1e-9
     if not in_time(high):

@@ -148,6 +148,8 @@ class ViewBuilder:
             watched_from=epoch.watched_from,
             window=epoch.window,
             by_person=epoch.by_person,
+            provisional=epoch.provisional,
+            wanted_span=-(-rule.baseline_span_ms // rule.tick_ms),
             last_tick=unit.last_event_tick if unit.last_event_tick >= 0 else None,
             unavailable=tuple(sorted(epoch.unavailable.items())),
             scarce=kept.scarce,

@@ -6,7 +6,7 @@ python -m tests.benchmarks.promise --kinds "20 turns, .014"
 python -m tests.benchmarks.promise --json
 
 Default ticks and re-opening; one page and one notice a month and stream are promised. The first day is the one
-in which a baseline is provisional. Exits with 1 if more pages came than their promise allows (95 % upper Poisson limit).
+in which a baseline is provisional. Exits with 1 if more pages came than their promise allows.
 """
 
 from __future__ import annotations

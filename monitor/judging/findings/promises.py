@@ -80,8 +80,8 @@ def promise_of(signal: str, question: str, *, bursts: float = 1.0, provisional: 
 
     Args:
         signal, question: what was asked.
-        bursts: how many events of the baseline come together. Bets on a mean are discounted by it, which is checked by
-            simulation; such traffic is not exchangeable, whatever it does.
+        bursts: how many events of the baseline come together. Bets on a mean are discounted by it, which is
+            simulated; such traffic is not exchangeable, whatever it does.
         provisional: the baseline spans too little time to tell.
 
     Raises:

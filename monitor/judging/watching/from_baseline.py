@@ -88,7 +88,7 @@ def window_of(
         size[names[i]] = size.get(names[i], 0) + n
     large = sorted((name for name, n in size.items() if n >= rule.stratum_events), key=lambda s: (-size[s], s))
     strata = (*large[: rule.strata], REST) if len(large) > 1 else ("",)
-    return as_baseline(arrange(shortened(loaded, span), slices, strata), rule)
+    return as_baseline(arrange(shortened(loaded, span), slices, strata), rule, span=span)
 
 
 def shortened(counts: LoadedCounts, span: tuple[int, int] | None = None) -> LoadedCounts:
@@ -108,15 +108,15 @@ def stretch_of(span: int) -> int:
     return together
 
 
-def as_baseline(window: Window, rule: JudgeSettings) -> Window:
+def as_baseline(window: Window, rule: JudgeSettings, *, span: tuple[int, int] | None = None) -> Window:
     """The window with what its length allows to say of it."""
     if not len(window.ticks):
         return window
-    span = _span(window)
-    short = len(window.ticks) < 2 or (span + stretch_of(span)) * rule.tick_ms < rule.baseline_span_ms
-    if not short and rule.baseline_span_ms and span < SPANS * SCALES[-1]:
-        short = span < SPANS * _longest(window)
-    day = not short and span * rule.tick_ms >= DAY_MS - HOUR_MS
+    ticks = _span(window) if span is None else span[1] - span[0]
+    short = len(window.ticks) < 2 or ticks * rule.tick_ms < rule.baseline_span_ms
+    if not short and rule.baseline_span_ms and ticks < SPANS * SCALES[-1]:
+        short = ticks < SPANS * _longest(window)
+    day = not short and ticks * rule.tick_ms >= DAY_MS
     return replace(
         window,
         provisional=short and rule.baseline_span_ms > 0,
