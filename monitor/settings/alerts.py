@@ -129,6 +129,12 @@ class AlertmanagerChannel(HttpChannel):
     type: Literal["alertmanager"] = setting(..., "the kind of channel", example="alertmanager")
 
 
+class GoAlertChannel(HttpChannel):
+    """Posts to a generic integration key of GoAlert; the URL holds it."""
+
+    type: Literal["goalert"] = setting(..., "the kind of channel", example="goalert")
+
+
 class PagerDutyChannel(HttpChannel):
     """Sends events to a PagerDuty service; the secret is its routing key."""
 
@@ -201,7 +207,14 @@ class EmailChannel(Section):
 
 
 AnyChannel = (
-    LogChannel | WebhookChannel | PagerDutyChannel | AlertmanagerChannel | SlackChannel | TeamsChannel | EmailChannel
+    LogChannel
+    | WebhookChannel
+    | PagerDutyChannel
+    | AlertmanagerChannel
+    | SlackChannel
+    | TeamsChannel
+    | GoAlertChannel
+    | EmailChannel
 )
 Channel = Annotated[AnyChannel, Discriminator("type")]
 
