@@ -115,6 +115,9 @@ class SlackChannel(HttpChannel):
     """Posts to an incoming webhook of Slack."""
 
     type: Literal["slack"] = setting(..., "the kind of channel", example="slack")
+    acknowledge_button: bool = setting(
+        False, "messages have a button that acknowledges; the Slack app must send its interactions to /inbound/NAME"
+    )
 
 
 class TeamsChannel(HttpChannel):

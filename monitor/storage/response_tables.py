@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    select,
     text,
 )
 
@@ -135,6 +136,11 @@ findings: Final = Table(
     Column("document", Text, nullable=False),
     Column("trouble", SafeText),
 )
+
+OF_AN_EXERCISE: Final = (
+    select(incidents.c.id).where(incidents.c.id == findings.c.incident_id, incidents.c.exercise).exists()
+)
+"""A finding that a drill has made up."""
 
 dismissals: Final = Table(
     "dismissals",
