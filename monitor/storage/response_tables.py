@@ -122,6 +122,16 @@ inbound_seen: Final = Table(
     Column("at_ms", BigInteger, nullable=False, index=True),
 )
 
+releases: Final = Table(
+    "releases",
+    metadata,
+    Column("kind", SafeText, primary_key=True),
+    Column("name", SafeText, primary_key=True),
+    Column("version", SafeText, primary_key=True),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("told", Boolean, nullable=False),
+)
+
 findings: Final = Table(
     "findings",
     metadata,
