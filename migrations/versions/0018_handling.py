@@ -65,11 +65,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name="pk_inbound_seen"),
     )
     op.create_index("ix_inbound_seen_at_ms", "inbound_seen", ["at_ms"])
+    op.create_table(
+        "releases",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("seen_ms", sa.BigInteger(), nullable=False),
+        sa.Column("told", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", "version", name="pk_releases"),
+    )
 
 
 def downgrade() -> None:
     """Evidence, measures and action items are lost; entries written since do not verify under the older version."""
-    for table in ("inbound_seen", "inbound_alerts", "action_items", "measures", "captures"):
+    for table in ("releases", "inbound_seen", "inbound_alerts", "action_items", "measures", "captures"):
         op.drop_table(table)
     op.drop_index("ix_timeline_at_ms", "timeline")
     op.drop_column("timeline", "content")

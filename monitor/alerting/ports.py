@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -15,6 +15,9 @@ from monitor.alerting.silences import Silence
 from monitor.incidents.model import Incident
 from monitor.incidents.ports import ResponseStore
 from monitor.incidents.timeline import Head
+
+if TYPE_CHECKING:  # it uses this port
+    from monitor.alerting.releases import Release
 
 
 class EventAction(StrEnum):
@@ -88,6 +91,12 @@ class AlertStore(ResponseStore, Protocol):
 
     def incident_by_key(self, key: str) -> Incident | None:
         """The incident with this dedup key, or the one that it was merged into."""
+
+    def releases(self) -> Sequence[Release]:
+        """The versions of guardrails and models that were seen."""
+
+    def save_release(self, release: Release) -> None:
+        """Insert or replace it."""
 
     def heads_since(self, since_ms: int, *, known: Mapping[int, int], limit: int) -> Sequence[tuple[int, Head]]:
         """(incident, head) of timelines with an entry since a time, beyond the seq that is known of them."""

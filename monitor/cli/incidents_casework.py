@@ -14,10 +14,12 @@ from monitor.cli.options import (
     database_option,
     database_options,
     errors_to_exit_codes,
+    json_of_change_option,
     json_option,
     moment_ms,
     print_json,
     settings_from,
+    wants_json,
 )
 from monitor.clock import DAY_MS, SystemClock
 from monitor.errors import Refused, SettingsError
@@ -48,6 +50,7 @@ def _choice(values: type[StrEnum]) -> click.Choice[str]:
 @click.option("--serious", type=_choice(Serious), help="Class by EU AI Act Art. 3(49); asked for high-risk systems.")
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def triage(
@@ -89,6 +92,8 @@ def triage(
         candidates=candidate,
         serious=serious or "",
     )
+    if wants_json():
+        return
     with existing_store(config, database) as stores, stores.alerts.transaction() as store:
         case = store.case(incident)
     click.echo(f"{case.priority}{', declared' if case.declared_ms is not None else ''}\n{shown(case)}")
@@ -111,6 +116,7 @@ def _is_high_risk(config: Path | None) -> bool:
 @click.option("--at", metavar="TIME", help="When it was reached, such as 2026-12-01T18:00Z.  [default: now]")
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def phase(
@@ -141,6 +147,7 @@ def phase(
 @incident_argument
 @click.argument("to", metavar="PERSON")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def assign(config: Path | None, database: str | None, *, incident: int, to: str, actor: str | None) -> None:
@@ -153,6 +160,7 @@ def assign(config: Path | None, database: str | None, *, incident: int, to: str,
 @click.argument("what", type=_choice(Noise))
 @click.option("--reason", default="", metavar="TEXT", help="A better page in your words.")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def noise(
@@ -169,6 +177,7 @@ def noise(
 @click.option("--into", required=True, type=incident_number, metavar="ID", help="The incident that stays.")
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def merge(
@@ -185,6 +194,7 @@ def merge(
 @click.option("--finding", required=True, multiple=True, metavar="ID", help="A finding to take out; may be repeated.")
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def split(
@@ -204,6 +214,7 @@ def split(
 @incident_argument
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def reopen(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:

@@ -16,7 +16,14 @@ from monitor.cli.incidents import (
     incident_argument,
     incidents,
 )
-from monitor.cli.options import database_options, errors_to_exit_codes, json_option, print_json, settings_from
+from monitor.cli.options import (
+    database_options,
+    errors_to_exit_codes,
+    json_of_change_option,
+    json_option,
+    print_json,
+    settings_from,
+)
 from monitor.clock import SystemClock
 from monitor.incidents.words import moment, plain
 
@@ -120,6 +127,7 @@ def evidence(
 @click.option("--field", default="text", show_default=True, metavar="NAME", help="What of it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may not stay.")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def redact(

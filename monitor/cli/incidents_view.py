@@ -90,7 +90,8 @@ def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[En
 def heading(incident: Incident) -> list[str]:
     """``INC-1  critical  open since 2026-11-23 03:14 UTC``."""
     severity = click.style(incident.severity.value, fg=_COLOURS[incident.severity], bold=True)
-    return [f"{incident_name(incident.id)}  {severity}  {_status(incident)}"]
+    name = f"EXERCISE {incident_name(incident.id)}" if incident.exercise else incident_name(incident.id)
+    return [f"{name}  {severity}  {_status(incident)}"]
 
 
 def _with_type(trouble: IncidentType | None, text: str) -> str:

@@ -115,6 +115,9 @@ class SlackChannel(HttpChannel):
     """Posts to an incoming webhook of Slack."""
 
     type: Literal["slack"] = setting(..., "the kind of channel", example="slack")
+    acknowledge_button: bool = setting(
+        False, "messages have a button that acknowledges; the Slack app must send its interactions to /inbound/NAME"
+    )
 
 
 class TeamsChannel(HttpChannel):
@@ -127,6 +130,12 @@ class AlertmanagerChannel(HttpChannel):
     """Posts alerts to Alertmanager; the URL is its base."""
 
     type: Literal["alertmanager"] = setting(..., "the kind of channel", example="alertmanager")
+
+
+class GoAlertChannel(HttpChannel):
+    """Posts to a generic integration key of GoAlert; the URL holds it."""
+
+    type: Literal["goalert"] = setting(..., "the kind of channel", example="goalert")
 
 
 class PagerDutyChannel(HttpChannel):
@@ -201,7 +210,14 @@ class EmailChannel(Section):
 
 
 AnyChannel = (
-    LogChannel | WebhookChannel | PagerDutyChannel | AlertmanagerChannel | SlackChannel | TeamsChannel | EmailChannel
+    LogChannel
+    | WebhookChannel
+    | PagerDutyChannel
+    | AlertmanagerChannel
+    | SlackChannel
+    | TeamsChannel
+    | GoAlertChannel
+    | EmailChannel
 )
 Channel = Annotated[AnyChannel, Discriminator("type")]
 

@@ -9,11 +9,12 @@ import msgspec
 from sqlalchemy import Row, Table, delete, func, insert, select, update
 
 from monitor.alerting.inbound.model import KnownAlert
+from monitor.alerting.releases import Release
 from monitor.incidents.actions import ActionItem
 from monitor.incidents.containment import Measure
 from monitor.incidents.evidence import Capture, Moment
 from monitor.storage.casework import CaseTransaction
-from monitor.storage.response_tables import action_items, captures, inbound_alerts, inbound_seen, measures
+from monitor.storage.response_tables import action_items, captures, inbound_alerts, inbound_seen, measures, releases
 from monitor.storage.session import insert_into
 
 T = TypeVar("T")
@@ -106,6 +107,21 @@ class HandlingTransaction(CaseTransaction):
     def save_action(self, item: ActionItem) -> None:
         """Replace it."""
         self._replace(action_items, item, due_ms=item.remind_ms)
+
+    def releases(self) -> Sequence[Release]:
+        """The versions of guardrails and models that were seen."""
+        rows = self._connection.execute(
+            select(releases).order_by(releases.c.kind, releases.c.name, releases.c.version)
+        )
+        return [Release(**row._mapping) for row in rows]
+
+    def save_release(self, release: Release) -> None:
+        """Insert or replace it."""
+        values = msgspec.structs.asdict(release)
+        key = [releases.c.kind, releases.c.name, releases.c.version]
+        statement = insert_into(self._connection, releases).values(values)
+        kept = {"seen_ms": release.seen_ms, "told": release.told}
+        self._connection.execute(statement.on_conflict_do_update(index_elements=key, set_=kept))
 
     def known_alert(self, source: str, fingerprint: str) -> KnownAlert | None:
         """An alert from elsewhere that an incident holds."""

@@ -16,7 +16,7 @@ from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.incidents.timeline import Head
 from monitor.storage.handling import HandlingTransaction
 from monitor.storage.paging import PagingTransaction
-from monitor.storage.response_tables import findings, incidents, outbox, timeline
+from monitor.storage.response_tables import OF_AN_EXERCISE, findings, incidents, outbox, timeline
 from monitor.storage.session import Database, insert_into
 
 
@@ -71,11 +71,14 @@ class ResponseTransaction(PagingTransaction, HandlingTransaction, AlertStore):
     def findings_around(
         self, guardrails: Sequence[str] | None, *, from_ms: int, to_ms: int, limit: int = 1000
     ) -> Sequence[Finding]:
-        """Findings of these guardrails (or all), detected from ``from_ms``, onset up to ``to_ms``; newest first."""
+        """Findings of these guardrails (or all), detected from ``from_ms``, onset up to ``to_ms``; newest first.
+
+        Those of exercises are left out: nothing that was found may be classified by what was made up.
+        """
         at = findings.c
         query = (
             select(at.document)
-            .where(at.detected_at_ms >= from_ms, at.onset_low_ms <= to_ms)
+            .where(at.detected_at_ms >= from_ms, at.onset_low_ms <= to_ms, ~OF_AN_EXERCISE)
             .order_by(at.detected_at_ms.desc(), at.id)
             .limit(limit)
         )

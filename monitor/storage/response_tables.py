@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    select,
     text,
 )
 
@@ -121,6 +122,16 @@ inbound_seen: Final = Table(
     Column("at_ms", BigInteger, nullable=False, index=True),
 )
 
+releases: Final = Table(
+    "releases",
+    metadata,
+    Column("kind", SafeText, primary_key=True),
+    Column("name", SafeText, primary_key=True),
+    Column("version", SafeText, primary_key=True),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("told", Boolean, nullable=False),
+)
+
 findings: Final = Table(
     "findings",
     metadata,
@@ -135,6 +146,11 @@ findings: Final = Table(
     Column("document", Text, nullable=False),
     Column("trouble", SafeText),
 )
+
+OF_AN_EXERCISE: Final = (
+    select(incidents.c.id).where(incidents.c.id == findings.c.incident_id, incidents.c.exercise).exists()
+)
+"""A finding that a drill has made up."""
 
 dismissals: Final = Table(
     "dismissals",

@@ -9,14 +9,16 @@ from typing import Final
 
 from monitor import __version__
 from monitor.alerting.anchoring import Anchors
-from monitor.alerting.channels.base import ChannelError
+from monitor.alerting.channels.base import Channel, ChannelError
 from monitor.alerting.channels.json_post import Target
 from monitor.alerting.channels.measure import MeasureWebhook
 from monitor.alerting.channels.outbound import Outbound, Rules
+from monitor.alerting.channels.pagerduty import PagerDutyChannel
 from monitor.alerting.containing import MeasureReceiver, contain_step
 from monitor.alerting.inbound.model import InboundSource, SourceKind
 from monitor.alerting.inbound.receive import receive
 from monitor.alerting.policy import AlertPolicy
+from monitor.alerting.releases import Releases
 from monitor.alerting.reminding import remind_step
 from monitor.clock import Clock
 from monitor.errors import SettingsError, TryAgain
@@ -33,6 +35,7 @@ CAPTURE_EVERY_S: Final = 5.0
 CONTAIN_EVERY_S: Final = 1.0
 REMIND_EVERY_S: Final = 60.0
 ANCHOR_EVERY_S: Final = 10.0
+RELEASES_EVERY_S: Final = 30.0
 
 
 class Handling:
@@ -49,6 +52,7 @@ class Handling:
         rules: Mapping[str, MeasureRule],
         receivers: Mapping[str, MeasureReceiver],
         anchor_file: Path | None = None,
+        channels: Mapping[str, Channel] | None = None,
     ) -> None:
         self._stores = stores
         self._policy = policy
@@ -57,6 +61,9 @@ class Handling:
         self._setup = setup
         self._rules = rules
         self._receivers = receivers
+        hearing = {name: each for name, each in (channels or {}).items() if isinstance(each, PagerDutyChannel)}
+        self._releases = Releases(hearing, deployment=policy.deployment)
+        self._newest_slice = 0
         self._anchors = None if anchor_file is None else Anchors(anchor_file)
 
     def jobs(self) -> list[Job]:
@@ -65,6 +72,7 @@ class Handling:
             Job("capture", CAPTURE_EVERY_S, self.capture_step, leader_only=True),
             Job("contain", CONTAIN_EVERY_S, self.contain_step),
             Job("remind", REMIND_EVERY_S, self.remind_step),
+            Job("releases", RELEASES_EVERY_S, self.releases_step, leader_only=True),
             Job("anchor", ANCHOR_EVERY_S, self.anchor_step, leader_only=True),
         ]
 
@@ -101,6 +109,19 @@ class Handling:
             TryAgain: the database did not answer.
         """
         remind_step(self._stores.alerts, now_ms=self._clock.now_ms(), policy=self._policy)
+
+    def releases_step(self) -> None:
+        """Tell of new versions of guardrails and models.
+
+        Raises:
+            TryAgain: the database did not answer.
+        """
+        slices = self._stores.judge.slices(after_id=self._newest_slice)
+        seen = {("guardrail", each.guardrail, each.guardrail_version) for each in slices.values()}
+        seen |= {("model", each.model, each.model_version) for each in slices.values()}
+        named = {each for each in seen if each[1] and each[2]}
+        self._releases.take(self._stores.alerts, named, now_ms=self._clock.now_ms())
+        self._newest_slice = max(slices, default=self._newest_slice)
 
     def anchor_step(self) -> None:
         """Append the heads of timelines that have grown, where the settings name a file.

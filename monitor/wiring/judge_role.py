@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from monitor.alerting.breaker import Breakers
 from monitor.alerting.channels.base import Channel
 from monitor.alerting.deliver import Delivered, deliver_step
 from monitor.alerting.escalation.step import escalation_step
@@ -66,6 +67,7 @@ class Judging:
         self.leads = False
         """Whether this process held the judge's lease at its last step."""
         self._channels = channels
+        self._breakers = Breakers()
         self._clock = clock
         self._on_judged = on_judged
         self._on_delivered = on_delivered
@@ -126,7 +128,9 @@ class Judging:
             TryAgain: the database did not answer.
         """
         for _ in range(MOST_STEPS):
-            delivered = deliver_step(self._stores.outbox, self._channels, now_ms=self._clock.now_ms())
+            delivered = deliver_step(
+                self._stores.outbox, self._channels, now_ms=self._clock.now_ms(), breakers=self._breakers
+            )
             self._on_alive("deliver")
             self._on_delivered(delivered)
             if delivered.claimed == 0:

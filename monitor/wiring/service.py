@@ -159,12 +159,13 @@ class Service:
     @contextmanager
     def _judge(self, stores: Stores) -> Iterator[Judging]:
         policy = translate.alert_policy(self._settings)
+        sending = channels(self._settings, clock=self._clock, env=self._env)
         judging = Judging(
             stores,
             translate.judge_rule(self._settings),
             translate.retention_rule(self._settings),
             policy,
-            channels(self._settings, clock=self._clock, env=self._env),
+            sending,
             translate.evidence_retention(self._settings),
             # Two processes under one name (a pod that was replaced while cut off) must not share the lease's token.
             holder=f"{worker_name(self._settings)}/{secrets.token_hex(4)}",
@@ -181,6 +182,7 @@ class Service:
                 rules=measure_rules(self._settings),
                 receivers=measure_receivers(self._settings, clock=self._clock, env=self._env),
                 anchor_file=self._settings.response.anchor_file,
+                channels=sending,
             ),
         )
         try:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from monitor.alerting.channels.slack import ACKNOWLEDGE
 from monitor.alerting.inbound.model import InboundAct, InboundAlert
 from monitor.errors import Refused
 from monitor.incidents.words import plain
@@ -27,8 +28,6 @@ MOST_ALERTS: Final = 200
 MOST_LABELS: Final = 64
 LONGEST: Final = 200
 LONGEST_SUMMARY: Final = 500
-ACKNOWLEDGE: Final = "driftline_acknowledge"
-"""The action id of the button in our Slack messages."""
 
 T = TypeVar("T")
 Short = Annotated[str, msgspec.Meta(max_length=4096)]

@@ -247,7 +247,8 @@ class _OneAlert:
         return incident_name(incident.id)
 
     def _resolved(self, known: KnownAlert) -> str:
-        incident = lifecycle.locked(self._store, known.incident_id)
+        into = self._store.case(known.incident_id).merged_into
+        incident = lifecycle.locked(self._store, known.incident_id if into is None else into)
         self._store.save_known_alert(_ended(known, self._now_ms))
         self._record(incident, What.alert_resolved)
         pages = [each for each in self._store.findings(incident_id=incident.id) if each.kind is Kind.page]
