@@ -5,8 +5,8 @@ spread: an ordinary question of one template comes seven times a day, from seven
 morning. So the last seven must have come within :data:`TOGETHER_MS`; slower variants show in `repetition`.
 Clusters that were there while the guardrail was still learning are favourites, known and never reported; every other
 one is reported when seven such prompts have come, and has ended when it has not been of that size for
-:data:`QUIET_MS`. Two clusters are the same when their names differ in few bits: names are fingerprints, and the oldest
-prompt of a cluster leaves the memory some day.
+:data:`QUIET_MS`. Two clusters are the same when their names differ in few bits: names are fingerprints, and the
+oldest prompt of a cluster leaves the memory some day.
 
 The rule promises no rate, since popular questions come and go. The finding states how long the prompts took and from
 how many sessions they came: a campaign has few, a piece of news has many.
