@@ -308,9 +308,9 @@ _CAPTURED = dict.fromkeys(_TELLS_OF_A_PAGE, Moment.found) | {What.finding_ended:
 
 
 def _of_type(incident: Incident, pages: list[Finding]) -> Incident:
-    """The incident with the type that its pages give it; as it is where that is the same type by another rule."""
+    """The incident with the type that its pages give it, and the rule by which the leading one has it now."""
     found = leading(pages)
-    if found is None or found.trouble is incident.trouble:
+    if found is None:
         return incident
     return msgspec.structs.replace(incident, trouble=found.trouble, trouble_rule=found.rule)
 

@@ -30,8 +30,9 @@ _MOST_OFFSETS: Final = 8
 LIMITED: Final = frozenset({"contradictions", "campaign"})
 """Held to a plain limit: they have no baseline."""
 PROMISES: Final = {
-    Promise.proved: "proved: false alarms stay within the budget",
-    Promise.calibrated: "calibrated by simulation: false alarms stay within the budget",
+    Promise.proved: "proved, if requests are independent: false alarms stay within the budget",
+    Promise.calibrated: "calibrated, if requests hang together as in the baseline: within the budget",
+    Promise.provisional: "provisional: the baseline spans too little time to promise a rate",
     Promise.rule: "a plain rule: no rate of false alarms is promised",
     Promise.uncalibrated: "not ours: no rate of false alarms is promised",
 }
@@ -138,11 +139,11 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
     first = f"{finding.kind.value.capitalize()}: {subject(finding)}"
     lines = [click.style(line, bold=True) for line in _wrapped(first)]
     lines += _field("What", sentence(finding, phrases)) + _typed(finding)
-    found = finding.paged_at_ms or finding.detected_at_ms
+    paged = "" if finding.paged_at_ms is None else f"; paged {moment(finding.paged_at_ms)}"
     lines += _field(
         "Since",
         f"{moment(finding.onset_low_ms)} at the earliest, {moment(finding.onset_high_ms)} at the latest; "
-        f"found {moment(found)}",
+        f"first seen {moment(finding.detected_at_ms)}{paged}",
     )
     if finding.kind is Kind.page:
         lines += _field("Ended", "not yet" if finding.ended_at_ms is None else moment(finding.ended_at_ms))

@@ -93,6 +93,12 @@ class Baseline(Section):
         "automatic", "automatic takes the first events of a stream as normal; manual waits for `driftline baseline`"
     )
     events: int = setting(1600, "events of a stream that make a baseline", unit="events", ge=100, le=100_000_000)
+    span: Duration = setting(
+        "1d",
+        "time that a baseline spans at least, 7d where weekends differ; before, a stream is watched provisionally",
+        ge=Duration(0),
+        le=Duration(31 * DAY_MS),
+    )
 
 
 class Limits(Section):
