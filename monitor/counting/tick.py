@@ -207,6 +207,12 @@ class TickAssigner:
         newest = int(self._state[_NEWEST])
         return None if newest == UNKNOWN else newest
 
+    @property
+    def open_tick(self) -> int:
+        """The tick of the partition's time, which is open; -1 before it has any."""
+        newest, closed = int(self._state[_NEWEST]), int(self._state[_CLOSED])
+        return -1 if newest == UNKNOWN else max(newest // self.rule.tick_ms, closed)
+
     def state(self) -> bytes:
         """The state from which :class:`TickAssigner` goes on exactly."""
         newest, closed, wait, gap_sum, gap_n = (int(x) for x in self._state)

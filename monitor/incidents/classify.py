@@ -130,6 +130,13 @@ RULES: Final[tuple[Rule, ...]] = (
         any_of=("contradictions/*",),
     ),
     Rule(
+        name="records_not_watched",
+        trouble=IncidentType.data_fault,
+        sentence="more records than usual are rejected, labels, copies or of names never seen: what is in them?",
+        any_of=("intake/*",),
+        paged=True,
+    ),
+    Rule(
         name="silent_log",
         trouble=IncidentType.data_fault,
         sentence="no guardrail logs any event: the log, or what writes it, has stopped",

@@ -143,13 +143,13 @@ class EvidenceRecorder:
     def _add(self, counts: LoadedCounts, fleet: Fleet) -> None:
         """Counts of one hour."""
         slice_id, column = np.divmod(counts.cell, COLUMNS)
-        unit = fleet.panel.units_of(slice_id)
-        known = (unit >= 0) & (column < USED_COLUMNS)
         size = len(fleet.state.units)
         if size > len(self._sums):
             more = np.zeros((size - len(self._sums), USED_COLUMNS), np.int64)
             self._sums = np.concatenate([self._sums, more])
-        np.add.at(self._sums, (unit[known], column[known]), counts.count[known])
+        for unit in (fleet.panel.units_of(slice_id), fleet.panel.wholes_of(slice_id)):
+            known = (unit >= 0) & (column < USED_COLUMNS)
+            np.add.at(self._sums, (unit[known], column[known]), counts.count[known])
         if len(counts.tick):
             self._hour = int(counts.tick[-1]) // self.hour
 

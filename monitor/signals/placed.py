@@ -18,6 +18,7 @@ from monitor.signals import (
     contradictions,
     coverage,
     input_shape,
+    intake,
     labels,
     layer_bypass,
     output_shape,
@@ -55,5 +56,6 @@ PLACED: Final[tuple[tuple[Signal | Retired, int], ...]] = (
     (campaign.SIGNAL, 164),
     (labels.HARMFUL, 170),
     (labels.BENIGN, 172),
+    (intake.SIGNAL, 174),
 )
-"""Every signal that there is or was, with its first column. The next free one is 174."""
+"""Every signal that there is or was, with its first column. The next free one is 180."""

@@ -168,6 +168,7 @@ def service(
     judging: Judging | None = None,
     block_records: int = 1_000,
     memory: MemoryRule | None = None,
+    units: int = 4_096,
 ) -> Iterator[Service]:
     """A service that has not begun to read yet."""
     clock, vocabulary = ManualClock(), Vocabulary.bounded()
@@ -180,7 +181,7 @@ def service(
                 stores.counts,
                 Decoder(vocabulary, b"k" * 32, max_bytes=1 << 20, max_depth=32),
                 CountedDeadLetters(),
-                SliceTable(vocabulary),
+                SliceTable(vocabulary, units=units),
                 CountRule(memory=memory or MemoryRule()),
                 owner="w",
                 source_of=lambda _: "log",

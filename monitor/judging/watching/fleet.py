@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from monitor.clock import NEVER
 from monitor.counts.cuts import observations
 from monitor.counts.model import LoadedCounts, Slice
-from monitor.counts.units import family_of, is_scoreless, unit_of
+from monitor.counts.units import RECORDS, family_of, is_scoreless, is_whole, unit_of, whole_that_counts
 from monitor.judging.history import Clusters, History, Past, no_clusters
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import (
@@ -35,6 +35,7 @@ from monitor.judging.watching.from_baseline import (
     NotTested,
     Window,
     arrange,
+    kept_sums,
     miss_share,
     place_of,
     window_of,
@@ -42,6 +43,7 @@ from monitor.judging.watching.from_baseline import (
 from monitor.judging.watching.pages import Pages, Tests
 from monitor.judging.watching.panel import Panel
 from monitor.judging.watching.rivers import RiverId
+from monitor.judging.watching.sibling_share import SiblingShares
 from monitor.signals import request_join
 from monitor.signals.registry import EVENTS_COLUMN, SIGNALS
 
@@ -78,8 +80,7 @@ class Fleet:
         """Family -> its units without scores."""
         self._home: dict[Slice, int] = {}
         """Family -> the unit with scores that was activated last: events without a score count there."""
-        self._traffic: tuple[tuple[int, int, int], NDArray[np.int64]] | None = None
-        """Events per guardrail of the window asked for last: many units learn in the same one."""
+        self._sibling_shares = SiblingShares(self._past)
         self.with_new_signals: set[int] = set()
         """Units of whose signals some are newer than the baseline."""
         self._unsplit = True
@@ -107,13 +108,17 @@ class Fleet:
             self.slices[slice_id] = piece
             number = self.number_of(unit_of(piece))
             self._slices_of.setdefault(number, {})[slice_id] = piece
-            self.state.guardrails.setdefault(piece.guardrail, GuardrailState())
+            if (whole := whole_that_counts(piece)) is not None:
+                self._slices_of.setdefault(self.number_of(whole), {})[slice_id] = piece
+                self._place_in_whole(slice_id, self.number_of(whole))
+            if piece != RECORDS:  # it is about all of them
+                self.state.guardrails.setdefault(piece.guardrail, GuardrailState())
             self._place_slice(slice_id, number)
         self.guardrails = sorted(self.state.guardrails)
         place = {name: i for i, name in enumerate(self.guardrails)}
         self._guardrail_of = np.zeros(max(self.slices, default=0) + 1, np.int64)
         for slice_id, piece in self.slices.items():
-            self._guardrail_of[slice_id] = place[piece.guardrail]
+            self._guardrail_of[slice_id] = place.get(piece.guardrail, 0)
 
     def guardrails_of(self, slice_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """int64 (n,) places in :attr:`guardrails`."""
@@ -182,7 +187,7 @@ class Fleet:
             events=window.events,
             by_person=by_person,
             strata=list(window.strata),
-            baseline=[_kept(window.signal(signal)) for signal in SIGNALS],
+            baseline=[kept_sums(window.signal(signal)) for signal in SIGNALS],
             page_tests=[],
             any_change_tests=[],
             unavailable={},
@@ -191,7 +196,10 @@ class Fleet:
         if not is_scoreless(unit.unit):
             self._home[family_of(unit.unit)] = number
         for slice_id, piece in self.slices_of(number).items():
-            self._place_slice(slice_id, self.number_of(unit_of(piece)))
+            if is_whole(unit.unit):
+                self._place_in_whole(slice_id, number)
+            else:
+                self._place_slice(slice_id, self.number_of(unit_of(piece)))
         for signal in range(len(SIGNALS)):
             if not self.rule.signal(SIGNALS[signal].name).enabled:
                 epoch.unavailable[SIGNALS[signal].name] = f"switched off (signals.{SIGNALS[signal].name}.enabled)"
@@ -203,13 +211,17 @@ class Fleet:
                 self._add_tests(number, epoch, window, signal, tick)
         self._note_new_signals(number, epoch)
         tested = {watch.signal for watch in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
+        joins = window.signal(request_join.SIGNAL).any()
         epoch.joins = [
             JoinState(signal=s, from_tick=tick, tested=s in tested, share=miss_share(window, signal))
             for s, signal in enumerate(SIGNALS)
-            if signal.misses and signal.name not in lacking and window.signal(request_join.SIGNAL).any()
+            if joins and signal.misses and signal.name not in lacking
         ]
         self._place_tests(number, epoch)
-        self._share_of_traffic(number, window)
+        if len(window.ticks) and not is_whole(unit.unit):
+            name = unit.unit.guardrail
+            share = self._sibling_shares.of(name, window, self.guardrails, self._guardrail_of, len(self.slices))
+            self.state.guardrails[name].share = share
         self.respend()
 
     def activate_signal(self, number: int, signal: int, counts: LoadedCounts, *, tick: int) -> None:
@@ -222,7 +234,7 @@ class Fleet:
         epoch.new_signals = [new for new in epoch.new_signals if new.signal != signal]
         self._note_new_signals(number, epoch)
         epoch.unavailable.pop(kind.name, None)
-        epoch.baseline[signal] = _kept(window.signal(kind))
+        epoch.baseline[signal] = kept_sums(window.signal(kind))
         self._add_tests(number, epoch, window, signal, tick)
         if kind.misses and window.signal(request_join.SIGNAL).any():
             asked = {page.signal for page in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
@@ -258,11 +270,15 @@ class Fleet:
         """Unit number and what a test serves."""
         return self.rivers[test] if isinstance(test, RiverId) else self.tests[test]
 
-    def order_of(self, test: TestId) -> tuple[Slice, int, int]:
-        """By stream, signal and question, a notice before the pages: the same whoever registered a slice first."""
+    def order_of(self, test: TestId) -> tuple[bool, Slice, int, int]:
+        """By stream, signal and question, a notice before the pages: the same whoever registered a slice first.
+
+        Guardrails as a whole come last, for a page of one of their streams may cover theirs.
+        """
         number, watch = self.test(test)
         question = -1 if isinstance(watch, AnyChangeTest) else watch.question
-        return self.state.units[number].unit, watch.signal, question
+        unit = self.state.units[number].unit
+        return is_whole(unit), unit, watch.signal, question
 
     def dismiss(self, finding_id: str) -> None:
         """The notice was about nothing. Nothing happens if something else has been said of the signal since."""
@@ -296,13 +312,18 @@ class Fleet:
         if not self.shares.anybody_away():
             return NEVER
         events = observations(counts)
-        return self.shares.ends(events.tick, self.panel.units_of(events.cell))
+        return min(self.shares.ends(events.tick, of_unit) for of_unit in self.units_and_wholes(events))
 
     def record_activity(self, counts: LoadedCounts) -> None:
         """Take note of who has events in the ticks just judged."""
         events = observations(counts)
-        if self.shares.hear(events.tick, self.panel.units_of(events.cell)):
+        back = [self.shares.hear(events.tick, of_unit) for of_unit in self.units_and_wholes(events)]
+        if any(back):
             self.respend()
+
+    def units_and_wholes(self, events: LoadedCounts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The unit of each event's slice, and its guardrail as a whole."""
+        return self.panel.units_of(events.cell), self.panel.wholes_of(events.cell)
 
     def has_stopped(self, guardrail: str) -> bool:
         """Whether nothing of this guardrail has had an event for a day, while others have."""
@@ -322,9 +343,14 @@ class Fleet:
         unit = self.state.units[number]
         if is_scoreless(unit.unit) and unit.epoch is None:
             number = self._home.get(family_of(unit.unit), number)
+        self.panel.place_slice(slice_id, unit=number, stratum=self._stratum(slice_id, number))
+
+    def _place_in_whole(self, slice_id: int, number: int) -> None:
+        self.panel.place_in_whole(slice_id, unit=number, stratum=self._stratum(slice_id, number))
+
+    def _stratum(self, slice_id: int, number: int) -> int:
         epoch = self.state.units[number].epoch
-        stratum = 0 if epoch is None else place_of(self.slices[slice_id], epoch.strata)
-        self.panel.place_slice(slice_id, unit=number, stratum=stratum)
+        return 0 if epoch is None else place_of(self.slices[slice_id], epoch.strata)
 
     def _place_tests(self, number: int, epoch: Epoch) -> None:
         """Wire the panel to the epoch's tests, as built or as restored."""
@@ -348,7 +374,8 @@ class Fleet:
             self.with_new_signals.discard(number)
 
     def _add_tests(self, number: int, epoch: Epoch, window: Window, signal: int, tick: int) -> None:
-        self._add_notice(number, epoch, window, signal, tick)
+        if not is_whole(self.state.units[number].unit):  # of all fields together, something always changes
+            self._add_notice(number, epoch, window, signal, tick)
         for question in range(len(SIGNALS[signal].questions)):
             self._add_page_test(epoch, window, signal, question, tick)
 
@@ -375,23 +402,3 @@ class Fleet:
                 del self.rivers[notice.test]
             else:
                 del self.tests[notice.test]
-
-    def _share_of_traffic(self, number: int, window: Window) -> None:
-        """The guardrail's events per sibling event during the window: what silence is measured against."""
-        name = self.state.units[number].unit.guardrail
-        if not len(window.ticks):
-            return
-        span = int(window.ticks[0]), int(window.ticks[-1]) + 1
-        if self._traffic is None or self._traffic[0] != (*span, len(self.slices)):
-            sums = self._past.events(self._guardrail_of, len(self.guardrails), *span)
-            self._traffic = (*span, len(self.slices)), sums
-        sums = self._traffic[1]
-        own = int(sums[self.guardrails.index(name)])
-        others = int(sums.sum()) - own
-        self.state.guardrails[name].share = own / others if others else 0.0
-
-
-def _kept(table: NDArray[np.int64]) -> list[list[int]]:
-    """A signal's baseline by stratum and bin; nothing where there is nothing, as of most signals of most streams."""
-    sums = table.sum(axis=0)
-    return sums.tolist() if sums.any() else []

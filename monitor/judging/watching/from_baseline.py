@@ -91,6 +91,12 @@ def arrange(loaded: LoadedCounts, slices: Mapping[int, Slice], strata: Sequence[
     return Window(ticks, tuple(strata), table)
 
 
+def kept_sums(table: NDArray[np.int64]) -> list[list[int]]:
+    """A signal's baseline by stratum and bin; nothing where there is nothing, as of most signals of most streams."""
+    sums = table.sum(axis=0)
+    return sums.tolist() if sums.any() else []
+
+
 def agrees_with_itself(window: Window) -> bool:
     """Whether the two halves of the window show the same means in every question (homogeneity check)."""
     half = len(window.ticks) // 2

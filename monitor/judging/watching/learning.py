@@ -98,12 +98,12 @@ class Learning:
         if not (self._fleet.rule.automatic and waiting and len(counts.tick)):
             return
         events = observations(counts)
-        of_unit = self._fleet.panel.units_of(events.cell)
-        active = set(np.unique(of_unit).tolist())
-        for number in waiting:
-            if number in active:
-                mine = of_unit == number
-                yield number, events.tick[mine], events.count[mine]
+        for of_unit in self._fleet.units_and_wholes(events):
+            active = set(np.unique(of_unit).tolist())
+            for number in waiting:
+                if number in active:
+                    mine = of_unit == number
+                    yield number, events.tick[mine], events.count[mine]
 
     def _baseline(self, number: int, counts: LoadedCounts, tick: int, lacking: Collection[str]) -> Baseline:
         unit = self._fleet.state.units[number]
