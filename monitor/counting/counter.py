@@ -20,7 +20,7 @@ from monitor.counting.clusters import few, sightings
 from monitor.counting.memory import MemoryRule, PartitionMemory
 from monitor.counting.ports import Commit, Mark, Position, Tally
 from monitor.counting.slice_table import SliceTable
-from monitor.counting.tick import TickAssigner, TickRule
+from monitor.counting.tick import NO_TICK, TickAssigner, TickRule
 from monitor.counts.model import Cluster, Slice, TickCounts
 from monitor.events.batch import MISSING, EventBatch
 from monitor.events.reasons import NO_FAULT
@@ -38,8 +38,8 @@ from monitor.signals.registry import (
 )
 
 _NO_FAULT: Final = frozenset(reason.value for reason in NO_FAULT)
-Marks = tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
-"""Of each event of a batch: is it new, is it counted, is it a copy, does it reuse an identifier?"""
+Marks = tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
+"""Of each event of a batch: is it new, is it a copy, does it reuse an identifier?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +128,14 @@ class PartitionCounter:
         fresh = batch.offset >= self._next
         use = fresh & ~duplicate
         begins = self._ticks.open_tick
-        ticks, late, future = self._ticks.assign(batch.time_ms, batch.record_ms, use, clock_ms=clock_ms)
+        ticks, late, future, now = self._ticks.assign(batch.time_ms, batch.record_ms, use, clock_ms=clock_ms)
         counted = int(use.sum())
         slices = self._slices.codes(batch)
         if counted:
             self._sum(batch, recall, slices, ticks, use)
         if intake.SIGNAL.name not in self._off:
             unread = [offset for offset, reason in rejected if offset >= self._next and reason not in _NO_FAULT]
-            self._take_in(batch, slices, ticks, (fresh, use, duplicate, reused), begins, unread)
+            self._take_in(batch, slices, np.r_[begins, now], (fresh, duplicate, reused), unread)
         self._events += counted
         self._duplicates += int((fresh & duplicate).sum())
         self._reused_ids += int((fresh & reused).sum())
@@ -219,22 +219,18 @@ class PartitionCounter:
         self,
         batch: EventBatch,
         slices: NDArray[np.int32],
-        ticks: NDArray[np.int64],
+        now: NDArray[np.int64],
         marks: Marks,
-        begins: int,
         unread: Sequence[int],
     ) -> None:
-        """What became of the records, each at its place in the log.
+        """What became of the records, each in the partition's tick at its place in the log.
 
         Args:
-            ticks: of the counted events.
+            now: that tick before the batch and after each event; nothing is counted before there is any.
             marks: what was found of each event.
-            begins: the partition's tick before the batch; -1 before it has any, and nothing is counted until then.
             unread: offsets of the records that could not be read.
         """
-        fresh, use, duplicate, reused = marks
-        # The partition's time at each record; how the log is cut into batches does not show.
-        now = np.maximum.accumulate(np.r_[begins, np.where(use, ticks, begins)])
+        fresh, duplicate, reused = marks
         codes = intake.SIGNAL.code(batch)
         codes[self._slices.is_pooled(slices) & (codes == Record.event)] = Record.pooled
         if self._labels_from is not None:
@@ -244,7 +240,10 @@ class PartitionCounter:
         before = np.searchsorted(batch.offset, np.asarray(unread, np.int64), side="right")
         tick = np.r_[now[1:][fresh], now[before]]
         code = np.r_[codes[fresh], np.full(len(unread), Record.rejected, np.int16)]
-        key, number = np.unique(tick[tick >= 0] * COLUMNS + code[tick >= 0], return_counts=True)
+        known = tick > NO_TICK
+        if not known.any():
+            return
+        key, number = np.unique(tick[known] * COLUMNS + code[known], return_counts=True)
         cell = self._slices.of_records * COLUMNS + OFFSETS[intake.SIGNAL.name] + key % COLUMNS
         self._pending.append((key // COLUMNS, cell, number))
 

@@ -138,6 +138,8 @@ class UnitState(msgspec.Struct, kw_only=True):
     """Newest tick with an event of it; -1 before the first."""
     arrived: bool = False
     """It has had an event."""
+    brought: int = 0
+    """Events since then, while it has no baseline, as far as it takes to be named."""
     retired: bool = False
     """It has stopped: its share of the budgets is with the others until its events are back."""
 
@@ -182,6 +184,8 @@ class ArrivalState(msgspec.Struct, kw_only=True):
     """Those that had events before it was watched."""
     recent: list[int] = []
     """Ticks of the newest ones since then, as many as make a flood."""
+    named: int | None = None
+    """Tick in which a new unit was named last."""
     case: Case = msgspec.field(default_factory=Case)
 
 

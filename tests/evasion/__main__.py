@@ -16,15 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.evasion.attacks import ATTACKS, PLAIN
-from tests.evasion.run import Seen, seen
-
-OWN_S = 600.0
-
-
-def held(evading: Seen, plain: Seen) -> bool:
-    """Whether evasion gains no more than may be."""
-    paged = evading.page_s is not None and plain.page_s is not None and evading.page_s <= 2 * plain.page_s
-    return paged or (evading.own_s is not None and evading.own_s <= OWN_S)
+from tests.evasion.run import held, seen
 
 
 def main() -> int:
@@ -48,7 +40,9 @@ def main() -> int:
     if args.json:
         print(json.dumps(rows))
         return int(bad > 0)
-    table = Table("attack", "share", "seed", "first finding", "first page", "own finding", "page without", "as", "held")
+    table = Table(
+        "attack", "share", "seed", "first finding", "first page", "own finding", "page without", "as", "held"
+    )
     for row in rows:
         times = (_time(row[key]) for key in ("notice_s", "page_s", "own_s", "plain_page_s"))
         held_ = "yes" if row["held"] else "NO"

@@ -14,10 +14,11 @@ from tests.evasion.attacks import Attack, attacked
 from tests.scenarios.service import told
 from tests.scenarios.story import MINUTE_MS, START_MS, log_of
 
-CALM_MIN: Final = 30
-ATTACK_MIN: Final = 30
+CALM_MIN: Final = 20
 UNITS: Final = 64
 """Room for units where it is to be filled: thousands of versions fill 4,096 just so, and take longer to simulate."""
+OWN_S: Final = 600.0
+"""A finding of its own comes within this time."""
 STORY: Final = """
     00:00 shield: rate=120/min near=0.5% unsafe=1% languages=en:70,de:30
     00:00 filter: rate=120/min
@@ -37,9 +38,9 @@ class Seen:
     """Signal and question of the first page, or of the first finding."""
 
 
-def seen(attack: Attack, share: float, *, seed: int = 1) -> Seen:
-    """Half an hour of ordinary traffic, then the attack with this share of one guardrail's events."""
-    log, begins = log_with(attack, share, seed=seed)
+def seen(attack: Attack, share: float, *, seed: int = 1, minutes: int = 30) -> Seen:
+    """Ordinary traffic, then so many minutes of the attack with this share of one guardrail's events."""
+    log, begins = log_with(attack, share, seed=seed, minutes=minutes)
     outcome = told(log, units=UNITS if attack.flood else 4_096)
     flood_ms = START_MS + CALM_MIN * MINUTE_MS
     own = [one for one in outcome.findings if one.signal == "intake" and _moment(one) > flood_ms]
@@ -54,10 +55,10 @@ def seen(attack: Attack, share: float, *, seed: int = 1) -> Seen:
     )
 
 
-def log_with(attack: Attack, share: float, *, seed: int) -> tuple[list[MemoryRecord], int]:
+def log_with(attack: Attack, share: float, *, seed: int, minutes: int) -> tuple[list[MemoryRecord], int]:
     """The log, and the moment at which the attack begins."""
-    flood_min = ATTACK_MIN if attack.flood else 0
-    end = CALM_MIN + flood_min + ATTACK_MIN
+    flood_min = minutes if attack.flood else 0
+    end = CALM_MIN + flood_min + minutes
     chance = np.random.default_rng(seed)
     flood_ms = START_MS + CALM_MIN * MINUTE_MS
     begins = flood_ms + flood_min * MINUTE_MS
@@ -82,3 +83,9 @@ def _moment(finding: Finding) -> int:
 
 def _seconds(found: list[Finding], begins: int) -> float | None:
     return min(((_moment(one) - begins) / 1000 for one in found), default=None)
+
+
+def held(evading: Seen, plain: Seen) -> bool:
+    """Whether evasion gains no more than may be."""
+    paged = evading.page_s is not None and plain.page_s is not None and evading.page_s <= 2 * plain.page_s
+    return paged or (evading.own_s is not None and evading.own_s <= OWN_S)

@@ -50,6 +50,7 @@ RULES: Final = (
     _rule("contradictions", "contradiction_share", "`rules.contradictions`"),
     _rule("campaign", "cluster_rise", "`rules.campaign`"),
     _rule("intake", "new_units", "`rules.new_units`"),
+    _rule("intake", "new_unit"),
     *(_rule(signal.name, "join_misses") for signal in SIGNALS if signal.misses),
 )
 OTHERS: Final = (

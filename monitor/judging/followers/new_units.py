@@ -5,6 +5,9 @@ name them splits an attack into parts that never learn, or fills the room that t
 counted: a guardrail that is watched may have twice as many new units within an hour as it had before, and at least
 :data:`FEW`; the log as a whole may have so many new guardrails. It is over when an hour has fewer again.
 
+One new unit alone is named, too, once it has brought :data:`NAMED` events, at most once an hour for each guardrail: a
+kind of score or a threshold that nobody announced. A new version is not, which `release_delta` follows.
+
 A rule: it promises no rate. A release brings each unit that there is once more, and two may come within an hour.
 """
 
@@ -14,9 +17,12 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from monitor.clock import HOUR_MS, NEVER
 from monitor.counts.model import Slice
-from monitor.counts.units import whole_of
+from monitor.counts.units import is_whole, whole_of
 from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Unit
 from monitor.judging.findings.build import build
 from monitor.judging.follower import Follower, Stretch
@@ -27,6 +33,11 @@ QUESTION: Final = "new_units"
 FEW: Final = 20
 """New units within an hour that are never a flood: three languages of a policy, each with half a dozen categories."""
 TIMES: Final = 2
+ONE: Final = "new_unit"
+NAMED: Final = 30
+"""Events after which a new unit is named, as a release is."""
+
+Ints = NDArray[np.int64]
 
 
 class NewUnits(Follower):
@@ -49,7 +60,8 @@ class NewUnits(Follower):
                     memory.before += 1
         ticks = stretch.by_guardrail[0].tolist()
         names = arrivals.keys() | {name for name, memory in known.items() if memory.case.open is not None}
-        return [found for name in sorted(names) for found in self._follow(name, arrivals.get(name, []), ticks)]
+        floods = [found for name in sorted(names) for found in self._follow(name, arrivals.get(name, []), ticks)]
+        return floods + self._named(stretch)
 
     def retire(self, number: int, tick: int) -> list[Finding]:
         """Nothing new will ever come of a guardrail of which nothing is left."""
@@ -70,17 +82,52 @@ class NewUnits(Follower):
 
         After a replay that begins late, what has a baseline was there before.
         """
-        events = stretch.events
         found = []
-        # From the last event to the first, so that of each unit the first one stays.
-        numbers = self._fleet.panel.units_of(events.cell)[::-1].tolist()
-        first = dict(zip(numbers, events.tick[::-1].tolist(), strict=True))
-        for number, tick in first.items():
-            unit = self._fleet.state.units[number] if number >= 0 else None
-            if unit is not None and not unit.arrived:
-                unit.arrived = True
-                found.append((tick, unit.unit.guardrail, unit.epoch is None))
+        units = self._fleet.state.units
+        for number, ticks, _ in self._events_of([n for n, unit in enumerate(units) if not unit.arrived], stretch):
+            unit = units[number]
+            unit.arrived = True
+            found.append((int(ticks[0]), unit.unit.guardrail, unit.epoch is None))
         return sorted(found)
+
+    def _events_of(self, numbers: list[int], stretch: Stretch) -> Iterator[tuple[int, Ints, Ints]]:
+        """(unit, ticks, events) of those of these units that have events here."""
+        events = stretch.events
+        of_unit = self._fleet.panel.units_of(events.cell)
+        use = np.isin(of_unit, numbers)
+        ticks, of_unit, count = events.tick[use], of_unit[use], events.count[use]
+        for number in np.unique(of_unit).tolist():
+            mine = of_unit == number
+            yield number, ticks[mine], count[mine]
+
+    def _named(self, stretch: Stretch) -> list[Finding]:
+        """Notices of new units, in order."""
+        units = self._fleet.state.units
+        waiting = [n for n, unit in enumerate(units) if unit.epoch is None and unit.arrived and unit.brought < NAMED]
+        enough = []
+        for number, ticks, count in self._events_of(waiting, stretch):
+            unit = units[number]
+            brought = unit.brought + count.cumsum()
+            unit.brought = int(brought[-1])
+            if brought[-1] >= NAMED:
+                enough.append((int(ticks[np.searchsorted(brought, NAMED)]), unit.unit))
+        found = []
+        hour = max(1, HOUR_MS // self._rule.tick_ms)
+        for tick, name in sorted(enough):
+            memory = self._fleet.state.arrivals[name.guardrail]
+            if self._is_news(name, tick) and (memory.named is None or tick - memory.named >= hour):
+                memory.named = tick
+                found.append(self._one(name, tick))
+        return found
+
+    def _is_news(self, unit: Slice, tick: int) -> bool:
+        """Whether its guardrail is watched, and its version is known: a new one is followed already."""
+        versions = {
+            one.unit.guardrail_version
+            for one in self._fleet.state.units
+            if one.epoch is not None and one.unit.guardrail == unit.guardrail and not is_whole(one.unit)
+        }
+        return self._watched_since(unit.guardrail) <= tick and unit.guardrail_version in versions
 
     def _follow(self, name: str, arrivals: list[int], ticks: list[int]) -> list[Finding]:
         memory = self._fleet.state.arrivals[name]
@@ -112,6 +159,29 @@ class NewUnits(Follower):
             epoch = units[self._fleet.number_of(whole_of(name))].epoch
             return NEVER if epoch is None else epoch.effective_tick
         return min((unit.epoch.effective_tick for unit in units if unit.epoch is not None), default=NEVER)
+
+    def _one(self, unit: Slice, tick: int) -> Finding:
+        at_ms = (tick + 1) * self._rule.tick_ms
+        score = f"{unit.score_kind or 'no'} scores"
+        score += "" if unit.threshold_milli < 0 else f", threshold {unit.threshold_milli / 1000:g}"
+        return build(
+            unit,
+            SIGNAL.name,
+            ONE,
+            tick=tick,
+            tick_ms=self._rule.tick_ms,
+            kind=Kind.notice,
+            direction=Direction.rise,
+            onset_ms=(tick * self._rule.tick_ms, at_ms),
+            effect=Effect(baseline=0.0, current=float(NAMED), ratio=None, unit=Unit.events),
+            evidence=Evidence(
+                log_evidence=0.0,
+                events=NAMED,
+                level=None,
+                detail=f"{score}: until this has a baseline it is held to the level of its guardrail as a whole",
+            ),
+            stage=unit.stage,
+        )
 
     def _finding(self, name: str, recent: list[int], tick: int, limit: int) -> Finding:
         what = "guardrails" if name == EVERY_GUARDRAIL else "versions, categories, thresholds or kinds of score"
