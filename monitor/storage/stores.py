@@ -12,6 +12,7 @@ from monitor.evals.ports import Evals
 from monitor.judging.ports import EvidenceLog, JudgeStore
 from monitor.signals.layout import Layout
 from monitor.storage.counts import SqlCountStore
+from monitor.storage.deployment import deployment_id
 from monitor.storage.evals import SqlEvals
 from monitor.storage.evidence import SqlEvidenceLog
 from monitor.storage.judging import SqlJudgeStore
@@ -34,6 +35,11 @@ class Stores:
     reads: Reads
     evals: Evals
     evidence: EvidenceLog
+
+    @property
+    def deployment(self) -> str:
+        """Identity of the database, see :func:`deployment_id`."""
+        return deployment_id(self.database)
 
 
 @contextmanager
