@@ -74,6 +74,6 @@ SIGNAL: Final = Signal(
     ),
     share_of=share_of_names("records that are", tuple(record.name for record in Record)),
     unavailable="counted for the log as a whole, in the stream of all guardrails",
-    bets=(),
+    alternatives=(),
     of_records=True,
 )

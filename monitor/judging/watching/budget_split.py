@@ -125,7 +125,7 @@ class Shares:
         return spends
 
     def notices(self, paging: Callable[[Epoch, int], bool]) -> dict[int, float]:
-        """Test id -> spend of a full tick of each armed any-change test, its dense bets included.
+        """Test id -> spend of a full tick of each armed any-change test, its dense tests included.
 
         River's detectors promise nothing, so they spend nothing.
 

@@ -87,9 +87,7 @@ class Fleet:
         self.shares = Shares(rule, state)
         self.pages = Pages(self.panel, rule, self.tests)
         self.notices = Notices(self.panel, rule)
-        noted = [
-            (n, unit, w) for n, unit in enumerate(state.units) if unit.epoch for w in unit.epoch.any_change_tests
-        ]
+        noted = [(n, u, w) for n, u in enumerate(state.units) if u.epoch for w in u.epoch.any_change_tests]
         self.notices.put_back([(unit.unit, watch) for _, unit, watch in noted])
         self._to_rebuild = [(number, w.test, w) for number, _, w in noted if isinstance(w.test, RiverId)]
         for number, unit in enumerate(state.units):
@@ -97,8 +95,7 @@ class Fleet:
             if unit.epoch is not None:
                 self._place_tests(number, unit.epoch)
                 self._note_new_signals(number, unit.epoch)
-        watched = [(unit.epoch.effective_tick, unit.unit) for unit in state.units if unit.epoch is not None]
-        for _, unit_name in sorted(watched):
+        for _, unit_name in sorted((u.epoch.effective_tick, u.unit) for u in state.units if u.epoch is not None):
             if not is_scoreless(unit_name):
                 self._home[family_of(unit_name)] = self._index[unit_name]
 
@@ -196,7 +193,7 @@ class Fleet:
         if not is_scoreless(unit.unit):
             self._home[family_of(unit.unit)] = number
         for slice_id, piece in self.slices_of(number).items():
-            if is_whole(unit.unit):
+            if whole_that_counts(piece) == unit.unit:
                 self._place_in_whole(slice_id, number)
             else:
                 self._place_slice(slice_id, self.number_of(unit_of(piece)))
@@ -317,8 +314,7 @@ class Fleet:
     def record_activity(self, counts: LoadedCounts) -> None:
         """Take note of who has events in the ticks just judged."""
         events = observations(counts)
-        back = [self.shares.hear(events.tick, of_unit) for of_unit in self.units_and_wholes(events)]
-        if any(back):
+        if sum(self.shares.hear(events.tick, of_unit) for of_unit in self.units_and_wholes(events)):
             self.respend()
 
     def units_and_wholes(self, events: LoadedCounts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
