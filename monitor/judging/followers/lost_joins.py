@@ -164,16 +164,15 @@ class LostJoins(Follower):
         if not joins.any():
             return []
         tick, bin_, count = counts.tick[joins], column[joins], counts.count[joins]
-        slices = LoadedCounts(tick, counts.cell[joins] // COLUMNS, count)
+        of_unit = self._fleet.panel.units_of(counts.cell[joins] // COLUMNS)
         found = []
-        for of_unit in self._fleet.units_and_wholes(slices):
-            for number in np.unique(of_unit[of_unit >= 0]).tolist():
-                epoch = self._fleet.state.units[number].epoch
-                if epoch is None or not epoch.joins:
-                    continue
-                mine = of_unit == number
-                ticks, row = np.unique(tick[mine], return_inverse=True)
-                table = np.zeros((len(ticks), _BINS), np.int64)
-                np.add.at(table, (row, bin_[mine]), count[mine])
-                found.append((number, epoch, _Joins(ticks, table)))
+        for number in np.unique(of_unit[of_unit >= 0]).tolist():
+            epoch = self._fleet.state.units[number].epoch
+            if epoch is None or not epoch.joins:
+                continue
+            mine = of_unit == number
+            ticks, row = np.unique(tick[mine], return_inverse=True)
+            table = np.zeros((len(ticks), _BINS), np.int64)
+            np.add.at(table, (row, bin_[mine]), count[mine])
+            found.append((number, epoch, _Joins(ticks, table)))
         return found

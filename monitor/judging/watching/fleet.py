@@ -193,10 +193,9 @@ class Fleet:
         if not is_scoreless(unit.unit):
             self._home[family_of(unit.unit)] = number
         for slice_id, piece in self.slices_of(number).items():
-            if whole_that_counts(piece) == unit.unit:
-                self._place_in_whole(slice_id, number)
-            else:
-                self._place_slice(slice_id, self.number_of(unit_of(piece)))
+            in_whole = whole_that_counts(piece) == unit.unit
+            place = self._place_in_whole if in_whole else self._place_slice
+            place(slice_id, number if in_whole else self.number_of(unit_of(piece)))
         for signal in range(len(SIGNALS)):
             if not self.rule.signal(SIGNALS[signal].name).enabled:
                 epoch.unavailable[SIGNALS[signal].name] = f"switched off (signals.{SIGNALS[signal].name}.enabled)"
@@ -208,7 +207,7 @@ class Fleet:
                 self._add_tests(number, epoch, window, signal, tick)
         self._note_new_signals(number, epoch)
         tested = {watch.signal for watch in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
-        joins = window.signal(request_join.SIGNAL).any()
+        joins = window.signal(request_join.SIGNAL).any() and not is_whole(unit.unit)
         epoch.joins = [
             JoinState(signal=s, from_tick=tick, tested=s in tested, share=miss_share(window, signal))
             for s, signal in enumerate(SIGNALS)
@@ -370,9 +369,10 @@ class Fleet:
             self.with_new_signals.discard(number)
 
     def _add_tests(self, number: int, epoch: Epoch, window: Window, signal: int, tick: int) -> None:
-        if not is_whole(self.state.units[number].unit):  # of all fields together, something always changes
+        whole = is_whole(self.state.units[number].unit)
+        if not whole:  # of all fields together, something always changes
             self._add_notice(number, epoch, window, signal, tick)
-        for question in range(len(SIGNALS[signal].questions)):
+        for question in range(0 if whole and SIGNALS[signal].misses else len(SIGNALS[signal].questions)):
             self._add_page_test(epoch, window, signal, question, tick)
 
     def _add_page_test(self, epoch: Epoch, window: Window, signal: int, question: int, tick: int) -> None:
