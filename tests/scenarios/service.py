@@ -13,6 +13,7 @@ from monitor.clock import ManualClock
 from monitor.counting.counter import CountRule
 from monitor.counting.memory import MemoryRule
 from monitor.counting.slice_table import SliceTable
+from monitor.counts.units import is_whole
 from monitor.errors import StoreUnavailable
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
@@ -58,6 +59,7 @@ class Outcome:
     findings: list[Finding]
     incidents: list[Incident]
     baselines: list[Baseline]
+    """Of units; those of guardrails as a whole are left out."""
     judge: Judge
     deaths: int = 0
     points: list[EvidencePoint] = field(default_factory=list)
@@ -157,7 +159,8 @@ class Service:
             incidents = sorted(store.incidents(limit=10_000), key=lambda incident: incident.key)
         log = self.stores.evidence
         recorded = list(log.points(limit=1_000_000)), list(log.levels(limit=1_000_000)), list(log.streams())
-        return Outcome(found, incidents, list(self.stores.judge.baselines()), self.judge, self.deaths, *recorded)
+        baselines = [one for one in self.stores.judge.baselines() if not is_whole(one.unit)]
+        return Outcome(found, incidents, baselines, self.judge, self.deaths, *recorded)
 
 
 @contextmanager
