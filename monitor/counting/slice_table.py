@@ -135,6 +135,8 @@ class SliceTable:
     ) -> None:
         self.vocabulary = vocabulary
         self._all = vocabulary.category.own(ALL)
+        self._pooled = np.zeros(0, np.bool_)
+        """Of each slice: is it another one's pool?"""
         guardrails = vocabulary.guardrail.limit + 1
         self._units = _Rows(fallback=_POOLED_UNIT, kept=1, limit=units, groups=guardrails, group_limit=units)
         self._slices = _Rows(
@@ -179,10 +181,12 @@ class SliceTable:
 
     def is_pooled(self, codes: NDArray[np.int32]) -> NDArray[np.bool_]:
         """bool (n,): whether a limit, here or of a vocabulary, has put an event under another name than its own."""
-        rows = self._slices.known[: self._slices.used]
-        names = self._units.known[rows[:, 0], :_NAMED]
-        found: NDArray[np.bool_] = (names == 0).any(axis=1) | (rows[:, 1:] == 0).any(axis=1)
-        return found[codes]
+        if len(self._pooled) < self._slices.used:  # of the slices that are new since the last look
+            rows = self._slices.known[len(self._pooled) : self._slices.used]
+            names = self._units.known[rows[:, 0], :_NAMED]
+            found = (names == 0).any(axis=1) | (rows[:, 1:] == 0).any(axis=1)
+            self._pooled = np.concatenate([self._pooled, found])
+        return self._pooled[codes]
 
     def pooled_codes(self, batch: EventBatch, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """int32 (len(rows),) local code of the slice that holds the pooled signals of these events' guardrails."""
