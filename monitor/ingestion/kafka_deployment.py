@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from kafka.errors import KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from monitor.errors import SourceUnavailable
@@ -19,7 +20,9 @@ LIVE_MS: Final = 60_000
 """A deployment that has committed no longer ago than this is at work; clocks may differ by most of it."""
 EVERY_MS: Final = 10_000
 """How often each says that it is there, and looks for others: six times until it would be taken for gone."""
-ANSWER_MS: Final = 5_000
+JOINING_MS: Final = 10_000
+LOOKING_MS: Final = 1_000
+"""Longest wait for the brokers' answer: before joining, and at work, where the next look will do as well."""
 _MARK: Final = "driftline"
 
 
@@ -65,7 +68,13 @@ class Deployment:
         if not self._own:
             return
         self._looked_ms = now_ms
-        committed = self._consumer._coordinator.fetch_committed_offsets(set(every), timeout_ms=ANSWER_MS)
+        timeout_ms = JOINING_MS if joining else LOOKING_MS
+        try:
+            committed = self._consumer._coordinator.fetch_committed_offsets(set(every), timeout_ms=timeout_ms)
+        except KafkaTimeoutError:
+            if joining:
+                raise
+            return
         for tp in sorted(committed):
             mark, _, rest = (committed[tp].metadata or "").partition(" ")
             other, _, at = rest.partition(" ")

@@ -65,6 +65,7 @@ class Outcome:
     points: list[EvidencePoint] = field(default_factory=list)
     levels: list[HourLevel] = field(default_factory=list)
     streams: list[StreamView] = field(default_factory=list)
+    """Without guardrails as a whole, like the baselines."""
 
     def pages(self, guardrail: str | None = None) -> list[Finding]:
         """Pages in order of detection."""
@@ -158,7 +159,8 @@ class Service:
             found = sorted(store.findings(limit=10_000), key=lambda f: (f.detected_at_ms, f.id))
             incidents = sorted(store.incidents(limit=10_000), key=lambda incident: incident.key)
         log = self.stores.evidence
-        recorded = list(log.points(limit=1_000_000)), list(log.levels(limit=1_000_000)), list(log.streams())
+        streams = [one for one in log.streams() if not is_whole(one.unit)]
+        recorded = list(log.points(limit=1_000_000)), list(log.levels(limit=1_000_000)), streams
         baselines = [one for one in self.stores.judge.baselines() if not is_whole(one.unit)]
         return Outcome(found, incidents, baselines, self.judge, self.deaths, *recorded)
 
