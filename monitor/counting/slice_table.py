@@ -137,7 +137,7 @@ class SliceTable:
         self._all = vocabulary.category.own(ALL)
         self._pooled = np.zeros(0, np.bool_)
         """Of each slice: is it another one's pool?"""
-        guardrails = vocabulary.guardrail.limit + 1
+        guardrails = vocabulary.guardrail.limit + 2  # with the pool, and the name for all of them
         self._units = _Rows(fallback=_POOLED_UNIT, kept=1, limit=units, groups=guardrails, group_limit=units)
         self._slices = _Rows(
             fallback=_POOLED_STRATUM, kept=1, limit=slices, groups=units + guardrails, group_limit=strata_per_unit

@@ -227,7 +227,8 @@ def _alarm_points(view: JudgeView, findings: Sequence[Finding], tick_ms: int) ->
     thresholds = {(test.stream, test.signal, test.question): test.log_threshold for test in view.tests}
     holders = {(test.stream, test.finding) for test in view.tests if test.finding is not None}
     for finding in findings:
-        place = -1 if finding.guardrail == EVERY_GUARDRAIL else _place_of(view, finding, holders, tick_ms)
+        of_traffic = finding.guardrail == EVERY_GUARDRAIL and not finding.category
+        place = -1 if of_traffic else _place_of(view, finding, holders, tick_ms)
         leading = [share.name for share in finding.attribution if share.what == "question"]
         key = (place, finding.signal, leading[0] if leading else finding.question)
         if finding.ended_at_ms is None and place is not None and key in asked:

@@ -46,18 +46,18 @@ class NewUnits(Follower):
     def follow(self, stretch: Stretch) -> list[Finding]:
         """Guardrails that are flooded with new units, and those that no longer are."""
         known = self._fleet.state.arrivals
-        if self._rule.new_units == "off":
-            return [
-                one for memory in known.values() for one in memory.case.end(stretch.from_tick * self._rule.tick_ms)
-            ]
+        on = self._rule.new_units != "off"
         arrivals: dict[str, list[int]] = {}
         for tick, guardrail, stranger in self._first_events(stretch):
             for name in (guardrail,) if guardrail in known else (guardrail, EVERY_GUARDRAIL):
                 memory = known.setdefault(name, ArrivalState())
-                if stranger:
+                if stranger and on:
                     arrivals.setdefault(name, []).append(tick)
                 else:
                     memory.before += 1
+        if not on:
+            at_ms = stretch.from_tick * self._rule.tick_ms
+            return [one for memory in known.values() for one in memory.case.end(at_ms)]
         ticks = stretch.by_guardrail[0].tolist()
         names = arrivals.keys() | {name for name, memory in known.items() if memory.case.open is not None}
         floods = [found for name in sorted(names) for found in self._follow(name, arrivals.get(name, []), ticks)]

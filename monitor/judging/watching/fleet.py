@@ -200,7 +200,7 @@ class Fleet:
             if not self.rule.signal(SIGNALS[signal].name).enabled:
                 epoch.unavailable[SIGNALS[signal].name] = f"switched off (signals.{SIGNALS[signal].name}.enabled)"
                 continue
-            if SIGNALS[signal].name in lacking:
+            if SIGNALS[signal].name in lacking and (unit.unit == RECORDS or not SIGNALS[signal].of_records):
                 epoch.unavailable[SIGNALS[signal].name] = NEWER
                 epoch.new_signals.append(NewSignal(signal=signal, from_tick=tick))
             else:

@@ -55,7 +55,7 @@ def test_what_a_stream_says_its_guardrail_does_not_say_again():
 
 
 def test_an_open_page_hides_nothing_of_what_no_other_test_watches():
-    lab = watched([BASE, *SPLIT["versions"]])
+    lab = watched([BASE, *SPLIT["categories"]])
     while not pages(lab):
         lab.tick({1: verdicts(80, 20)})
     for n in range(20):
