@@ -11,6 +11,7 @@ from monitor.counting.ports import CountStore
 from monitor.evals.ports import Evals
 from monitor.judging.ports import EvidenceLog, JudgeStore
 from monitor.signals.layout import Layout
+from monitor.storage import layouts
 from monitor.storage.counts import SqlCountStore
 from monitor.storage.deployment import deployment_id
 from monitor.storage.evals import SqlEvals
@@ -58,7 +59,8 @@ def open_stores(
         own_clock: see :class:`Database`.
 
     Raises:
-        StoreRefused: the schema is not this version's (the text names the command), or the URL is wrong.
+        StoreRefused: the schema is not this version's (the text names the command), the URL is wrong, or the counts
+            were made by a version whose columns mean something else.
         StoreUnavailable: the database cannot be reached.
     """
     database = open_database(url, limits=limits, own_clock=own_clock)
@@ -67,6 +69,9 @@ def open_stores(
             require_current(database)
         else:
             upgrade_database(database)
+        if layout is not None:
+            with database.reading() as connection:
+                layouts.require(connection, layout)
         yield stores_on(database, layout=layout)
     finally:
         database.close()
