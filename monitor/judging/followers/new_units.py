@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import HOUR_MS, NEVER
+from monitor.counts.cuts import by_unit
 from monitor.counts.model import Slice
 from monitor.counts.units import is_whole, whole_of
 from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Unit
@@ -36,8 +37,6 @@ TIMES: Final = 2
 ONE: Final = "new_unit"
 NAMED: Final = 30
 """Events after which a new unit is named, as a release is."""
-
-Ints = NDArray[np.int64]
 
 
 class NewUnits(Follower):
@@ -84,28 +83,22 @@ class NewUnits(Follower):
         """
         found = []
         units = self._fleet.state.units
-        for number, ticks, _ in self._events_of([n for n, unit in enumerate(units) if not unit.arrived], stretch):
+        strange = [n for n, unit in enumerate(units) if not unit.arrived]
+        for number, ticks, _ in by_unit(stretch.events, self._units_of(stretch), strange):
             unit = units[number]
             unit.arrived = True
             found.append((int(ticks[0]), unit.unit.guardrail, unit.epoch is None))
         return sorted(found)
 
-    def _events_of(self, numbers: list[int], stretch: Stretch) -> Iterator[tuple[int, Ints, Ints]]:
-        """(unit, ticks, events) of those of these units that have events here."""
-        events = stretch.events
-        of_unit = self._fleet.panel.units_of(events.cell)
-        use = np.isin(of_unit, numbers)
-        ticks, of_unit, count = events.tick[use], of_unit[use], events.count[use]
-        for number in np.unique(of_unit).tolist():
-            mine = of_unit == number
-            yield number, ticks[mine], count[mine]
+    def _units_of(self, stretch: Stretch) -> NDArray[np.int64]:
+        return self._fleet.panel.units_of(stretch.events.cell)
 
     def _named(self, stretch: Stretch) -> list[Finding]:
         """Notices of new units, in order."""
         units = self._fleet.state.units
         waiting = [n for n, unit in enumerate(units) if unit.epoch is None and unit.arrived and unit.brought < NAMED]
         enough = []
-        for number, ticks, count in self._events_of(waiting, stretch):
+        for number, ticks, count in by_unit(stretch.events, self._units_of(stretch), waiting):
             unit = units[number]
             brought = unit.brought + count.cumsum()
             unit.brought = int(brought[-1])

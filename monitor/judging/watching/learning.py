@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import NEVER
-from monitor.counts.cuts import observations, of_columns
+from monitor.counts.cuts import by_unit, observations, of_columns
 from monitor.counts.model import LoadedCounts
 from monitor.judging.ports import Baseline, BaselineState
 from monitor.judging.state import UnitState
@@ -99,11 +99,7 @@ class Learning:
             return
         events = observations(counts)
         for of_unit in self._fleet.units_and_wholes(events):
-            active = set(np.unique(of_unit).tolist())
-            for number in waiting:
-                if number in active:
-                    mine = of_unit == number
-                    yield number, events.tick[mine], events.count[mine]
+            yield from by_unit(events, of_unit, waiting)
 
     def _baseline(self, number: int, counts: LoadedCounts, tick: int, lacking: Collection[str]) -> Baseline:
         unit = self._fleet.state.units[number]
