@@ -1,7 +1,7 @@
 """The deployment's identity: which database a member of a consumer group counts for.
 
 Revision ID: 0017
-Revises: 0013
+Revises: 0018
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
-down_revision = "0013"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
