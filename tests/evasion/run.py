@@ -10,6 +10,7 @@ import numpy as np
 
 from monitor.findings.model import Finding, Kind
 from monitor.ingestion.memory import MemoryRecord
+from monitor.judging.judge_settings import JudgeSettings
 from tests.evasion.attacks import Attack, attacked
 from tests.scenarios.service import told
 from tests.scenarios.story import MINUTE_MS, START_MS, log_of
@@ -41,7 +42,8 @@ class Seen:
 def seen(attack: Attack, share: float, *, seed: int = 1, minutes: int = 30) -> Seen:
     """Ordinary traffic, then so many minutes of the attack with this share of one guardrail's events."""
     log, begins = log_with(attack, share, seed=seed, minutes=minutes)
-    outcome = told(log, units=UNITS if attack.flood else 4_096)
+    # Nobody waits a day for a table: a baseline of so many minutes counts as a whole one here.
+    outcome = told(log, rule=JudgeSettings(baseline_span_ms=0), units=UNITS if attack.flood else 4_096)
     flood_ms = START_MS + CALM_MIN * MINUTE_MS
     own = [one for one in outcome.findings if one.signal == "intake" and _moment(one) > flood_ms]
     found = [one for one in outcome.findings if _moment(one) > begins]
