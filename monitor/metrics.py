@@ -334,6 +334,13 @@ class Metrics:
         )
         self.build_info.set(1, version=__version__, python=platform.python_version())
 
+        self.deployment_info = self._gauge(
+            "driftline_deployment_info",
+            "always 1",
+            "name of the deployment, and the identity of its database in a consumer group",
+            labels=("deployment", "database"),
+        )
+
     def _counter(self, name: str, unit: str, meaning: str, *, labels: tuple[str, ...] = (), most: int = 1) -> Counter:
         return Counter(self._define(Definition(name, "counter", unit, meaning, labels, most)), self.registry)
 

@@ -182,7 +182,7 @@ class _Response:
 
     def _opened(self, finding: Finding, *, why: Relation, again_ms: int | None) -> Finding:
         incident = self._store.new_incident(
-            key=_key(finding, again_ms),
+            key=_key(finding, again_ms, self._policy.deployment),
             guardrail=finding.guardrail,
             severity=severity_of(finding),
             title=title(finding, self._policy.phrases),
@@ -319,8 +319,12 @@ def _paged_at(finding: Finding) -> int:
     return finding.detected_at_ms if finding.paged_at_ms is None else finding.paged_at_ms
 
 
-def _key(finding: Finding, again_ms: int | None) -> str:
-    """Stable, at most 76 characters; receivers allow 255 (PagerDuty). The same after a replay."""
+def _key(finding: Finding, again_ms: int | None, deployment: str) -> str:
+    """Stable, at most 76 characters; receivers allow 255 (PagerDuty). The same after a replay.
+
+    Two deployments that read one log find the same; by their names a receiver tells their incidents apart.
+    """
     again = "" if again_ms is None else f"@{again_ms}"
-    digest = hashlib.sha256(f"{finding.id}{again}".encode()).hexdigest()
+    whose = f"{deployment}/" if deployment else ""
+    digest = hashlib.sha256(f"{whose}{finding.id}{again}".encode()).hexdigest()
     return f"driftline-{digest[:32]}"

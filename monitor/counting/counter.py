@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,26 @@ from monitor.counting.clusters import few, sightings
 from monitor.counting.memory import MemoryRule, PartitionMemory
 from monitor.counting.ports import Commit, Mark, Position, Tally
 from monitor.counting.slice_table import SliceTable
-from monitor.counting.tick import TickAssigner, TickRule
+from monitor.counting.tick import NO_TICK, TickAssigner, TickRule
 from monitor.counts.model import Cluster, Slice, TickCounts
 from monitor.events.batch import MISSING, EventBatch
+from monitor.events.reasons import NO_FAULT
+from monitor.signals import intake
+from monitor.signals.intake import Record
 from monitor.signals.recall import Recall
-from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, LAYOUT, USED_COLUMNS, columns_of, pooled_columns_of
+from monitor.signals.registry import (
+    COLUMNS,
+    EVENTS_COLUMN,
+    LAYOUT,
+    OFFSETS,
+    USED_COLUMNS,
+    columns_of,
+    pooled_columns_of,
+)
+
+_NO_FAULT: Final = frozenset(reason.value for reason in NO_FAULT)
+Marks = tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]
+"""Of each event of a batch: is it new, is it a copy, does it reuse an identifier?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +49,16 @@ class CountRule:
     tick: TickRule = field(default_factory=TickRule)
     memory: MemoryRule = field(default_factory=MemoryRule)
     off: frozenset[str] = frozenset()
+    labels_from: frozenset[str] | None = None
+    """Sources (topics, files) whose records may be labels; elsewhere they are events. None: any."""
 
 
 class PartitionCounter:
     """Counts one partition from one position on; owned by one worker thread."""
 
-    def __init__(self, position: Position, rule: CountRule, slices: SliceTable) -> None:
+    def __init__(self, position: Position, rule: CountRule, slices: SliceTable, *, source: str = "") -> None:
+        """``source`` is the name of the topic, or other source, that the partition is one of."""
+        self._labels_from, self._may_label = rule.labels_from, source in (rule.labels_from or ())
         self.partition = position.partition
         self._generation = position.generation
         self._committed = position.next_offset
@@ -101,14 +121,21 @@ class PartitionCounter:
             rejected: (offset, reason) of the records of this block that could not be read.
             clock_ms: the reader's clock before these records were read.
         """
+        if self._labels_from is not None and not self._may_label:
+            batch = replace(batch, harmful=np.full(len(batch), MISSING, np.int8))
         duplicate, reused = self._memory.duplicates(batch)
         recall = self._memory.recall(batch, duplicate)
         fresh = batch.offset >= self._next
         use = fresh & ~duplicate
-        ticks, late, future = self._ticks.assign(batch.time_ms, batch.record_ms, use, clock_ms=clock_ms)
+        begins = self._ticks.open_tick
+        ticks, late, future, now = self._ticks.assign(batch.time_ms, batch.record_ms, use, clock_ms=clock_ms)
         counted = int(use.sum())
+        slices = self._slices.codes(batch)
         if counted:
-            self._sum(batch, recall, ticks, use)
+            self._sum(batch, recall, slices, ticks, use)
+        if intake.SIGNAL.name not in self._off:
+            unread = [offset for offset, reason in rejected if offset >= self._next and reason not in _NO_FAULT]
+            self._take_in(batch, slices, np.r_[begins, now], (fresh, duplicate, reused), unread)
         self._events += counted
         self._duplicates += int((fresh & duplicate).sum())
         self._reused_ids += int((fresh & reused).sum())
@@ -169,8 +196,14 @@ class PartitionCounter:
         self._clusters.clear()
         self._clear_tally()
 
-    def _sum(self, batch: EventBatch, recall: Recall, ticks: NDArray[np.int64], use: NDArray[np.bool_]) -> None:
-        slices = self._slices.codes(batch)
+    def _sum(
+        self,
+        batch: EventBatch,
+        recall: Recall,
+        slices: NDArray[np.int32],
+        ticks: NDArray[np.int64],
+        use: NDArray[np.bool_],
+    ) -> None:
         columns = columns_of(batch, recall, self._off)
         self._add_up(ticks, slices, columns, use, is_event=batch.harmful == MISSING)  # a label is no event
         self._clusters = few([*self._clusters, *sightings(recall, ticks, slices, use)])
@@ -181,6 +214,38 @@ class PartitionCounter:
             slices = self._slices.pooled_codes(batch, rows)
             everything = np.ones(len(rows), np.bool_)
             self._add_up(ticks[rows], slices, np.ascontiguousarray(pooled[:, rows]), everything, is_event=~everything)
+
+    def _take_in(
+        self,
+        batch: EventBatch,
+        slices: NDArray[np.int32],
+        now: NDArray[np.int64],
+        marks: Marks,
+        unread: Sequence[int],
+    ) -> None:
+        """What became of the records, each in the partition's tick at its place in the log.
+
+        Args:
+            now: that tick before the batch and after each event; nothing is counted before there is any.
+            marks: what was found of each event.
+            unread: offsets of the records that could not be read.
+        """
+        fresh, duplicate, reused = marks
+        codes = intake.SIGNAL.code(batch)
+        codes[self._slices.is_pooled(slices) & (codes == Record.event)] = Record.pooled
+        if self._labels_from is not None:
+            codes[codes == Record.label] = Record.event
+        codes[reused] = Record.reused_id
+        codes[duplicate] = Record.duplicate
+        before = np.searchsorted(batch.offset, np.asarray(unread, np.int64), side="right")
+        tick = np.r_[now[1:][fresh], now[before]]
+        code = np.r_[codes[fresh], np.full(len(unread), Record.rejected, np.int16)]
+        known = tick > NO_TICK
+        if not known.any():
+            return
+        key, number = np.unique(tick[known] * COLUMNS + code[known], return_counts=True)
+        cell = self._slices.of_records * COLUMNS + OFFSETS[intake.SIGNAL.name] + key % COLUMNS
+        self._pending.append((key // COLUMNS, cell, number))
 
     def _add_up(
         self,

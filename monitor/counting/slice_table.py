@@ -9,6 +9,7 @@ metric.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -16,11 +17,16 @@ from numpy.typing import NDArray
 
 from detectors.compiled import njit
 from monitor.counts.model import Slice
+from monitor.counts.units import RECORDS
 from monitor.events.batch import MISSING, EventBatch, ScoreKind, ScoreSemantics, Stage, Strings, Vocabulary
 from monitor.signals.signal import ALL
 
-_POOLED_UNIT: Final = np.array([0, MISSING, MISSING, MISSING, MISSING, MISSING, MISSING], np.int32)
-"""Guardrail ``(other)`` (code 0 of every vocabulary), nothing else known."""
+_POOLED_UNIT: Final = np.array([0, 0, 0, MISSING, MISSING, MISSING, MISSING], np.int32)
+"""Version and category ``(other)`` (code 0 of every vocabulary), nothing else known; the guardrail stays its own."""
+_OWN: Final = frozenset({ALL, RECORDS.category, RECORDS.guardrail})
+"""Names that Driftline itself gives to slices."""
+_NAMED: Final = 3
+"""Leading columns of a unit that hold names."""
 _POOLED_STRATUM: Final = np.zeros(6, np.int32)
 
 
@@ -128,10 +134,13 @@ class SliceTable:
         self, vocabulary: Vocabulary, *, units: int = 4_096, strata_per_unit: int = 256, slices: int = 65_536
     ) -> None:
         self.vocabulary = vocabulary
-        self._all = vocabulary.category.code(ALL)
-        self._units = _Rows(fallback=_POOLED_UNIT, kept=0, limit=units, groups=1, group_limit=units)
+        self._all = vocabulary.category.own(ALL)
+        self._pooled = np.zeros(0, np.bool_)
+        """Of each slice: is it another one's pool?"""
+        guardrails = vocabulary.guardrail.limit + 2  # with the pool, and the name for all of them
+        self._units = _Rows(fallback=_POOLED_UNIT, kept=1, limit=units, groups=guardrails, group_limit=units)
         self._slices = _Rows(
-            fallback=_POOLED_STRATUM, kept=1, limit=slices, groups=units + 1, group_limit=strata_per_unit
+            fallback=_POOLED_STRATUM, kept=1, limit=slices, groups=units + guardrails, group_limit=strata_per_unit
         )
 
     def __len__(self) -> int:
@@ -160,6 +169,24 @@ class SliceTable:
         )
         strata = (batch.language, batch.app, batch.model, batch.model_version, batch.format)
         return self._slices.codes(np.column_stack((units, *strata)))
+
+    @cached_property
+    def of_records(self) -> int:
+        """Local code of the slice of all guardrails' records."""
+        unit = np.full((1, 7), MISSING, np.int32)
+        unit[0, 0] = self.vocabulary.guardrail.own(RECORDS.guardrail)
+        unit[0, 2] = self.vocabulary.category.own(RECORDS.category)
+        number = int(self._units.codes(unit)[0])
+        return int(self._slices.codes(np.array([(number, *[MISSING] * 5)], np.int32))[0])
+
+    def is_pooled(self, codes: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """bool (n,): whether a limit, here or of a vocabulary, has put an event under another name than its own."""
+        if len(self._pooled) < self._slices.used:  # of the slices that are new since the last look
+            rows = self._slices.known[len(self._pooled) : self._slices.used]
+            names = self._units.known[rows[:, 0], :_NAMED]
+            found = (names == 0).any(axis=1) | (rows[:, 1:] == 0).any(axis=1)
+            self._pooled = np.concatenate([self._pooled, found])
+        return self._pooled[codes]
 
     def pooled_codes(self, batch: EventBatch, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """int32 (len(rows),) local code of the slice that holds the pooled signals of these events' guardrails."""
@@ -225,4 +252,6 @@ class SliceTable:
 
 
 def _word(known: Strings, text: str) -> int:
-    return known.code(text) if text else MISSING
+    if not text:
+        return MISSING
+    return known.own(text) if text in _OWN else known.code(text)

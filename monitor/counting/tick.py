@@ -40,6 +40,8 @@ LONGEST_MARGIN_MS: Final = DAY_MS
 """However thin a log is, nobody is believed who is a day ahead of it."""
 
 UNKNOWN: Final = -(2**62)
+NO_TICK: Final = -1
+"""There is no tick yet."""
 """Time and tick before the first record."""
 
 _NEWEST, _CLOSED, _WAITING, _GAP_SUM, _GAP_N = range(5)
@@ -100,7 +102,7 @@ def _agreed(times: NDArray[np.int64], ahead_ms: int) -> tuple[int, int, int]:
 
 
 @njit(cache=True, nogil=True)
-def _assign(  # noqa: PLR0912 - one state machine, one pass
+def _assign(  # noqa: PLR0912, PLR0915 - one state machine, one pass
     time_ms: NDArray[np.int64],
     record_ms: NDArray[np.int64],
     use: NDArray[np.bool_],
@@ -111,11 +113,13 @@ def _assign(  # noqa: PLR0912 - one state machine, one pass
     state: NDArray[np.int64],
     waiting: NDArray[np.int64],
     ticks: NDArray[np.int64],
+    now: NDArray[np.int64],
 ) -> tuple[int, int]:
     late = 0
     future = 0
     newest, closed, wait, gap_sum, gap_n = state[0], state[1], state[2], state[3], state[4]
     for i in range(len(time_ms)):
+        now[i] = NO_TICK if newest == UNKNOWN else max(newest // tick_ms, closed)
         if not use[i]:
             continue
         t = time_ms[i]
@@ -162,6 +166,7 @@ def _assign(  # noqa: PLR0912 - one state machine, one pass
         ticks[i] = tick
         if newest != UNKNOWN:
             closed = max(closed, (newest - lateness_ms) // tick_ms)
+            now[i] = max(newest // tick_ms, closed)
     state[0], state[1], state[2], state[3], state[4] = newest, closed, wait, gap_sum, gap_n
     return late, future
 
@@ -207,6 +212,12 @@ class TickAssigner:
         newest = int(self._state[_NEWEST])
         return None if newest == UNKNOWN else newest
 
+    @property
+    def open_tick(self) -> int:
+        """The tick of the partition's time; :data:`NO_TICK` before it has any."""
+        newest, closed = int(self._state[_NEWEST]), int(self._state[_CLOSED])
+        return NO_TICK if newest == UNKNOWN else max(newest // self.rule.tick_ms, closed)
+
     def state(self) -> bytes:
         """The state from which :class:`TickAssigner` goes on exactly."""
         newest, closed, wait, gap_sum, gap_n = (int(x) for x in self._state)
@@ -220,8 +231,8 @@ class TickAssigner:
         use: NDArray[np.bool_],
         *,
         clock_ms: int | None,
-    ) -> tuple[NDArray[np.int64], int, int]:
-        """The tick of each event, and how many were late and how many not believed.
+    ) -> tuple[NDArray[np.int64], int, int, NDArray[np.int64]]:
+        """The tick of each event, how many were late and how many not believed, and the open tick after each.
 
         Args:
             time_ms: int64 (n,), event times.
@@ -229,7 +240,7 @@ class TickAssigner:
             use: bool (n,), events to assign; the others (duplicates) get tick 0 and leave no trace.
             clock_ms: the reader's clock before these records were read; None without one.
         """
-        ticks = np.zeros(len(time_ms), np.int64)
+        ticks, now = np.zeros(len(time_ms), np.int64), np.empty(len(time_ms), np.int64)
         late, future = _assign(
             time_ms,
             record_ms,
@@ -241,8 +252,9 @@ class TickAssigner:
             self._state,
             self._waiting,
             ticks,
+            now,
         )
-        return ticks, late, future
+        return ticks, late, future, now
 
     def idle(self, clock_ms: int) -> None:
         """Every record up to ``clock_ms`` has been seen: time moves on without records."""

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from monitor.counts.model import Slice
+from monitor.findings.model import EVERY_GUARDRAIL
+from monitor.signals.signal import ALL
 
 NONE_OF_THEM: Final = "(none)"
 """The stratum of slices that carry none of the fields."""
+WHOLE: Final = "(whole)"
+"""Category of the unit that holds a guardrail's events whatever their fields say; see :func:`whole_of`."""
 REST: Final = "(rest)"
 """The stratum that pools what has too little baseline to stand on its own, and what was never seen."""
 
@@ -24,6 +28,28 @@ def family_of(unit: Slice) -> Slice:
     return dataclasses.replace(unit, score_kind="", semantics="", threshold_milli=-1)
 
 
+def whole_of(guardrail: str) -> Slice:
+    """The unit of all of a guardrail's events: every version, category, stage, threshold and kind of score.
+
+    A request may influence any of those, and with it which unit counts it; it is always counted here, too.
+    """
+    return dataclasses.replace(Slice.of_guardrail(guardrail), category=WHOLE)
+
+
+def whole_that_counts(piece: Slice) -> Slice | None:
+    """The guardrail as a whole that counts a slice's events; None for slices that hold none."""
+    return None if piece.category in (ALL, WHOLE) else whole_of(piece.guardrail)
+
+
+RECORDS: Final = whole_of(EVERY_GUARDRAIL)
+"""The log as a whole: the slice and unit of the records of all guardrails."""
+
+
+def is_whole(unit: Slice) -> bool:
+    """Whether it is a guardrail as a whole."""
+    return unit.category == WHOLE
+
+
 def is_scoreless(piece: Slice) -> bool:
     """Whether its events carry no score: of a guardrail without scores, or of one that did not run."""
     return not piece.score_kind
@@ -33,8 +59,13 @@ def slices_counted_with(unit: Slice, slices: Mapping[int, Slice]) -> dict[int, S
     """The slices whose events are a unit's: its own, and those of its family that carry no score.
 
     A guardrail that fails has no score to log, and often no threshold; that it failed must still count against the
-    stream that it belongs to, or failing open would look like a stream of its own that has always failed.
+    stream that it belongs to, or failing open would look like a stream of its own that has always failed. A
+    guardrail as a whole counts all that is the guardrail's.
     """
+    if is_whole(unit):
+        return {
+            number: piece for number, piece in slices.items() if unit in (unit_of(piece), whole_that_counts(piece))
+        }
     family = family_of(unit)
     return {
         number: piece

@@ -110,7 +110,8 @@ class Strings:
 
     Bounded, because the values are an attacker's to choose: once ``limit`` strings are known every further one gets
     the code of :attr:`OVERFLOW`. So does a string that reads like a sentence, at any time: it may be a prompt, and
-    names are stored. :attr:`overflowed` counts the distinct look-ups that were pooled.
+    names are stored; and one in parentheses, such as ``(all)``: those are our own. :attr:`overflowed` counts the
+    distinct look-ups that were pooled.
     """
 
     OVERFLOW: Final = "(other)"
@@ -128,12 +129,23 @@ class Strings:
 
     def code(self, text: str) -> int:
         """The code of ``text``, a new one if it is new, a name, and there is room; 0 (pooled) otherwise."""
+        if text.startswith("(") and text.endswith(")"):
+            self.overflowed += text != self.OVERFLOW
+            return 0
         known = self._codes.get(text)
         if known is not None:
             return known
         if len(self._texts) > self.limit or text.count(" ") >= self.MOST_WORDS:
             self.overflowed += 1
             return 0
+        return self._add(text)
+
+    def own(self, text: str) -> int:
+        """The code of a name that Driftline itself gives, such as ``(all)``; it always has room."""
+        known = self._codes.get(text)
+        return self._add(text) if known is None else known
+
+    def _add(self, text: str) -> int:
         self._texts.append(text)
         self._codes[text] = len(self._texts) - 1
         return len(self._texts) - 1

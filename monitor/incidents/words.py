@@ -23,6 +23,8 @@ RULES: Final[Phrases] = MappingProxyType(
         ("traffic_mix", "mix_change"): "share of requests of the kind whose share moved most",
         ("traffic_mix", "new_slice"): "share of requests of kinds never seen before",
         ("traffic_mix", "new_slices_surge"): "share of requests of kinds never seen before",
+        ("intake", "new_unit"): "events of a category, threshold or kind of score without a baseline",
+        ("intake", "new_units"): "first events of names never seen before, within an hour",
         ("campaign", "cluster_rise"): "near-duplicates of one prompt among those remembered",
     }
 )

@@ -27,6 +27,7 @@ from monitor.counting.ports import LogIdentity
 from monitor.errors import SourceRefused, SourceUnavailable
 from monitor.events.records import RecordBlock
 from monitor.ingestion.gaps import Gap, GapReason, OnGap, ignore_gap
+from monitor.ingestion.kafka_deployment import Deployment
 from monitor.ingestion.kafka_errors import to_driftline
 from monitor.ingestion.kafka_membership import Membership, partition_name, topic_name
 from monitor.ingestion.kafka_options import KafkaSourceOptions
@@ -59,6 +60,7 @@ class KafkaSource:
         self._membership: Membership
         self._reader: Reader
         self._topics: TopicIds
+        self._deployment: Deployment
         self._asked_end_ms: int | None = None
 
     def start(self, assignment: Assignment) -> None:
@@ -84,6 +86,10 @@ class KafkaSource:
                         "grant Describe"
                     )
                 self._topics = TopicIds(self._consumer)
+                self._deployment = Deployment(
+                    self._consumer, own=self._settings.deployment, group=self._settings.group
+                )
+                self._deployment.confirm(self._every_partition(), self._clock.now_ms(), joining=True)
                 self._membership = Membership(self._consumer, assignment)
                 self._reader = self._choose_reader()
                 self._consumer.subscribe(topics=list(self._settings.topics), listener=self._membership)
@@ -96,6 +102,9 @@ class KafkaSource:
         now = self._clock.now_ms()
         with border():
             self._membership.settle()
+            if self._deployment.due(now):
+                self._deployment.confirm(self._every_partition(), now, joining=False)
+                self._commit(self._deployment.alive(self._membership.owned, now))
             try:
                 blocks = self._read(int(timeout_s * 1000))
                 caught_up = self._caught_up(blocks, now)
@@ -109,11 +118,14 @@ class KafkaSource:
     def partitions(self) -> frozenset[str]:
         """All partitions of the topics, also those that other members own."""
         with border():
-            return frozenset(
-                partition_name(TopicPartition(topic, number))
-                for topic in self._settings.topics
-                for number in self._consumer.partitions_for_topic(topic)
-            )
+            return frozenset(partition_name(tp) for tp in self._every_partition())
+
+    def _every_partition(self) -> list[TopicPartition]:
+        return [
+            TopicPartition(topic, number)
+            for topic in self._settings.topics
+            for number in self._consumer.partitions_for_topic(topic)
+        ]
 
     def identify(self, partition: str, known: str) -> LogIdentity:
         """Identity by the id of its topic."""
@@ -129,12 +141,12 @@ class KafkaSource:
             self._topics.confirm({tp.topic for tp in self._membership.owned})
 
     def committed(self, positions: Mapping[str, int]) -> None:
-        """Commit offsets to Kafka, asynchronously (for lag tools only)."""
-        offsets = {
-            tp: OffsetAndMetadata(positions[partition_name(tp)], "", -1)
-            for tp in self._membership.owned
-            if partition_name(tp) in positions
-        }
+        """Commit offsets to Kafka, asynchronously (for lag tools, and so that other deployments see ours)."""
+        owned = {partition_name(tp): tp for tp in self._membership.owned}
+        at = {owned[name]: position for name, position in positions.items() if name in owned}
+        self._commit(self._deployment.offsets(at, self._clock.now_ms()))
+
+    def _commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         if not offsets:
             return
         try:

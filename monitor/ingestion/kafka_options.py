@@ -82,6 +82,7 @@ class KafkaSourceOptions:
         max_batch_bytes: a record batch that expands beyond this is not expanded and reported as a gap.
         metadata_max_age_ms: how old the client's picture of the topics may be: added partitions are found so soon.
         raw: read record batches without a Python object per record, if the self-check passes.
+        deployment: identity of the database that is counted into: the group is for one of them. Empty: any.
     """
 
     connection: KafkaConnection
@@ -101,6 +102,7 @@ class KafkaSourceOptions:
     metadata_max_age_ms: int = 10_000
     bootstrap_timeout_ms: int = 30_000
     raw: bool = True
+    deployment: str = ""
 
     def __post_init__(self) -> None:
         if not self.topics:

@@ -158,7 +158,8 @@ class Worker:
             position = self._store.claim(partition, owner=self._owner, now_ms=self._now_ms(), log=log)
             if position.left_at is not None:
                 self._renewed.append(Renewal(partition, position.left_at, log))
-            self._counters[partition] = PartitionCounter(position, self._rule, self._slices)
+            source = self._source_of(partition)
+            self._counters[partition] = PartitionCounter(position, self._rule, self._slices, source=source)
         return {partition: self._counters[partition].start_offset for partition in partitions}
 
     def position(self, partition: str) -> int:

@@ -8,15 +8,16 @@ at full speed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from monitor.clock import NEVER
-from monitor.counts.cuts import between
+from monitor.counts.cuts import between, of_columns
 from monitor.counts.model import LoadedCounts, Slice
+from monitor.counts.units import whole_that_counts
 from monitor.findings.model import Finding, Kind
 from monitor.judging.follower import Approval, Stretch
 from monitor.judging.history import Clusters, History, no_clusters
@@ -210,12 +211,29 @@ class Assessor:
             counts = approved_counts(self.fleet, number, baseline)
             if len(counts.tick):
                 approval = Approval(number, span, counts, by_person=baseline.approved_by != POLICY)
-                ended += self._approved_by(approval, position, of_epochs=True)
                 lacking = LAYOUT.lacking(baseline.layout)
-                by_person = approval.by_person
-                self.fleet.activate(number, counts, span=span, tick=position, by_person=by_person, lacking=lacking)
-                ended += self._approved_by(approval, position, of_epochs=False)
+                ended += self._begin_epoch(approval, position, lacking)
+                whole = whole_that_counts(baseline.unit) if approval.by_person else None
+                if whole is not None:  # what a person takes for normal is normal of the guardrail as a whole, too
+                    number = self.fleet.number_of(whole)
+                    counts = of_columns(self.fleet.counts_of(number, *span), LAYOUT.mask(baseline.layout))
+                    if len(counts.tick):
+                        self.fleet.state.units[number].by_hand = True
+                        ended += self._begin_epoch(Approval(number, span, counts, by_person=True), position, lacking)
         return ended
+
+    def _begin_epoch(self, approval: Approval, tick: int, lacking: Collection[str]) -> list[Finding]:
+        """The unit is watched against these counts from ``tick`` on; the findings that end with that."""
+        ended = self._approved_by(approval, tick, of_epochs=True)
+        self.fleet.activate(
+            approval.number,
+            approval.counts,
+            span=approval.span,
+            tick=tick,
+            by_person=approval.by_person,
+            lacking=lacking,
+        )
+        return ended + self._approved_by(approval, tick, of_epochs=False)
 
     def _approved_by(self, approval: Approval, tick: int, *, of_epochs: bool) -> list[Finding]:
         followers = [follower for follower in self._followers if follower.of_epochs is of_epochs]

@@ -14,7 +14,7 @@ from detectors.level import Level, LevelReason
 from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counts.cuts import of_slices
 from monitor.counts.model import LoadedCounts, Slice
-from monitor.counts.units import family_of, is_scoreless, slices_counted_with, unit_of
+from monitor.counts.units import family_of, is_scoreless, is_whole, slices_counted_with, unit_of
 from monitor.errors import NotFound, Refused
 from monitor.incidents.words import duration
 from monitor.judging.findings.promises import promise_of
@@ -243,8 +243,10 @@ def views(
 
 
 def weight_of(units: Iterable[Slice], rule: JudgeSettings) -> float:
-    """Total weight of the streams of these units in the budgets."""
-    return sum(rule.weight(guardrail) for guardrail, _, _ in {stream_of(unit) for unit in units})
+    """Total weight of the streams of these units in the budgets; guardrails as a whole have one of their own."""
+    return sum(
+        rule.weight(guardrail) for guardrail, _, _ in {stream_of(unit) for unit in units if not is_whole(unit)}
+    )
 
 
 def _present(store: JudgeStore, rule: JudgeSettings) -> tuple[LoadedCounts, int]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.counts.cuts import observations, of_slices
 from monitor.counts.model import LoadedCounts, Slice
-from monitor.counts.units import is_scoreless, stratum_of, unit_of
+from monitor.counts.units import RECORDS, WHOLE, is_scoreless, stratum_of, unit_of
 from monitor.findings.model import ANY_CHANGE, EVERY_GUARDRAIL, Finding, Unit
 from monitor.incidents.words import JOINS, phrase
 from monitor.judging.history import kept_counts
@@ -119,14 +119,15 @@ def _slices_of(finding: Finding, store: JudgeStore) -> dict[int, Slice]:
     """
     every = store.slices()
     if finding.guardrail in ("", EVERY_GUARDRAIL):
-        return dict(every) if finding.signal == "coverage" else {}
+        of_records = {number: piece for number, piece in every.items() if piece == RECORDS}
+        return dict(every) if finding.signal == "coverage" else of_records if finding.signal == "intake" else {}
     release = finding.signal == RELEASE
     mine = {
         number: piece
         for number, piece in every.items()
         if piece.guardrail == finding.guardrail
         and (release or finding.guardrail_version in ("", piece.guardrail_version))
-        and finding.category in ("", piece.category)
+        and finding.category in ("", WHOLE, piece.category)
     }
     if finding.stratum and not release:
         leading = {number: piece for number, piece in mine.items() if stratum_of(piece) == finding.stratum}

@@ -143,13 +143,13 @@ class EvidenceRecorder:
     def _add(self, counts: LoadedCounts, fleet: Fleet) -> None:
         """Counts of one hour."""
         slice_id, column = np.divmod(counts.cell, COLUMNS)
-        unit = fleet.panel.units_of(slice_id)
-        known = (unit >= 0) & (column < USED_COLUMNS)
         size = len(fleet.state.units)
         if size > len(self._sums):
             more = np.zeros((size - len(self._sums), USED_COLUMNS), np.int64)
             self._sums = np.concatenate([self._sums, more])
-        np.add.at(self._sums, (unit[known], column[known]), counts.count[known])
+        for unit in (fleet.panel.units_of(slice_id), fleet.panel.wholes_of(slice_id)):
+            known = (unit >= 0) & (column < USED_COLUMNS)
+            np.add.at(self._sums, (unit[known], column[known]), counts.count[known])
         if len(counts.tick):
             self._hour = int(counts.tick[-1]) // self.hour
 
@@ -229,7 +229,8 @@ def _alarm_points(view: JudgeView, findings: Sequence[Finding], tick_ms: int) ->
     thresholds = {(test.stream, test.signal, test.question): test.log_threshold for test in view.tests}
     holders = {test.finding: test.stream for test in view.tests if test.finding is not None}
     for finding in findings:
-        place = -1 if finding.guardrail == EVERY_GUARDRAIL else _place_of(view, finding, holders, tick_ms)
+        of_traffic = finding.guardrail == EVERY_GUARDRAIL and not finding.category
+        place = -1 if of_traffic else _place_of(view, finding, holders, tick_ms)
         leading = [share.name for share in finding.attribution if share.what == "question"]
         key = (place, finding.signal, leading[0] if leading else finding.question)
         if finding.ended_at_ms is None and place is not None and key in asked:

@@ -11,9 +11,11 @@ TRAFFIC_SHARE: Final = 0.05
 """Share of both budgets for the traffic mix (traffic_mix)."""
 RELEASE_SHARE: Final = 0.1
 """Share of the pages' budget for comparisons of releases; the notices' is unused: a release's verdict is no alarm."""
-UNITS_SHARE: Final = 1 - TRAFFIC_SHARE - RELEASE_SHARE
+WHOLE_SHARE: Final = 0.05
+"""Share of the pages' budget for what no field of an event can split: guardrails as a whole, and the records read."""
+UNITS_SHARE: Final = 1 - TRAFFIC_SHARE - RELEASE_SHARE - WHOLE_SHARE
 """The rest, split over units, signals and questions. Held apart for good, so that what the others do never changes
-the spend of a unit's tests in the middle of a stretch; it costs those log(1 / .85) = .16 of evidence."""
+the spend of a unit's tests in the middle of a stretch; it costs those log(1 / .8) = .22 of evidence."""
 
 OURS: Final = "driftline"
 """The any-change test of this project."""
@@ -55,7 +57,7 @@ class JudgeSettings:
         strata: how many strata of a unit may; the rest is pooled.
         reopen_ms: a page this soon after an end continues the finding.
         lookback_ticks: how far back an onset is looked for.
-        silence, volume, contradictions, campaign: what the rules say.
+        silence, volume, contradictions, campaign, new_units: what the rules say.
         contradiction_share: share of verdicts that may contradict their own score and threshold.
         silent_ms: a guardrail is not silent before that.
         source_silent_ms: nor is the whole source.
@@ -83,6 +85,7 @@ class JudgeSettings:
     contradictions: Literal["page", "notice", "off"] = "notice"
     contradiction_share: float = 0.05
     campaign: Literal["page", "notice", "off"] = "notice"
+    new_units: Literal["page", "notice", "off"] = "page"
     silent_ms: int = 5 * 60_000
     source_silent_ms: int = 15 * 60_000
     volume_window_ms: int = 5 * 60_000

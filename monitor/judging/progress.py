@@ -14,7 +14,7 @@ import numpy as np
 from detectors.level import LEARNING_MASS
 from monitor.counts.cuts import of_slices
 from monitor.counts.model import Slice
-from monitor.counts.units import slices_counted_with
+from monitor.counts.units import is_whole, slices_counted_with
 from monitor.incidents.words import duration, moment
 from monitor.judging.ports import JudgeStore
 from monitor.judging.view import StreamState, StreamView
@@ -48,6 +48,7 @@ def progress_of(streams: Sequence[StreamView], store: JudgeStore) -> list[Progre
         streams: as the judge knows them.
         store: its counts, read back for those that learn.
     """
+    streams = [one for one in streams if not is_whole(one.unit)]  # those are no streams of their own
     learning = [one for one in streams if one.watched_from is None and one.learning_from is not None]
     rare, whole = _rare_in_counts(learning, store)
     return [

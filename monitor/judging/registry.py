@@ -9,6 +9,7 @@ from monitor.judging.followers.alarms import Alarms
 from monitor.judging.followers.campaigns import Campaigns
 from monitor.judging.followers.contradictions import Contradictions
 from monitor.judging.followers.lost_joins import LostJoins
+from monitor.judging.followers.new_units import NewUnits
 from monitor.judging.followers.silence import Silence
 from monitor.judging.followers.source_silence import SourceSilence
 from monitor.judging.followers.volume import Volume
@@ -20,6 +21,7 @@ FOLLOWERS: Final[tuple[type[Follower], ...]] = (
     Volume,
     SourceSilence,
     Contradictions,
+    NewUnits,
     Traffic,
     Releases,
     Alarms,

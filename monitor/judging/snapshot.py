@@ -20,7 +20,7 @@ from monitor.judging.watching.fleet import Fleet
 from monitor.judging.watching.panel import Panel
 from monitor.signals.registry import LAYOUT, SIGNALS
 
-VERSION: Final = 17
+VERSION: Final = 18
 """Raise it when the meaning of the state changes: older snapshots are then not used, and counts are replayed."""
 
 

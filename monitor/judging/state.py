@@ -149,6 +149,10 @@ class UnitState(msgspec.Struct, kw_only=True):
     epoch: Epoch | None = None
     last_event_tick: int = -1
     """Newest tick with an event of it; -1 before the first."""
+    arrived: bool = False
+    """It has had an event."""
+    brought: int = 0
+    """Events since then, while it has no baseline, as far as it takes to be named."""
     retired: bool = False
     """It has stopped: its share of the budgets is with the others until its events are back."""
 
@@ -186,6 +190,18 @@ class ContradictionState(msgspec.Struct, kw_only=True):
     case: Case = msgspec.field(default_factory=Case)
 
 
+class ArrivalState(msgspec.Struct, kw_only=True):
+    """The memory of how many units of a guardrail, or how many guardrails, are new."""
+
+    before: int = 0
+    """Those that had events before it was watched."""
+    recent: list[int] = []
+    """Ticks of the newest ones since then, as many as make a flood."""
+    named: int | None = None
+    """Tick in which a new unit was named last."""
+    case: Case = msgspec.field(default_factory=Case)
+
+
 class CampaignState(msgspec.Struct, kw_only=True):
     """A cluster of prompts that is known: a campaign, or a favourite from before the baseline was complete."""
 
@@ -210,6 +226,8 @@ class JudgeState(msgspec.Struct, kw_only=True):
     guardrails: dict[str, GuardrailState]
     contradictions: dict[str, ContradictionState] = {}
     """By guardrail; those that contradict themselves now, or did a moment ago."""
+    arrivals: dict[str, ArrivalState] = {}
+    """By guardrail, and of the guardrails themselves."""
     campaigns: dict[str, list[CampaignState]] = {}
     """Guardrail -> its known clusters."""
     last_tick: int | None = None

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from monitor.counts.model import Slice
+from monitor.counts.units import is_whole
 from monitor.findings.model import EVERY_GUARDRAIL, Kind
 
 ALL_TRAFFIC: Final = Slice.of_guardrail(EVERY_GUARDRAIL)
@@ -149,8 +150,8 @@ class JudgeView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def watched(self) -> tuple[StreamView, ...]:
-        """Streams that have a baseline, retired ones too."""
-        return tuple(stream for stream in self.streams if stream.watched_from is not None)
+        """Streams that have a baseline, retired ones too; no guardrail as a whole."""
+        return tuple(one for one in self.streams if one.watched_from is not None and not is_whole(one.unit))
 
     def stream(self, unit: Slice) -> StreamView | None:
         """The stream of a unit; None where the judge has seen no event of it."""

@@ -284,3 +284,6 @@ class Rules(Section):
     campaign: Literal["page", "notice", "off"] = setting(
         "notice", "seven near-duplicates of one prompt within an hour, or from few sessions"
     )
+    new_units: Literal["page", "notice", "off"] = setting(
+        "page", "a flood of new versions, categories or thresholds of one guardrail, or of new guardrails"
+    )

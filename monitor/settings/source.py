@@ -248,6 +248,13 @@ class Source(Section):
         max_length=1_000,
         allowed="one or more lines such as bedrock-checks/pii >= 0.8",
     )
+    labels_from: Words | None = setting(
+        None,
+        "the topics (or files) whose records may be labels; in all others a label counts as an event. Unset: any may",
+        example=["guardrail-labels"],
+        max_length=100,
+        allowed="names of topics or files",
+    )
     mapping: Mapping | None = setting(None, "how to read JSON of no known format; with format: mapping, all JSON")
 
     schema_registry: SchemaRegistry | None = setting(None, "the schema registry of topics in Avro or Protobuf")

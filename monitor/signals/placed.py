@@ -18,6 +18,7 @@ from monitor.signals import (
     contradictions,
     coverage,
     input_shape,
+    intake,
     labels,
     layer_bypass,
     output_shape,
@@ -56,5 +57,6 @@ PLACED: Final[tuple[tuple[Signal | Retired, int], ...]] = (
     (labels.HARMFUL, 170),
     (labels.BENIGN, 172),
     (category_mix.SIGNAL, 174),
+    (intake.SIGNAL, 199),
 )
-"""Every signal that there is or was, with its first column. The next free one is 199."""
+"""Every signal that there is or was, with its first column. The next free one is 205."""

@@ -51,10 +51,10 @@ USED_COLUMNS: Final[int] = max(one.end for one in LAYOUT.columns)
 
 OBSERVATIONS: Final[NDArray[np.bool_]] = np.zeros(COLUMNS, np.bool_)
 """Columns by which a unit's observations are numbered: its events or, where a pooled signal is all that it holds, the
-events that this applies to."""
+events that this applies to; of the log as a whole, its records."""
 OBSERVATIONS[EVENTS_COLUMN] = True
 for _signal in SIGNALS:
-    if _signal.pooled:
+    if _signal.pooled or _signal.of_records:
         OBSERVATIONS[OFFSETS[_signal.name] : OFFSETS[_signal.name] + len(_signal.bins)] = True
 OBSERVATIONS.setflags(write=False)
 
@@ -69,7 +69,7 @@ def columns_of(batch: EventBatch, recall: Recall, off: Collection[str] = ()) -> 
     Returns:
         int32 (at most as many as there are signals, n), in their order.
     """
-    return _columns([s for s in SIGNALS if not s.pooled and s.name not in off], batch, recall)
+    return _columns([s for s in SIGNALS if not (s.pooled or s.of_records or s.name in off)], batch, recall)
 
 
 def pooled_columns_of(batch: EventBatch, recall: Recall, off: Collection[str] = ()) -> NDArray[np.int32]:

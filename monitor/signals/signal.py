@@ -27,6 +27,7 @@ class Question:
         phrase: what the mean is, for people; a share where the values are 0 and 1: "share of requests judged unsafe".
         near: where the values are weights, the share of the events with a weight above 0, for people.
         promise: what backs the promise; ``rule`` where events come in bursts that may outgrow the margin.
+        pages: whether a finding is a page; else it is a notice.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Question:
     phrase: str
     near: str = ""
     promise: Promise = Promise.proved
+    pages: bool = True
 
     @property
     def is_share(self) -> bool:
@@ -90,6 +92,7 @@ class Signal:
             long as it lasts (``judging/followers/lost_joins.py``).
         pooled: whether it is counted over all categories of a guardrail, in slices of category :data:`ALL`, instead
             of in the event's own.
+        of_records: whether it counts records of all guardrails together, read or not, instead of events.
     """
 
     name: str
@@ -107,3 +110,4 @@ class Signal:
     of_labels: bool = False
     misses: tuple[str, ...] = ()
     pooled: bool = False
+    of_records: bool = False

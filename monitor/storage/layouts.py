@@ -28,19 +28,28 @@ def write(connection: Connection, layout: Layout) -> None:
     Raises:
         StoreRefused: a column that it uses holds something else in this database.
     """
-    stored = known(connection)
-    if layout.fingerprint in stored:
+    if layout.fingerprint in require(connection, layout):
         return
+    values = {"fingerprint": layout.fingerprint, "document": layout.document()}
+    connection.execute(insert_into(connection, layouts).values(values).on_conflict_do_nothing())
+
+
+def require(connection: Connection, layout: Layout) -> dict[str, Layout]:
+    """All layouts by fingerprint; none of them contradicts this one.
+
+    Raises:
+        StoreRefused: a column that it uses holds something else in this database.
+    """
+    stored = known(connection)
     for other in stored.values():
-        found = layout.contradictions(other)
+        found = layout.contradictions(other) if layout.fingerprint not in stored else []
         if found:
             raise StoreRefused(
                 f"the counts in this database were made by other columns: {'; '.join(found[:3])}. "
                 "Two versions of Driftline gave the same columns to different signals; "
                 "install the version that has counted here so far, or use another database"
             )
-    values = {"fingerprint": layout.fingerprint, "document": layout.document()}
-    connection.execute(insert_into(connection, layouts).values(values).on_conflict_do_nothing())
+    return stored
 
 
 def known(connection: Connection) -> dict[str, Layout]:

@@ -11,7 +11,9 @@ from monitor.counting.ports import CountStore
 from monitor.evals.ports import Evals
 from monitor.judging.ports import EvidenceLog, JudgeStore
 from monitor.signals.layout import Layout
+from monitor.storage import layouts
 from monitor.storage.counts import SqlCountStore
+from monitor.storage.deployment import deployment_id
 from monitor.storage.evals import SqlEvals
 from monitor.storage.evidence import SqlEvidenceLog
 from monitor.storage.judging import SqlJudgeStore
@@ -35,6 +37,11 @@ class Stores:
     evals: Evals
     evidence: EvidenceLog
 
+    @property
+    def deployment(self) -> str:
+        """Identity of the database, see :func:`deployment_id`."""
+        return deployment_id(self.database)
+
 
 @contextmanager
 def open_stores(
@@ -52,7 +59,8 @@ def open_stores(
         own_clock: see :class:`Database`.
 
     Raises:
-        StoreRefused: the schema is not this version's (the text names the command), or the URL is wrong.
+        StoreRefused: the schema is not this version's (the text names the command), the URL is wrong, or the counts
+            were made by a version whose columns mean something else.
         StoreUnavailable: the database cannot be reached.
     """
     database = open_database(url, limits=limits, own_clock=own_clock)
@@ -61,6 +69,9 @@ def open_stores(
             require_current(database)
         else:
             upgrade_database(database)
+        if layout is not None:
+            with database.reading() as connection:
+                layouts.require(connection, layout)
         yield stores_on(database, layout=layout)
     finally:
         database.close()

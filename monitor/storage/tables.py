@@ -104,6 +104,15 @@ ledger_days: Final = Table(
     Column("rejected", Text, nullable=False),
 )
 
+deployment: Final = Table(
+    "deployment",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    # Its identity in a consumer group: drawn at random, once.
+    Column("name", SafeText, nullable=False),
+    CheckConstraint("id = 1", name="single_row"),
+)
+
 retention: Final = Table(
     "retention",
     metadata,

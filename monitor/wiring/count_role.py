@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -53,10 +54,13 @@ class Counting:
         approved: Sequence[Slice],
         clock: Clock,
         env: Mapping[str, str],
+        deployment: Callable[[], str] = lambda: "",
     ) -> None:
         """Args:
         approved: slices of approved baselines; they get room before whatever traffic brings.
+        deployment: reads the identity of the database that is counted into; empty: nobody looks for others.
         """
+        self._deployment = deployment
         self._settings = settings
         self._store = store
         self._clock = clock
@@ -158,7 +162,8 @@ class Counting:
             files = self._settings.source.files
             follow = self._clock if files.follow else None
             return FileSource(files.paths, leave_half=True, follow=follow)
-        return KafkaSource(translate.kafka_source_options(self._settings), self._clock, on_gap=on_gap)
+        options = replace(translate.kafka_source_options(self._settings), deployment=self._deployment())
+        return KafkaSource(options, self._clock, on_gap=on_gap)
 
     def _dead_letters(self) -> DeadLetters:
         sealer = Sealer(payload=self._settings.dead_letter.payload, hash_key=self._key)

@@ -8,6 +8,7 @@ from collections.abc import Container
 from monitor.alerting.deliver import Delivered
 from monitor.clock import DAY_MS, Clock
 from monitor.counting.slice_table import SliceTable
+from monitor.counts.units import is_whole
 from monitor.findings.model import Kind
 from monitor.incidents.model import Status
 from monitor.ingestion.worker import WorkerReport
@@ -94,7 +95,7 @@ class Observer:
     def _streams(self, view: JudgeView) -> None:
         numbers: dict[tuple[str, ...], float] = {(state.name,): 0.0 for state in StreamState}
         for stream in view.streams:
-            numbers[stream.state.name,] += 1
+            numbers[stream.state.name,] += not is_whole(stream.unit)
         self._metrics.streams.replace(numbers)
 
     def _evidence(self, view: JudgeView) -> None:

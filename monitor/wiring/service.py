@@ -154,7 +154,14 @@ class Service:
         if not self._roles.count:
             return None
         approved = approved_slices(stores.judge)
-        return Counting(self._settings, stores.counts, approved=approved, clock=self._clock, env=self._env)
+        return Counting(
+            self._settings,
+            stores.counts,
+            approved=approved,
+            clock=self._clock,
+            env=self._env,
+            deployment=lambda: stores.deployment,
+        )
 
     @contextmanager
     def _judge(self, stores: Stores) -> Iterator[Judging]:
@@ -270,6 +277,7 @@ class Service:
             metrics.counting_paused.set(float(self._counting.reason is not None))
         if stores is None:
             return
+        metrics.deployment_info.set(1, deployment=self._settings.alerts.deployment, database=stores.deployment)
         metrics.clock_difference.set((self._clock.now_ms() - stores.database.clock_ms()) / 1000)
         if self._roles.judge:
             metrics.judge_lag.set(_judge_lag_s(stores, self._settings))

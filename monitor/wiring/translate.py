@@ -30,6 +30,7 @@ def count_rule(settings: Settings) -> CountRule:
     return CountRule(
         tick=TickRule(tick_ms=ticks.length.ms, lateness_ms=ticks.lateness.ms, ahead_ms=ticks.ahead.ms),
         off=frozenset(_left_out(settings)),
+        labels_from=None if settings.source.labels_from is None else frozenset(settings.source.labels_from),
         memory=MemoryRule(
             ids=settings.limits.dedupe_window,
             requests=settings.limits.join_window,
@@ -66,6 +67,7 @@ def judge_rule(settings: Settings) -> JudgeSettings:
         weights=tuple(sorted(settings.budget.weights.items())),
         signals=tuple((name, _signal_rule(name, one)) for name, one in sorted(settings.signals.items())),
         campaign=settings.rules.campaign,
+        new_units=settings.rules.new_units,
     )
 
 

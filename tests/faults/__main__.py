@@ -18,11 +18,11 @@ from rich.table import Table
 
 from monitor.signals.registry import LAYOUT
 from monitor.storage.stores import open_stores
-from tests.faults import files, topics
+from tests.faults import databases, files, topics
 from tests.faults.fault import Fault, Place, Seen
 from tests.servers.kafka import KafkaNode
 
-ALL = (*files.FAULTS, *topics.FAULTS)
+ALL = (*files.FAULTS, *databases.FAULTS, *topics.FAULTS)
 
 
 def run(fault: Fault, servers: str) -> Seen:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faults import databases, files
 from tests.faults.__main__ import run
 from tests.faults.fault import Fault
-from tests.faults.files import FAULTS
+
+FAULTS = (*files.FAULTS, *databases.FAULTS)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])

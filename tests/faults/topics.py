@@ -13,6 +13,8 @@ from monitor.ingestion.deadletter import Sealer
 from monitor.ingestion.deadletter_kafka import KafkaDeadLetters
 from monitor.ingestion.kafka_options import KafkaConnection
 from monitor.ingestion.memory import MemoryRecord
+from monitor.signals.registry import LAYOUT
+from monitor.storage.stores import open_stores
 from tests.contract.source_logs import produce
 from tests.faults.fault import Fault, Place, Seen, judged, turns
 from tests.integration.counting import counting, create_topic, delete_topic, events
@@ -115,6 +117,27 @@ def dead_letters_nowhere(place: Place) -> Seen:
     return judged(place.stores, {GUARDRAIL: 150}, seconds=seconds, where=said)
 
 
+def deployments_clash(place: Place) -> Seen:
+    """Another deployment, with a database of its own, joins the consumer group."""
+    topic = topic_in(place, records=300)
+    own = place.stores.deployment
+    with counting(place.stores, place.servers, topic, deployment=own) as worker:
+        worker.until(lambda: worker.events == 300)
+        for _ in range(10):
+            worker.step()  # offsets are committed in the background
+        with open_stores(f"sqlite:///{place.directory / 'other.db'}", layout=LAYOUT) as other:
+            began = time.monotonic()
+            try:
+                with counting(other, place.servers, topic, deployment=other.deployment):
+                    said = "nowhere"
+            except SourceUnavailable:
+                said = "not ready: another database"
+            seconds = time.monotonic() - began
+        produce(place.servers, topic, 0, events(100, "later"))
+        worker.until(lambda: worker.events == 400)
+    return judged(place.stores, {GUARDRAIL: 400}, seconds=seconds, where=said)
+
+
 FAULTS = (
     Fault(
         "a topic is made anew, longer than the position",
@@ -130,4 +153,5 @@ FAULTS = (
     Fault("transactions are aborted", aborted_transactions, APACHE),
     Fault("a partition is added while the topic is read", partition_added, APACHE),
     Fault("the topic of dead letters is deleted", dead_letters_nowhere, APACHE),
+    Fault("another deployment joins the consumer group", deployments_clash, APACHE),
 )

@@ -13,6 +13,7 @@ from monitor.clock import ManualClock
 from monitor.counting.counter import CountRule
 from monitor.counting.memory import MemoryRule
 from monitor.counting.slice_table import SliceTable
+from monitor.counts.units import is_whole
 from monitor.errors import StoreUnavailable
 from monitor.events.batch import Vocabulary
 from monitor.events.decode import Decoder
@@ -58,11 +59,13 @@ class Outcome:
     findings: list[Finding]
     incidents: list[Incident]
     baselines: list[Baseline]
+    """Of units; those of guardrails as a whole are left out."""
     judge: Judge
     deaths: int = 0
     points: list[EvidencePoint] = field(default_factory=list)
     levels: list[HourLevel] = field(default_factory=list)
     streams: list[StreamView] = field(default_factory=list)
+    """Without guardrails as a whole, like the baselines."""
 
     def pages(self, guardrail: str | None = None) -> list[Finding]:
         """Pages in order of detection."""
@@ -156,8 +159,10 @@ class Service:
             found = sorted(store.findings(limit=10_000), key=lambda f: (f.detected_at_ms, f.id))
             incidents = sorted(store.incidents(limit=10_000), key=lambda incident: incident.key)
         log = self.stores.evidence
-        recorded = list(log.points(limit=1_000_000)), list(log.levels(limit=1_000_000)), list(log.streams())
-        return Outcome(found, incidents, list(self.stores.judge.baselines()), self.judge, self.deaths, *recorded)
+        streams = [one for one in log.streams() if not is_whole(one.unit)]
+        recorded = list(log.points(limit=1_000_000)), list(log.levels(limit=1_000_000)), streams
+        baselines = [one for one in self.stores.judge.baselines() if not is_whole(one.unit)]
+        return Outcome(found, incidents, baselines, self.judge, self.deaths, *recorded)
 
 
 @contextmanager
@@ -168,6 +173,7 @@ def service(
     judging: Judging | None = None,
     block_records: int = 1_000,
     memory: MemoryRule | None = None,
+    units: int = 4_096,
 ) -> Iterator[Service]:
     """A service that has not begun to read yet."""
     clock, vocabulary = ManualClock(), Vocabulary.bounded()
@@ -180,7 +186,7 @@ def service(
                 stores.counts,
                 Decoder(vocabulary, b"k" * 32, max_bytes=1 << 20, max_depth=32),
                 CountedDeadLetters(),
-                SliceTable(vocabulary),
+                SliceTable(vocabulary, units=units),
                 CountRule(memory=memory or MemoryRule()),
                 owner="w",
                 source_of=lambda _: "log",

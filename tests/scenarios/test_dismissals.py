@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from monitor.counts.units import is_whole
 from monitor.errors import NotFound, Refused
 from monitor.findings.model import Kind
 from monitor.judging.dismissals import dismiss, dismissals
@@ -38,7 +39,7 @@ def dismissing(at_clock: str, *, done: list[str]):
 
 def references(judge) -> list[list[int]]:
     fleet = judge.assessor.fleet
-    (unit,) = fleet.state.units
+    (unit,) = [one for one in fleet.state.units if not is_whole(one.unit)]
     return [
         fleet.panel.recoupler.reference(row).tolist() for notice in unit.epoch.any_change_tests for row in notice.rows
     ]

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import delete
 
 from monitor.counts.cuts import of_slices
-from monitor.counts.units import unit_of
+from monitor.counts.units import is_whole, unit_of
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline, BaselineState
 from monitor.signals.registry import LAYOUT
@@ -156,7 +156,8 @@ def test_a_baseline_outlives_the_counts_that_it_was_learned_from():
 
 
 def unavailable(outcome, guardrail: str) -> dict[str, str]:
-    (unit,) = [u for u in outcome.judge.assessor.fleet.state.units if u.unit.guardrail == guardrail]
+    units = [u for u in outcome.judge.assessor.fleet.state.units if not is_whole(u.unit)]
+    (unit,) = [u for u in units if u.unit.guardrail == guardrail]
     return unit.epoch.unavailable
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from monitor.counts.units import is_whole
 from monitor.signals.signal import ALL
 from tests.scenarios.requests import Stretch, by_conversation, by_turns, log_of
 from tests.scenarios.service import Outcome, judged, told
@@ -13,7 +14,7 @@ CALM = Stretch(minutes=60)
 
 def epoch_of(outcome: Outcome, guardrail: str):
     units = [u for u in outcome.judge.assessor.fleet.state.units if u.unit.guardrail == guardrail]
-    (unit,) = [u for u in units if u.unit.category != ALL]
+    (unit,) = [u for u in units if u.unit.category != ALL and not is_whole(u.unit)]
     return unit.epoch
 
 

@@ -49,6 +49,8 @@ RULES: Final = (
     _rule("coverage", "volume_fall"),
     _rule("contradictions", "contradiction_share", "`rules.contradictions`"),
     _rule("campaign", "cluster_rise", "`rules.campaign`"),
+    _rule("intake", "new_units", "`rules.new_units`"),
+    _rule("intake", "new_unit"),
     *(_rule(signal.name, "join_misses") for signal in SIGNALS if signal.misses),
 )
 OTHERS: Final = (
@@ -65,7 +67,10 @@ def stated() -> tuple[Stated, ...]:
     """Every question that may have findings, by signal, in the order of the registry."""
     of_signals: list[Stated] = []
     for signal in SIGNALS:
-        asked = [Stated(signal.name, one.name, "page", Null.mean, one.promise) for one in signal.questions]
+        asked = [
+            Stated(signal.name, one.name, "page" if one.pages else "notice", Null.mean, one.promise)
+            for one in signal.questions
+        ]
         if signal.alternatives:
             # Where repeats come in bursts that outgrow a margin, they are not exchangeable either.
             weak = Promise.rule in {one.promise for one in asked}

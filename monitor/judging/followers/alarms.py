@@ -9,8 +9,10 @@ from typing import Final
 
 import msgspec
 
+from monitor.counts.units import is_whole
 from monitor.findings.model import Discriminator, Finding
 from monitor.judging.findings import describe
+from monitor.judging.findings.covered import covered
 from monitor.judging.findings.same_requests import same_change
 from monitor.judging.findings.telling_fields import discriminators_of
 from monitor.judging.follower import Approval, Follower, Stretch
@@ -67,7 +69,7 @@ class Alarms(Follower):
             return self._notice(number, epoch, watch, tick)
         if test == watch.end_test:
             return self._ended(number, epoch, watch, tick)
-        return [self._page(number, epoch, watch, tick)]
+        return self._page(number, epoch, watch, tick)
 
     def _described(
         self,
@@ -145,9 +147,12 @@ class Alarms(Follower):
             onset_high_ms=before.onset_high_ms,
         )
 
-    def _page(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> Finding:
+    def _page(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> list[Finding]:
         chosen = self._chosen(watch, epoch)
         found = self._described(number, epoch, watch, tick, lambda alarm: describe.page(alarm, watch, self._rule))
+        if is_whole(self._fleet.state.units[number].unit) and covered(self._fleet, number, watch, found, tick):
+            self._fleet.pages.rearm(watch, tick + 1)
+            return []
         found = msgspec.structs.replace(found, tells=self._tells(number, epoch, found, tick))
         notices = [notice for notice in epoch.any_change_tests if notice.signal == watch.signal]
         seen = next((notice.finding for notice in notices if notice.finding is not None), None)
@@ -160,7 +165,7 @@ class Alarms(Follower):
             # The drifted period is kept out of the reference, and only "ended" is reported while the page is open.
             self._fleet.notices.mute(number, notice)
         self._fleet.respend()
-        return found
+        return [found]
 
     def _tells(self, number: int, epoch: Epoch, found: Finding, tick: int) -> tuple[Discriminator, ...]:
         return discriminators_of(

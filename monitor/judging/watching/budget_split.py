@@ -9,6 +9,9 @@ a category that nobody announced takes from what other streams may spend:
 - A unit that brings no event for a day while others do *retires*: its share goes to the others. What it spent stays
   spent, and its evidence stays as it is. Its next event brings it back, from the tick after on.
 
+Guardrails as a whole, which no field of an event can split, have a share of their own (``WHOLE_SHARE``), split the
+same way.
+
 All of that looks only at what was counted before the tick whose spend it decides, as the guarantee demands.
 """
 
@@ -23,7 +26,8 @@ from numpy.typing import NDArray
 from detectors.budget import Budget
 from monitor.clock import DAY_MS, NEVER
 from monitor.counts.model import Slice
-from monitor.judging.judge_settings import UNITS_SHARE, JudgeSettings
+from monitor.counts.units import is_whole
+from monitor.judging.judge_settings import UNITS_SHARE, WHOLE_SHARE, JudgeSettings
 from monitor.judging.state import Epoch, JudgeState, UnitState
 from monitor.judging.watching.rivers import RiverId
 from monitor.signals.registry import SIGNALS
@@ -115,7 +119,10 @@ class Shares:
             }
 
         rule = self._rule
-        return self._allot(of_unit, Budget(rule.pages * UNITS_SHARE, rule.page_period_ms / 1000))
+        spends: dict[int, float] = {}
+        for whole, share in ((False, UNITS_SHARE), (True, WHOLE_SHARE)):
+            spends |= self._allot(of_unit, Budget(rule.pages * share, rule.page_period_ms / 1000), whole=whole)
+        return spends
 
     def notices(self, paging: Callable[[Epoch, int], bool]) -> dict[int, float]:
         """Test id -> spend of a full tick of each armed any-change test, its dense tests included.
@@ -133,14 +140,20 @@ class Shares:
             return {test: float(weight[signal] / whole) for test, signal in ours.items() if not paging(epoch, signal)}
 
         rule = self._rule
-        return self._allot(of_unit, Budget(rule.notices * UNITS_SHARE, rule.notice_period_ms / 1000))
+        return self._allot(of_unit, Budget(rule.notices * UNITS_SHARE, rule.notice_period_ms / 1000), whole=False)
 
-    def _allot(self, of_unit: Callable[[Epoch], dict[int, float]], budget: Budget) -> dict[int, float]:
-        """Spend by test; 0 for the tests of retired units."""
+    def _allot(
+        self, of_unit: Callable[[Epoch], dict[int, float]], budget: Budget, *, whole: bool
+    ) -> dict[int, float]:
+        """Spend by test, of guardrails as a whole or of all other units; 0 for the tests of retired units."""
         spends: dict[int, float] = {}
         share: dict[int, dict[int, float]] = {}
         at_work: dict[Stream, list[int]] = {}
-        watched = [(number, unit, unit.epoch) for number, unit in enumerate(self._state.units) if unit.epoch]
+        watched = [
+            (number, unit, unit.epoch)
+            for number, unit in enumerate(self._state.units)
+            if unit.epoch and is_whole(unit.unit) is whole
+        ]
         for number, unit, epoch in watched:
             share[number] = of_unit(epoch)
             if unit.retired:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.counts.model import Slice
+from monitor.counts.units import is_whole
 from monitor.judging.state import Epoch
 from monitor.judging.watching.any_change import Notices
 from monitor.judging.watching.from_baseline import NotTested, Window
@@ -36,11 +37,15 @@ def add_tests(
         before: the epoch that the new one refines; what was found in it is known still.
     """
     name = SIGNALS[signal].name
+    whole = is_whole(unit)
+    if whole and SIGNALS[signal].misses:
+        return  # whether joins are found is looked at by unit
     try:
-        test = notices.start(unit, window, signal, tick)
+        # Of all fields together, something always changes.
+        test = None if whole else notices.start(unit, window, signal, tick)
     except NotTested as error:
-        epoch.unavailable[name] = str(error)
-    else:
+        epoch.unavailable[name], test = str(error), None
+    if test is not None:
         earlier = () if before is None else before.any_change_tests
         test.finding = next((one.finding for one in earlier if one.signal == signal), None)
         epoch.any_change_tests.append(test)

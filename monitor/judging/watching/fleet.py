@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from monitor.clock import NEVER
 from monitor.counts.cuts import observations
 from monitor.counts.model import LoadedCounts, Slice
-from monitor.counts.units import family_of, is_scoreless, unit_of
+from monitor.counts.units import RECORDS, family_of, is_scoreless, is_whole, unit_of, whole_that_counts
 from monitor.judging.history import Clusters, History, Past, no_clusters
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import (
@@ -46,6 +46,7 @@ from monitor.judging.watching.from_baseline import (
 from monitor.judging.watching.pages import Pages, Tests
 from monitor.judging.watching.panel import Panel
 from monitor.judging.watching.rivers import RiverId
+from monitor.judging.watching.sibling_share import SiblingShares
 from monitor.signals import request_join
 from monitor.signals.registry import EVENTS_COLUMN, SIGNALS
 
@@ -82,8 +83,7 @@ class Fleet:
         """Family -> its units without scores."""
         self._home: dict[Slice, int] = {}
         """Family -> the unit with scores that was activated last: events without a score count there."""
-        self._traffic: tuple[tuple[int, int, int], NDArray[np.int64]] | None = None
-        """Events per guardrail of the window asked for last: many units learn in the same one."""
+        self._sibling_shares = SiblingShares(self._past)
         self.with_new_signals: set[int] = set()
         """Units of whose signals some are newer than the baseline."""
         self._unsplit = True
@@ -91,9 +91,7 @@ class Fleet:
         self.pages = Pages(self.panel, rule, self.tests)
         self.notices = Notices(self.panel, rule)
         self._add_tests = partial(add_tests, self.pages, self.notices)
-        noted = [
-            (n, unit, w) for n, unit in enumerate(state.units) if unit.epoch for w in unit.epoch.any_change_tests
-        ]
+        noted = [(n, u, w) for n, u in enumerate(state.units) if u.epoch for w in u.epoch.any_change_tests]
         self.notices.put_back([(unit.unit, watch) for _, unit, watch in noted])
         self._to_rebuild = [(number, w.test, w) for number, _, w in noted if isinstance(w.test, RiverId)]
         for number, unit in enumerate(state.units):
@@ -101,8 +99,7 @@ class Fleet:
             if unit.epoch is not None:
                 self._place_tests(number, unit.epoch)
                 self._note_new_signals(number, unit.epoch)
-        watched = [(unit.epoch.effective_tick, unit.unit) for unit in state.units if unit.epoch is not None]
-        for _, unit_name in sorted(watched):
+        for _, unit_name in sorted((u.epoch.effective_tick, u.unit) for u in state.units if u.epoch is not None):
             if not is_scoreless(unit_name):
                 self._home[family_of(unit_name)] = self._index[unit_name]
 
@@ -112,13 +109,17 @@ class Fleet:
             self.slices[slice_id] = piece
             number = self.number_of(unit_of(piece))
             self._slices_of.setdefault(number, {})[slice_id] = piece
-            self.state.guardrails.setdefault(piece.guardrail, GuardrailState())
+            if (whole := whole_that_counts(piece)) is not None:
+                self._slices_of.setdefault(self.number_of(whole), {})[slice_id] = piece
+                self._place_in_whole(slice_id, self.number_of(whole))
+            if piece != RECORDS:  # it is about all of them
+                self.state.guardrails.setdefault(piece.guardrail, GuardrailState())
             self._place_slice(slice_id, number)
         self.guardrails = sorted(self.state.guardrails)
         place = {name: i for i, name in enumerate(self.guardrails)}
         self._guardrail_of = np.zeros(max(self.slices, default=0) + 1, np.int64)
         for slice_id, piece in self.slices.items():
-            self._guardrail_of[slice_id] = place[piece.guardrail]
+            self._guardrail_of[slice_id] = place.get(piece.guardrail, 0)
 
     def guardrails_of(self, slice_ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """int64 (n,) places in :attr:`guardrails`."""
@@ -210,25 +211,31 @@ class Fleet:
         if not is_scoreless(unit.unit):
             self._home[family_of(unit.unit)] = number
         for slice_id, piece in self.slices_of(number).items():
-            self._place_slice(slice_id, self.number_of(unit_of(piece)))
+            in_whole = whole_that_counts(piece) == unit.unit
+            place = self._place_in_whole if in_whole else self._place_slice
+            place(slice_id, number if in_whole else self.number_of(unit_of(piece)))
         for signal in range(len(SIGNALS)):
             if not self.rule.signal(SIGNALS[signal].name).enabled:
                 epoch.unavailable[SIGNALS[signal].name] = f"switched off (signals.{SIGNALS[signal].name}.enabled)"
                 continue
-            if SIGNALS[signal].name in lacking:
+            if SIGNALS[signal].name in lacking and (unit.unit == RECORDS or not SIGNALS[signal].of_records):
                 epoch.unavailable[SIGNALS[signal].name] = NEWER
                 epoch.new_signals.append(NewSignal(signal=signal, from_tick=tick))
             else:
                 self._add_tests(unit.unit, epoch, window, signal, tick, before=before)
         self._note_new_signals(number, epoch)
         tested = {watch.signal for watch in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
+        joins = window.signal(request_join.SIGNAL).any() and not is_whole(unit.unit)
         epoch.joins = [
             JoinState(signal=s, from_tick=tick, tested=s in tested, share=miss_share(window, signal))
             for s, signal in enumerate(SIGNALS)
-            if signal.misses and signal.name not in lacking and window.signal(request_join.SIGNAL).any()
+            if joins and signal.misses and signal.name not in lacking
         ]
         self._place_tests(number, epoch)
-        self._share_of_traffic(number, window)
+        if len(window.ticks) and not is_whole(unit.unit):
+            name = unit.unit.guardrail
+            share = self._sibling_shares.of(name, window, self.guardrails, self._guardrail_of, len(self.slices))
+            self.state.guardrails[name].share = share
         self.respend()
 
     def activate_signal(self, number: int, signal: int, counts: LoadedCounts, *, tick: int) -> None:
@@ -277,11 +284,15 @@ class Fleet:
         """Unit number and what a test serves."""
         return self.rivers[test] if isinstance(test, RiverId) else self.tests[test]
 
-    def order_of(self, test: TestId) -> tuple[Slice, int, int]:
-        """By stream, signal and question, a notice before the pages: the same whoever registered a slice first."""
+    def order_of(self, test: TestId) -> tuple[bool, Slice, int, int]:
+        """By stream, signal and question, a notice before the pages: the same whoever registered a slice first.
+
+        Guardrails as a whole come last, for a page of one of their streams may cover theirs.
+        """
         number, watch = self.test(test)
         question = -1 if isinstance(watch, AnyChangeTest) else watch.question
-        return self.state.units[number].unit, watch.signal, question
+        unit = self.state.units[number].unit
+        return is_whole(unit), unit, watch.signal, question
 
     def dismiss(self, finding_id: str) -> None:
         """The notice was about nothing. Nothing happens if something else has been said of the signal since."""
@@ -315,13 +326,17 @@ class Fleet:
         if not self.shares.anybody_away():
             return NEVER
         events = observations(counts)
-        return self.shares.ends(events.tick, self.panel.units_of(events.cell))
+        return min(self.shares.ends(events.tick, of_unit) for of_unit in self.units_and_wholes(events))
 
     def record_activity(self, counts: LoadedCounts) -> None:
         """Take note of who has events in the ticks just judged."""
         events = observations(counts)
-        if self.shares.hear(events.tick, self.panel.units_of(events.cell)):
+        if sum(self.shares.hear(events.tick, of_unit) for of_unit in self.units_and_wholes(events)):
             self.respend()
+
+    def units_and_wholes(self, events: LoadedCounts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The unit of each event's slice, and its guardrail as a whole."""
+        return self.panel.units_of(events.cell), self.panel.wholes_of(events.cell)
 
     def has_stopped(self, guardrail: str) -> bool:
         """Whether nothing of this guardrail has had an event for a day, while others have."""
@@ -341,9 +356,14 @@ class Fleet:
         unit = self.state.units[number]
         if is_scoreless(unit.unit) and unit.epoch is None:
             number = self._home.get(family_of(unit.unit), number)
+        self.panel.place_slice(slice_id, unit=number, stratum=self._stratum(slice_id, number))
+
+    def _place_in_whole(self, slice_id: int, number: int) -> None:
+        self.panel.place_in_whole(slice_id, unit=number, stratum=self._stratum(slice_id, number))
+
+    def _stratum(self, slice_id: int, number: int) -> int:
         epoch = self.state.units[number].epoch
-        stratum = 0 if epoch is None else place_of(self.slices[slice_id], epoch.strata)
-        self.panel.place_slice(slice_id, unit=number, stratum=stratum)
+        return 0 if epoch is None else place_of(self.slices[slice_id], epoch.strata)
 
     def _place_tests(self, number: int, epoch: Epoch) -> None:
         """Wire the panel to the epoch's tests, as built or as restored."""
@@ -376,17 +396,3 @@ class Fleet:
                 del self.rivers[notice.test]
             else:
                 del self.tests[notice.test]
-
-    def _share_of_traffic(self, number: int, window: Window) -> None:
-        """The guardrail's events per sibling event during the window: what silence is measured against."""
-        name = self.state.units[number].unit.guardrail
-        if not len(window.ticks):
-            return
-        span = int(window.ticks[0]), int(window.ticks[-1]) + 1
-        if self._traffic is None or self._traffic[0] != (*span, len(self.slices)):
-            sums = self._past.events(self._guardrail_of, len(self.guardrails), *span)
-            self._traffic = (*span, len(self.slices)), sums
-        sums = self._traffic[1]
-        own = int(sums[self.guardrails.index(name)])
-        others = int(sums.sum()) - own
-        self.state.guardrails[name].share = own / others if others else 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.clock import NEVER
-from monitor.counts.cuts import observations, of_columns
+from monitor.counts.cuts import by_unit, observations, of_columns
 from monitor.counts.model import LoadedCounts
 from monitor.incidents.words import duration
 from monitor.judging.ports import Baseline, BaselineState
@@ -166,12 +166,8 @@ class Learning:
         if not (self._fleet.rule.automatic and waiting and len(counts.tick)):
             return
         events = observations(counts)
-        of_unit = self._fleet.panel.units_of(events.cell)
-        active = set(np.unique(of_unit).tolist())
-        for number in waiting:
-            if number in active:
-                mine = of_unit == number
-                yield number, events.tick[mine], events.count[mine]
+        for of_unit in self._fleet.units_and_wholes(events):
+            yield from by_unit(events, of_unit, waiting)
 
     def _baseline(
         self, number: int, counts: LoadedCounts, tick: int, lacking: Collection[str], reason: str

@@ -55,12 +55,12 @@ class NewSignals:
         if not (self._fleet.with_new_signals and len(counts.tick)):
             return
         events = observations(counts)
-        of_unit = self._fleet.panel.units_of(events.cell)
-        for number in sorted(self._fleet.with_new_signals & set(np.unique(of_unit).tolist())):
-            mine = of_unit == number
-            for new in self._epoch(number).new_signals:
-                new.learned += int(events.count[mine].sum())
-                new.learned_ticks += len(np.unique(events.tick[mine]))
+        for of_unit in self._fleet.units_and_wholes(events):
+            for number in sorted(self._fleet.with_new_signals & set(np.unique(of_unit).tolist())):
+                mine = of_unit == number
+                for new in self._epoch(number).new_signals:
+                    new.learned += int(events.count[mine].sum())
+                    new.learned_ticks += len(np.unique(events.tick[mine]))
 
     def complete(self, tick: int) -> list[Baseline]:
         """From ``tick`` on, watch the signals that have learned enough."""

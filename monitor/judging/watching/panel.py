@@ -22,6 +22,9 @@ from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS
 
 QUESTIONS: Final = max(1, *(len(signal.questions) for signal in SIGNALS))
 
+_ASKED: Final = np.array([bool(signal.questions) for signal in SIGNALS])
+"""Signals that may page: a guardrail as a whole has no other test."""
+
 Ints = NDArray[np.int64]
 
 
@@ -46,6 +49,8 @@ class Panel:
         self._strata = strata
         self._unit_of = np.full(64, NONE, np.int64)
         self._stratum_of = np.zeros(64, np.int64)
+        self._whole_of = np.full(64, NONE, np.int64)
+        self._whole_stratum_of = np.zeros(64, np.int64)
         self._material = np.full((16, len(SIGNALS), QUESTIONS), NONE, np.int64)
         # Narrow where they are large: most streams have no test of most signals.
         self._material_stratum = np.full((16, len(SIGNALS), QUESTIONS, strata), NONE, np.int16)
@@ -79,6 +84,18 @@ class Panel:
         self._unit_of = room(self._unit_of, slice_id, NONE)
         self._stratum_of = room(self._stratum_of, slice_id, 0)
         self._unit_of[slice_id], self._stratum_of[slice_id] = unit, stratum
+
+    def place_in_whole(self, slice_id: int, *, unit: int, stratum: int) -> None:
+        """Cells of this slice feed that stratum of this unit's tests, too: those of its guardrail as a whole."""
+        self._whole_of = room(self._whole_of, slice_id, NONE)
+        self._whole_stratum_of = room(self._whole_stratum_of, slice_id, 0)
+        self._whole_of[slice_id], self._whole_stratum_of[slice_id] = unit, stratum
+
+    def wholes_of(self, slice_ids: Ints) -> Ints:
+        """int64 (n,) unit numbers of the guardrails as a whole; :data:`NONE` where a slice is in none."""
+        if len(slice_ids):
+            self._whole_of = room(self._whole_of, int(slice_ids.max()), NONE)
+        return self._whole_of[slice_ids]
 
     def units_of(self, slice_ids: Ints) -> Ints:
         """int64 (n,) unit numbers of slices; :data:`NONE` where a slice is not placed."""
@@ -130,11 +147,16 @@ class Panel:
         slice_id, column = np.divmod(counts.cell, COLUMNS)
         self._unit_of = room(self._unit_of, int(slice_id.max()), NONE)
         self._stratum_of = room(self._stratum_of, int(slice_id.max()), 0)
+        self._whole_of = room(self._whole_of, int(slice_id.max()), NONE)
+        self._whole_stratum_of = room(self._whole_stratum_of, int(slice_id.max()), 0)
         unit, signal = self._unit_of[slice_id], _SIGNAL_OF[column]
+        whole = self._whole_of[slice_id]
         known = (unit >= 0) & (unit < len(self._material)) & (signal >= 0)
-        tick, count = counts.tick[known], counts.count[known]
-        unit, signal, bin_ = unit[known], signal[known], _BIN_OF[column[known]]
-        stratum = self._stratum_of[slice_id[known]]
+        again = (whole >= 0) & (whole < len(self._material)) & (signal >= 0) & _ASKED[signal]
+        use = np.r_[np.flatnonzero(known), np.flatnonzero(again)]  # what feeds its unit, then what feeds its whole
+        unit = np.r_[unit[known], whole[again]]
+        stratum = np.r_[self._stratum_of[slice_id[known]], self._whole_stratum_of[slice_id[again]]]
+        tick, count, signal, bin_ = counts.tick[use], counts.count[use], signal[use], _BIN_OF[column[use]]
         ticks, at = np.unique(tick, return_inverse=True)
         if len(ticks) == 0:
             return None, []

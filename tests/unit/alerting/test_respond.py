@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 import pytest
 
@@ -8,6 +10,7 @@ from monitor.alerting.policy import AlertPolicy, Route
 from monitor.alerting.respond import respond, still_going_on
 from monitor.incidents import lifecycle, timeline
 from monitor.incidents.model import Severity, Status
+from monitor.storage.stores import open_stores
 from tests.unit.alerting.record import HOUR, MINUTE, POLICY, T0, Judge, ended, notice, page
 
 
@@ -48,6 +51,15 @@ def test_the_body_names_the_incident_the_finding_the_head_of_the_timeline_and_th
     assert body["incident"]["name"] == "INC-1"  # type: ignore[index]
     assert body["finding"]["onset"]["from"] == "2026-11-23T03:12:00.000Z"  # type: ignore[index]
     assert body["address"] == "https://driftline.example/incidents/1"
+
+
+def test_two_deployments_that_find_the_same_give_their_incidents_keys_of_their_own() -> None:
+    keys = set()
+    for name in ("", "eu", "us", "eu"):
+        with open_stores("sqlite://") as stores, stores.alerts.transaction() as store:
+            respond(store, page(), now_ms=T0, policy=dataclasses.replace(POLICY, deployment=name))
+            keys |= {incident.key for incident in store.incidents()}
+    assert len(keys) == 3
 
 
 def test_a_notice_is_saved_and_opens_nothing(judge: Judge) -> None:

@@ -17,6 +17,7 @@ from monitor.counting.slice_table import SliceTable
 from monitor.counting.tick import TickRule
 from monitor.events.batch import Action, ScoreKind, Status, Verdict, Vocabulary
 from monitor.signals import labels
+from monitor.signals.intake import Record
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, LAYOUT, OFFSETS, SIGNALS
 from tests.unit.batches import batch, part
 
@@ -106,7 +107,48 @@ def test_a_guardrail_that_did_not_run_counts_for_coverage_and_for_no_verdict():
     events = batch(time_ms=[T0], record_ms=T0, status=int(Status.timeout), verdict=-1, score=np.nan)
     _, commit = counted(events)
     timeout = OFFSETS["coverage"] + SIGNALS[2].bins.index("timeout")
-    assert (commit.counts[0].cells % COLUMNS).tolist() == [EVENTS_COLUMN, timeout]
+    assert (commit.counts[0].cells % COLUMNS).tolist() == [EVENTS_COLUMN, timeout, OFFSETS["intake"]]
+
+
+def test_what_became_of_each_record_is_counted_for_the_log_as_a_whole():
+    vocabulary = Vocabulary.bounded(others=2)
+    events = batch(
+        vocabulary,
+        time_ms=[T0] * 3 + [T0 + 2_000] * 5,
+        record_ms=T0,
+        event_id=[1, 2, 2, 3, 3, 4, 5, 6],
+        offset=[1, 2, 3, 5, 6, 7, 8, 9],
+        score=[0.1, 0.1, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1],
+        harmful=[-1, -1, -1, -1, -1, 1, -1, -1],
+        category=["a", "a", "a", "a", "a", "a", "b", "c"],
+    )
+    rejected = [(0, "not_json"), (4, "not_json"), (10, "not_json"), (11, "not_judged")]
+    ledger, _ = counted(events, rejected=rejected)
+    first = OFFSETS["intake"]
+    found = {(tick, Record(c - first).name): n for (tick, _, c), n in ledger.sums.items() if c >= first}
+    tick = T0 // 1_000
+    assert found == {
+        (tick, "event"): 2,
+        (tick, "duplicate"): 1,
+        (tick, "rejected"): 1,  # the one before there was any time is in no tick
+        (tick + 2, "event"): 2,
+        (tick + 2, "reused_id"): 1,
+        (tick + 2, "label"): 1,
+        (tick + 2, "pooled"): 1,
+        (tick + 2, "rejected"): 1,
+    }
+
+
+def test_a_label_from_another_source_is_an_event():
+    events = batch(time_ms=[T0, T0], record_ms=T0, event_id=[1, 2], harmful=[1, -1])
+    for source, number in (("labels", 1), ("events", 2)):
+        ledger = Ledger()
+        rule = dataclasses.replace(RULE, labels_from=frozenset({"labels"}))
+        counter = PartitionCounter(ledger.position, rule, SliceTable(events.vocabulary), source=source)
+        counter.count(events)
+        ledger.take(counter.commit(ledger.ids))
+        assert sum(n for (_, _, column), n in ledger.sums.items() if column == EVENTS_COLUMN) == number
+        assert not [key for key in ledger.sums if key[2] == OFFSETS["intake"] + Record.label]
 
 
 def test_unreadable_records_lost_records_and_duplicates_are_told_apart():
@@ -227,6 +269,7 @@ def test_a_label_counts_as_a_label_at_its_time_and_as_no_event():
         (later, harmful + labels.HARMFUL.bins.index("missed")): 1,
         (later, benign + labels.BENIGN.bins.index("false_positive")): 1,
         (later, benign + labels.BENIGN.bins.index("passed")): 1,
+        (later, OFFSETS["intake"] + Record.label): 3,
     }
     assert found[first, EVENTS_COLUMN] == 1
     assert commit.tally.events == 4  # every record is counted once, as what it is

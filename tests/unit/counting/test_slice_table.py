@@ -69,12 +69,23 @@ def test_one_units_strata_leave_room_for_anothers():
     assert (piece.guardrail, piece.language) == ("b", "sv")
 
 
-def test_units_beyond_their_number_are_pooled_into_one_unknown_unit():
+def test_units_beyond_their_number_are_pooled_into_one_unknown_unit_of_their_guardrail():
     vocabulary = Vocabulary.bounded()
     table = SliceTable(vocabulary, units=3)
-    pieces = slices_of(table, batch(vocabulary, guardrail=[f"g{i}" for i in range(8)]))
-    assert [piece.guardrail for piece in pieces] == ["g0", "g1", "g2"] + [Strings.OVERFLOW] * 5
+    events = batch(vocabulary, guardrail=["a", "b"] * 4, guardrail_version=[f"v{i}" for i in range(8)])
+    pieces = slices_of(table, events)
+    assert [piece.guardrail for piece in pieces] == ["a", "b"] * 4
+    assert [piece.guardrail_version for piece in pieces] == ["v0", "v1", "v2"] + [Strings.OVERFLOW] * 5
     assert {piece.stage for piece in pieces[3:]} == {""}
+    assert table.is_pooled(table.codes(events)).tolist() == [False] * 3 + [True] * 5
+
+
+def test_a_name_in_parentheses_is_no_name_of_the_log():
+    """Units of our own have such names: no request may count in them."""
+    vocabulary = Vocabulary.bounded()
+    own = vocabulary.category.own("(whole)")
+    assert vocabulary.category.code("(whole)") == 0 != own
+    assert vocabulary.category.text(own) == "(whole)"
 
 
 ROW = st.tuples(st.integers(0, 9), st.integers(0, 9), st.sampled_from([0.2, 0.5, np.nan]))
@@ -92,7 +103,7 @@ def test_codes_are_stable_bounded_and_every_event_has_one(rows, units, strata):
     table = SliceTable(vocabulary, units=units, strata_per_unit=strata, slices=12)
     codes = table.codes(events)
     assert codes.min() >= 0
-    assert codes.max() < len(table) <= 12 + units + 1  # each unit, the pooled one too, can get its (other)
+    assert codes.max() < len(table) <= 12 + units + 10  # each unit, a guardrail's pooled one too, can get its (other)
     assert np.array_equal(codes, table.codes(events))
     for code, (g, s, _) in zip(codes.tolist(), rows, strict=True):
         piece = table.slice_of(code)
@@ -101,7 +112,9 @@ def test_codes_are_stable_bounded_and_every_event_has_one(rows, units, strata):
     by_unit: dict = {}
     for code in set(codes.tolist()):
         piece = table.slice_of(code)
-        by_unit.setdefault((piece.guardrail, piece.threshold_milli), set()).add(piece.language)
+        by_unit.setdefault((piece.guardrail, piece.guardrail_version, piece.threshold_milli), set()).add(
+            piece.language
+        )
     assert max(len(languages) for languages in by_unit.values()) <= strata + 1
 
 

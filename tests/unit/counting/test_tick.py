@@ -20,7 +20,7 @@ def assign(assigner: TickAssigner, times, *, stamps=None, clock=None, use=None):
     n = len(times)
     stamps = np.full(n, -1, np.int64) if stamps is None else np.asarray(stamps, np.int64)
     use = np.ones(n, np.bool_) if use is None else np.asarray(use, np.bool_)
-    ticks, late, future = assigner.assign(np.asarray(times, np.int64), stamps, use, clock_ms=clock)
+    ticks, late, future, _ = assigner.assign(np.asarray(times, np.int64), stamps, use, clock_ms=clock)
     return ticks.tolist(), late, future
 
 

@@ -151,6 +151,8 @@ TABLE = [
     ("~coverage/source_silent", "data_fault", "silent_log"),
     ("~request_join", "data_fault", "lost_joins"),
     ("~layer_bypass/join_misses:@output", "data_fault", "lost_joins"),
+    ("intake/label_rise", "data_fault", "records_not_watched"),
+    ("intake/new_units ~intake/new_unit", "data_fault", "records_not_watched"),
     # seven alike are no attempt yet, and explain nothing about other requests
     ("~campaign/cluster_rise", "unclassified", "few_variants"),
     ("campaign/cluster_rise ~score_shift", "unclassified", "few_variants"),

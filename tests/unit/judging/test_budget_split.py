@@ -10,6 +10,7 @@ import pytest
 
 from monitor.counts.cuts import between, joined
 from monitor.counts.model import LoadedCounts, Slice
+from monitor.counts.units import is_whole
 from monitor.judging import snapshot
 from monitor.judging.assess import Assessor
 from monitor.judging.judge_settings import UNITS_SHARE, JudgeSettings, SignalRule
@@ -78,7 +79,7 @@ def spends(assessor: Assessor) -> dict[str, float]:
     return {
         f"{unit.unit.guardrail}{unit.unit.guardrail_version}": sum(spend[w.test] for w in unit.epoch.page_tests)
         for unit in assessor.fleet.state.units
-        if unit.epoch is not None
+        if unit.epoch is not None and not is_whole(unit.unit)
     }
 
 

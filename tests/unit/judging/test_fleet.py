@@ -38,7 +38,10 @@ def test_a_new_baseline_ends_the_tests_of_the_old_one():
     fleet.activate(0, fleet.counts_of(0, 6, 12), span=(6, 12), tick=lab.now, by_person=True)
     epoch = fleet.state.units[0].epoch
     assert (epoch.window, epoch.effective_tick, epoch.by_person) == ((6, 12), lab.now, True)
-    assert {id(watch) for _, watch in fleet.tests.values()}.isdisjoint(id(watch) for _, watch in old.values())
+    others = {id(watch) for number, watch in fleet.tests.values() if number != 0}
+    ended = {id(watch) for number, watch in old.values() if number == 0}
+    assert {id(watch) for _, watch in fleet.tests.values()} & {id(watch) for _, watch in old.values()} == others
+    assert ended.isdisjoint(others)
     assert len(fleet.tests) == len(old)
     assert 0 <= fleet.panel.evidence.total_spend().sum() < spent
     lab.tick({1: CALM})

@@ -32,7 +32,8 @@ class Story:
     question: str
     kind: Kind
     calm: dict[int, Cells]
-    wrong: dict[int, Cells]
+    wrong: dict[int, Cells] | Callable[[int], dict[int, Cells]]
+    """Or by how often it has gone wrong so far."""
     rules: dict[str, Any] = field(default_factory=dict)
     slices: dict[int, Slice] = field(default_factory=lambda: {1: BASE})
     clusters: tuple[Cluster, ...] = ()
@@ -56,6 +57,14 @@ def agreeing(consistent: int, passed: int) -> Cells:
 
 
 TWO = {1: BASE, 2: like(guardrail="other")}
+VERSIONS = {1: BASE, **{n: like(guardrail_version=f"junk-{n}") for n in range(2, 80)}}
+
+
+def junk(times: int) -> dict[int, Cells]:
+    """21 versions that were never there before."""
+    return {1: verdicts(95, 5), **{2 + 21 * times + n: verdicts(1) for n in range(21)}}
+
+
 LANGUAGES = {1: BASE, 2: like(language="de"), 3: like(language="xx")}
 STORIES = {
     "Silence": Story(
@@ -78,6 +87,7 @@ STORIES = {
         "source_silent", Kind.notice, {1: verdicts(90, 10)}, {}, {"silence": "page", "source_silent_ms": 600_000}
     ),
     "Contradictions": Story("contradiction_share", Kind.notice, {1: agreeing(100, 0)}, {1: agreeing(80, 20)}),
+    "NewUnits": Story("new_units", Kind.page, {1: verdicts(95, 5)}, junk, slices=VERSIONS),
     "Traffic": Story(
         "new_slices_surge",
         Kind.page,
@@ -111,6 +121,7 @@ class Told:
     def __init__(self, follower: type[Follower]) -> None:
         story = self.story = STORIES[follower.__name__]
         self.lab = Lab(story.slices, dataclasses.replace(RULE, **story.rules))
+        self.times = 0
         self.follower = next(one for one in self.lab.assessor._followers if type(one) is follower)
 
     def open(self) -> list[Finding]:
@@ -122,8 +133,12 @@ class Told:
             self.lab.tick(self.story.calm)
 
     def until(self, done: Callable[[], bool], *, wrong: bool) -> None:
+        events = self.story.calm
+        if wrong:
+            events = self.story.wrong(self.times) if callable(self.story.wrong) else self.story.wrong
+            self.times += 1
         for _ in range(PATIENCE):
-            self.lab.tick(self.story.wrong if wrong else self.story.calm, list(self.story.clusters) if wrong else [])
+            self.lab.tick(events, list(self.story.clusters) if wrong else [])
             if done():
                 return
         raise AssertionError(f"{self.story.question}: nothing {'began' if wrong else 'ended'} in {PATIENCE} ticks")

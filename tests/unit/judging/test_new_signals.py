@@ -10,6 +10,7 @@ import pytest
 
 from monitor.counts.cuts import between
 from monitor.counts.model import LoadedCounts, Slice
+from monitor.counts.units import is_whole
 from monitor.judging.assess import Assessor
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.ports import Baseline, BaselineState
@@ -67,7 +68,8 @@ class Run:
         self.baselines: list[Baseline] = []
         for start in range(0, END, step):
             stop = min(start + step, END)
-            self.baselines += self.assessor.advance(between(log, start, stop), stop).baselines
+            learned = self.assessor.advance(between(log, start, stop), stop).baselines
+            self.baselines += [one for one in learned if not is_whole(one.unit)]
 
     @property
     def epoch(self) -> Epoch:

@@ -27,7 +27,7 @@ def lab() -> Lab:
 
 def page_test(lab: Lab, question: str):
     """The page test of a question of ``verdict_mix``."""
-    (unit,) = lab.assessor.fleet.state.units
+    unit = lab.assessor.fleet.state.units[0]
     return next(t for t in unit.epoch.page_tests if SIGNALS[t.signal].questions[t.question].name == question)
 
 

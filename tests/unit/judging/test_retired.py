@@ -39,7 +39,7 @@ def story(calm: Cells, wrong: Cells) -> tuple[Lab, list[Finding]]:
 def test_its_pages_end_and_its_tests_are_armed_again():
     lab, opened = story(CALM, verdicts(60, 40))
     assert {one.kind for one in opened} == {Kind.page}
-    (unit,) = [one for one in lab.assessor.fleet.state.units if one.unit.guardrail == "shield"]
+    unit = next(one for one in lab.assessor.fleet.state.units if one.unit.guardrail == "shield")
     assert unit.retired
     assert {test.end_test for test in unit.epoch.page_tests} == {-1}
     engine = lab.assessor.fleet.panel.evidence
@@ -62,7 +62,7 @@ def test_its_contradictions_end():
 def test_its_lost_joins_end_and_the_signal_is_tested_again():
     lab, opened = story(joins(100, 0), joins(50, 50))
     assert {one.question for one in opened} == {"join_misses"}
-    (unit,) = [one for one in lab.assessor.fleet.state.units if one.unit.guardrail == "shield"]
+    unit = next(one for one in lab.assessor.fleet.state.units if one.unit.guardrail == "shield")
     assert "layer_bypass" not in unit.epoch.unavailable
 
 

@@ -28,7 +28,8 @@ def test_codes_are_bins_or_none(signal: Signal) -> None:
 def test_the_events_of_every_kind_reach_most_bins(signal: Signal) -> None:
     found = codes(signal, *any_events())
     reached = len(np.unique(found[found >= 0]))
-    assert reached >= min(3, len(signal.bins)) or reached == len(signal.bins)
+    few = 2 if signal.of_records else 3  # of records, most is not for the events to tell
+    assert reached >= min(few, len(signal.bins)) or reached == len(signal.bins)
 
 
 @every_signal
