@@ -59,7 +59,7 @@ def _answer() -> Row:
             ),
             one_number(
                 "Streams not watched",
-                "Streams that still learn, or wait for a person to approve their baseline. Drift in them is not seen.",
+                "Streams that still learn or wait for approval of their baseline. Drift in them is not seen.",
                 "none",
                 Sql("""
                     SELECT count(*) AS unwatched FROM driftline_read.streams
