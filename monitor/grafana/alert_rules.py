@@ -55,6 +55,13 @@ class Alert:
 
 _REJECTED: Final = "sum(increase(driftline_records_rejected_total[15m]))"
 
+RECORDED: Final = {
+    "driftline:judging_lag_seconds": "time() - max(driftline_judged_before_timestamp_seconds > 0)",
+    "driftline:rejected_share": f"{_REJECTED} / ({_REJECTED} + sum(increase(driftline_events_total[15m])) > 0)",
+    "driftline:log_evidence:max": "max by (guardrail) (driftline_log_evidence)",
+}
+"""What Prometheus records for graphs over months; alerts do not need it, so that Grafana can raise them, too."""
+
 ALERTS: Final[Sequence[Alert]] = (
     Alert(
         name="DriftlineDown",
@@ -78,7 +85,7 @@ ALERTS: Final[Sequence[Alert]] = (
     ),
     Alert(
         name="DriftlineJudgingBehind",
-        query="time() - max(driftline_judged_before_timestamp_seconds > 0)",
+        query=RECORDED["driftline:judging_lag_seconds"],
         beyond=">",
         threshold=300,
         minutes=5,
@@ -130,7 +137,7 @@ ALERTS: Final[Sequence[Alert]] = (
     ),
     Alert(
         name="DriftlineUnreadableRecords",
-        query=f"{_REJECTED} / ({_REJECTED} + sum(increase(driftline_events_total[15m])) > 0)",
+        query=RECORDED["driftline:rejected_share"],
         beyond=">",
         threshold=0.01,
         minutes=5,

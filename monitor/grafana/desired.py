@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from monitor.grafana import names
 from monitor.grafana.alert_rules import ALERTS, for_grafana
@@ -13,6 +13,9 @@ from monitor.grafana.documents import plain
 from monitor.settings.grafana import Grafana, GrafanaContactPoint, GrafanaDatabase
 
 Document = dict[str, Any]
+SIGNATURE: Final = "X-Grafana-Alerting-Signature"
+SIGNED_AT: Final = "X-Grafana-Alerting-Timestamp"
+"""Header with the time that is signed with the body, so that an old message cannot be played back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def prometheus(url: str) -> Document:
 
 def webhook(point: GrafanaContactPoint) -> Document:
     """The contact point; the key that it signs with is among the secrets."""
-    signed = {"hmacConfig": {"header": "X-Grafana-Alerting-Signature"}} if point.secret is not None else {}
+    headers = {"header": SIGNATURE, "timestampHeader": SIGNED_AT}
+    signed = {"hmacConfig": headers} if point.secret is not None else {}
     return {
         "uid": names.CONTACT_POINT_UID,
         "name": names.CONTACT_POINT,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from monitor.clock import Clock
 from monitor.counting.tick import tick_ms_of
@@ -76,7 +76,14 @@ class Service:
         self._env = env
         self._hooks = hooks or Hooks()
         self._metrics = Metrics(CollectorRegistry())
-        self._observer = Observer(self._metrics, translate.judge_rule(settings), clock, controls=settings.controls)
+        ProcessCollector(registry=self._metrics.registry)  # memory, CPU, files: what each process shows of itself
+        self._observer = Observer(
+            self._metrics,
+            translate.judge_rule(settings),
+            clock,
+            controls=settings.controls,
+            channels=[channel.name for channel in settings.alerts.channels],
+        )
         self._wait = wait
         self._counted_at = time.monotonic()
         self._jobs = self._jobs_of([])

@@ -366,7 +366,7 @@ def grafana(*, new: bool = False) -> Iterator[Grafana]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PUT = do_DELETE = handle_one
+        do_GET = do_POST = do_PUT = do_DELETE = handle_one  # noqa: N815 - the names are the base class's
 
         def log_message(self, *arguments: object) -> None:
             """Quiet."""

@@ -115,8 +115,8 @@ def _findings() -> Any:
         "Findings",
         "What changed, since when, how large: the newest first.",
         Sql(f"""
-            SELECT detected_at, kind, category, signal, question, stratum, baseline, current, unit, onset_at, ended_at,
-                   'INC-' || incident_id AS incident
+            SELECT detected_at, kind, category, signal, question, stratum, baseline, current, unit, onset_at,
+                   ended_at, 'INC-' || incident_id AS incident
             FROM driftline_read.findings WHERE guardrail = {CHOSEN} AND $__timeFilter(detected_at)
             ORDER BY detected_at DESC LIMIT 100"""),
         width=12,
@@ -128,7 +128,8 @@ def _streams() -> Any:
         "Streams",
         "A stream is a guardrail, a version, a category and a stage. A click opens its evidence and levels.",
         Sql(f"""
-            SELECT stream_id, stream, state, events, wanted_events, watched_from, last_event_at, threshold, unavailable
+            SELECT stream_id, stream, state, events, wanted_events, watched_from, last_event_at, threshold,
+                   unavailable
             FROM driftline_read.streams WHERE guardrail = {CHOSEN} ORDER BY stream LIMIT 1000"""),
         link=TO_STREAM,
     )

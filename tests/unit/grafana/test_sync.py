@@ -253,5 +253,5 @@ def test_a_server_that_is_not_right_ends_the_sync_with_a_sentence(
 def test_a_closed_port_is_trouble_that_passes(tmp_path: Path) -> None:
     with grafana() as gone:
         wish = desired(settings(gone, tmp_path), {})
-    with pytest.raises(TryAgain, match="127.0.0.1"):
+    with pytest.raises(TryAgain, match=r"127\.0\.0\.1"):
         run(gone, wish)
