@@ -164,7 +164,7 @@ ALERTS: Final[Sequence[Alert]] = (
         minutes=0,
         severity="warning",
         summary="{{ $labels.partition }} is another log under the same name",
-        description="The topic was made anew or the file replaced. It is read from its start; was that meant?",
+        description="A topic made anew or a file replaced. It is read from its start; ask whether that was meant.",
     ),
     Alert(
         name="DriftlineClockWrong",

@@ -12,6 +12,7 @@ from typing import Any, Final
 from grafana_foundation_sdk.builders import dashboard, prometheus
 from grafana_foundation_sdk.cog import builder, variants
 from grafana_foundation_sdk.models.common import DataSourceRef
+from grafana_foundation_sdk.models.dashboard import VariableRefresh
 
 SQL_SOURCE: Final = DataSourceRef(type_val="postgres", uid="${postgresql}")
 """``postgres`` is the plugin's name in every version; later ones know it as an alias of their own."""
@@ -78,7 +79,7 @@ def names(name: str, label: str, sql: str, *, all_values: bool = False) -> dashb
         .label(label)
         .datasource(SQL_SOURCE)
         .query(dedent(sql).strip())
-        .refresh(dashboard.dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .multi(False)
         .include_all(all_values)
     )

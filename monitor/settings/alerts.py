@@ -119,6 +119,12 @@ class AlertmanagerChannel(HttpChannel):
     type: Literal["alertmanager"] = setting(..., "the kind of channel", example="alertmanager")
 
 
+class GrafanaChannel(HttpChannel):
+    """Marks incidents on Grafana's dashboards; the URL is its base, the secret a service account's token."""
+
+    type: Literal["grafana"] = setting(..., "the kind of channel", example="grafana")
+
+
 class PagerDutyChannel(HttpChannel):
     """Sends events to a PagerDuty service; the secret is its routing key."""
 
@@ -191,7 +197,14 @@ class EmailChannel(Section):
 
 
 AnyChannel = (
-    LogChannel | WebhookChannel | PagerDutyChannel | AlertmanagerChannel | SlackChannel | TeamsChannel | EmailChannel
+    LogChannel
+    | WebhookChannel
+    | PagerDutyChannel
+    | AlertmanagerChannel
+    | SlackChannel
+    | TeamsChannel
+    | GrafanaChannel
+    | EmailChannel
 )
 Channel = Annotated[AnyChannel, Discriminator("type")]
 

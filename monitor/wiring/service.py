@@ -27,6 +27,7 @@ from monitor.web.health import Check, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
+from monitor.wiring.grafana import grafana_job
 from monitor.wiring.jobs import LONGEST_PAUSE_S, STALE_S, Job, Jobs
 from monitor.wiring.judge_role import Judging
 from monitor.wiring.observe import Observer
@@ -118,7 +119,7 @@ class Service:
             judging = opened.enter_context(self._judge(stores)) if self._roles.judge else None
             gauges = Job("gauges", GAUGES_EVERY_S, self._gauges)
             jobs, leads = ([], lambda: False) if judging is None else (judging.jobs(), lambda: judging.leads)
-            self._jobs = self._jobs_of([*jobs, gauges], leads=leads)
+            self._jobs = self._jobs_of([*jobs, *self._grafana(stores), gauges], leads=leads)
             opened.enter_context(self._jobs.running())
             _LOG.info("started", database=stores.database.name, roles=self._names(), http=self.http_address)
             if counting is not None:
@@ -175,6 +176,10 @@ class Service:
             yield judging
         finally:
             judging.close(finish=self._failure is None)
+
+    def _grafana(self, stores: Stores) -> list[Job]:
+        job = grafana_job(self._settings, stores, self._env) if self._roles.judge else None
+        return [] if job is None else [job]
 
     def _jobs_of(self, jobs: list[Job], *, leads: Callable[[], bool] = lambda: False) -> Jobs:
         return Jobs(jobs, self._metrics, leads=leads, on_failure=self._fail)

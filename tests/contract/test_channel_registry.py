@@ -29,6 +29,8 @@ from tests.unit.alerting.receiver import HttpReceiver, answer, http_receiver
 from tests.unit.alerting.record import PHRASES, T0, page
 
 KINDS = sorted(HTTP_CHANNELS)
+SAYS_NOTHING = {("grafana", EventAction.update)}
+"""Marks on a curve: an incident that goes on gets no new one."""
 HOSTILE = "<!channel> *x* [a](http://evil.example) &\r\nBcc: all@example.com\x1b[31m"
 PAGE = {"people": ["ann"], "why": "step 1 of 2, round 1 of 3", "opened": "14 minutes ago"}
 
@@ -105,7 +107,7 @@ def test_its_own_receiver_takes_every_action(receiver: HttpReceiver, kind: str, 
     receiver.reply = behaving(receiver, kind)
     channel(kind, at(receiver)).send(notification(deed), attempt=1)
     channel(kind, at(receiver)).send(notification(deed, guardrail=HOSTILE), attempt=2)
-    assert len(receiver.requests) == 2
+    assert len(receiver.requests) == (0 if (kind, deed) in SAYS_NOTHING else 2)
 
 
 def test_a_page_says_what_since_when_how_large_where_what_next_and_links(receiver: HttpReceiver, kind: str) -> None:
@@ -261,6 +263,25 @@ def test_teams_gets_no_link_out_of_a_guardrail_s_name(receiver: HttpReceiver) ->
     with pytest.raises(ChannelError, match="Teams did not") as failure:
         channel("teams", at(receiver)).send(notification(), attempt=1)
     assert not failure.value.permanent
+
+
+def test_grafana_marks_the_moment_of_the_entry_and_shows_no_html_of_a_guardrail_s_name(
+    receiver: HttpReceiver,
+) -> None:
+    receiver.reply = behaving(receiver, "grafana")
+    for deed in (EventAction.trigger, EventAction.acknowledge, EventAction.resolve):
+        channel("grafana", at(receiver).removesuffix("hook")).send(notification(deed, guardrail=HOSTILE), attempt=1)
+    assert {request.path for request in receiver.requests} == {"/api/annotations"}
+    assert {request.headers["Authorization"] for request in receiver.requests} == {f"Bearer {KEY}"}
+    marks = documents(receiver)
+    assert {mark["time"] for mark in marks} == {T0}
+    assert [mark["tags"][2] for mark in marks] == ["trigger", "acknowledge", "resolve"]
+    assert all({"driftline", "INC-7", "driftline-abc.3"} <= set(mark["tags"]) for mark in marks)
+    assert "&lt;!channel>" in marks[0]["text"]
+    with pytest.raises(ChannelError, match="token"):
+        HTTP_CHANNELS["grafana"](
+            Target(url="https://grafana.example/", secret=None, outbound=Outbound(Rules()), clock=ManualClock(0))
+        )
 
 
 @pytest.fixture

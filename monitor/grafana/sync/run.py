@@ -12,6 +12,7 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from monitor.grafana.desired import Desired, Document
 from monitor.grafana.sync import apis, provisioning
@@ -114,7 +115,7 @@ class _Kind:
         """Everything that is wished."""
         held = self.holder.held(self.wish)
         for uid, document in self.wish.items():
-            yield self._attempt(uid, lambda uid=uid, document=document: self._one(uid, document, held.get(uid)))
+            yield self._attempt(uid, partial(self._one, uid, document, held.get(uid)))
 
     def cleared(self) -> Iterator[Step]:
         """Everything that we made and nobody wishes any more."""
@@ -124,7 +125,7 @@ class _Kind:
             if self.holder.marked and _touched(one) and not self.options.overwrite:
                 yield self._step(uid, Action.kept, why="it is no longer wanted, but a person has changed it")
             else:
-                yield self._attempt(uid, lambda uid=uid: self._removed(uid))
+                yield self._attempt(uid, partial(self._removed, uid))
 
     def _removed(self, uid: str) -> Step:
         if not self.options.dry_run:

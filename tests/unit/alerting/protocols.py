@@ -89,12 +89,22 @@ def teams_wrong(message: Any) -> list[str]:
     return wrong + [part["type"] for part in card["body"] if part["type"] not in ("TextBlock", "FactSet")]
 
 
+def grafana_wrong(annotation: Any) -> list[str]:
+    """What /api/annotations would refuse, and what would be cut."""
+    wrong = [] if annotation.get("text") else ["text"]
+    if not isinstance(annotation.get("time"), int):
+        wrong.append("time")
+    wrong += [tag for tag in annotation.get("tags", []) if not isinstance(tag, str) or not 0 < len(tag) <= 100]
+    return wrong + ([] if "<" not in annotation["text"] else ["HTML"])
+
+
 PROTOCOLS: Mapping[str, tuple[int, bytes, Check]] = {
     "webhook": (204, b"", lambda document: []),
     "pagerduty": (202, b'{"status":"success"}', pagerduty_wrong),
     "alertmanager": (200, b"", alertmanager_wrong),
     "slack": (200, b"ok", slack_wrong),
     "teams": (202, b"", teams_wrong),
+    "grafana": (200, b'{"message":"Annotation added","id":1}', grafana_wrong),
 }
 """Type -> status and text of an answer that accepts, and what would be refused."""
 
