@@ -105,9 +105,9 @@ def _in_words(node: Any) -> Any:
         return {key: _in_words(value) for key, value in node.items()}
     low, high = (Duration(ms) for ms in bounds)
     kept = {key: value for key, value in node.items() if key not in ("ge", "le")}
-    bounds = f"from {low} to {high}"
+    span = f"from {low} to {high}"
     # Of an optional setting the bounds are one level below its description.
-    return kept | {"description": f"{node['description']}; {bounds}" if "description" in node else bounds}
+    return kept | {"description": f"{node['description']}; {span}" if "description" in node else span}
 
 
 def in_force(loaded: SettingsWithOrigin) -> dict[str, Any]:
