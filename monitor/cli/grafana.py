@@ -34,8 +34,10 @@ def sync(*, dry_run: bool, overwrite: bool, config: Path | None, as_json: bool) 
     What people have changed in Grafana stays as it is. Only what Driftline made is removed. Each object is read back:
     fields that this Grafana does not keep are listed. Exit code 1 if something was refused.
     """
+    from monitor.wiring.grafana import require_extra, synced
+
+    require_extra()
     from monitor.grafana.sync.run import Action, Options
-    from monitor.wiring.grafana import synced
 
     options = Options(dry_run=dry_run, overwrite=overwrite)
     steps = list(synced(settings_from(config), options))

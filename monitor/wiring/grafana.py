@@ -33,7 +33,7 @@ def synced(settings: Settings, options: Options, env: Mapping[str, str] = os.env
     given = settings.grafana
     if given is None:
         raise SettingsError("grafana: is not set; give url and token_file, see monitor/grafana/README.md")
-    _require_extra()
+    require_extra()
     from monitor.grafana.desired import desired  # noqa: PLC0415 - the extra may be missing
     from monitor.grafana.sync.run import sync  # noqa: PLC0415
 
@@ -49,7 +49,7 @@ def grafana_job(settings: Settings, stores: Stores, env: Mapping[str, str]) -> J
     given = settings.grafana
     if given is None or given.every is None:
         return None
-    _require_extra()
+    require_extra()
     from monitor.grafana.desired import desired  # noqa: PLC0415 - the extra may be missing
     from monitor.grafana.releases import mark, releases  # noqa: PLC0415
     from monitor.grafana.sync.run import Options  # noqa: PLC0415
@@ -93,7 +93,12 @@ def _server(given: Grafana, env: Mapping[str, str]) -> Server:
     return Server(given.url, given.token.read(env), timeout_s=given.timeout.seconds, ca_file=ca_file)
 
 
-def _require_extra() -> None:
+def require_extra() -> None:
+    """Call it before anything of :mod:`monitor.grafana` is imported.
+
+    Raises:
+        SettingsError: the extra is not installed; with the command that does it.
+    """
     missing = [name for name in ("grafana_api", "grafana_foundation_sdk") if find_spec(name) is None]
     if missing:
         raise SettingsError(f"grafana: needs {missing[0]}; install it with: pip install 'driftline[grafana]'")

@@ -84,3 +84,9 @@ def test_without_the_section_it_says_what_to_write(config: Path) -> None:
     result = run(config)
     assert result.exit_code == 2
     assert "grafana: is not set" in result.output
+
+
+def test_without_the_extra_it_says_what_to_install(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.wiring.grafana.find_spec", lambda name: None)
+    result = run(config)
+    assert (result.exit_code, "pip install 'driftline[grafana]'" in result.output) == (2, True), result.output
