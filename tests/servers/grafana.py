@@ -6,8 +6,11 @@ kinds under ``apps/alerting`` of Grafana's repository) and from a look at a real
 | quirk | generation |
 | --- | --- |
 | every path below /apis is a 404 | 9.4 |
+| PUT of the policy locks it for the UI, whatever the header says | 9.4 |
+| a new rule with a group, or one that is put into a group: 403 | 13.3 |
+| a ``for`` of nothing is left out | 13.3 |
 | ``keep_firing_for`` of a rule is taken, and gone when it is read back | 9.4 |
-| DELETE of a rule, and PUT of a policy in later ones, have no body | both |
+| DELETE of a rule has no body | 9.4 |
 | PUT on a rule of file provisioning: 500 "cannot changed provenance from 'file' to ''" | 9.4 |
 | PUT on an object of file provisioning: 409 that names the provenance | 13.3 |
 | a secret of a contact point is read back as "[REDACTED]" | 9.4 |
@@ -238,7 +241,7 @@ def policies(state: Grafana, method: str, names: list[str], query: Any, body: An
     unknown = {one["receiver"] for one in body.get("routes", [])} - known
     if unknown:
         return 400, {"message": f"invalid object specification: receiver {unknown} does not exist"}
-    state.policy = body | ({} if headers.get("x-disable-provenance") else {"provenance": "api"})
+    state.policy = body | {"provenance": "api"}
     return 202, {"message": "policies updated"}
 
 
@@ -283,6 +286,9 @@ def objects(state: Grafana, method: str, names: list[str], query: Any, body: Any
         return 200, {"kind": "Status", "status": "Success"}
     if stored is not None and body["metadata"].get("resourceVersion") != stored["metadata"]["resourceVersion"]:
         return 409, {"message": "the object has been modified", "reason": "Conflict"}
+    group = (body["metadata"].get("labels") or {}).get("grafana.com/group")
+    if group is not None and (stored is None or "grafana.com/group" not in stored["metadata"].get("labels", {})):
+        return 403, {"message": "cannot set group when creating a new rule"}
     if plural == "alertrules" and body["metadata"]["annotations"].get("grafana.app/folder") not in state.folders:
         return 400, {"message": "folder does not exist"}
     metadata = body["metadata"] | {"name": name, "resourceVersion": str(state.next())}
@@ -295,6 +301,8 @@ def server_form(spec: dict[str, Any]) -> dict[str, Any]:
     for name in ("for", "keepFiringFor"):
         if re.fullmatch(r"[1-9]\d*m", str(spec.get(name))):
             spec[name] += "0s"
+        elif spec.get(name) == "0m":
+            del spec[name]
     return spec
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from monitor.grafana import names
-from monitor.grafana.alert_rules import EVERY_S, GROUP, MARK
+from monitor.grafana.alert_rules import EVERY_S, MARK
 from monitor.grafana.sync.compare import seconds
 from monitor.grafana.sync.holders import Document, Held
 from monitor.grafana.sync.provisioning import with_secrets
@@ -111,8 +111,11 @@ class Rules:
 
     def write(self, uid: str, document: Document, *, mark: str, secrets: Mapping[str, str], exists: bool) -> None:
         """Create or replace."""
-        metadata = {"name": uid, "annotations": {FOLDER: document["folderUID"]}, "labels": {GROUP_LABEL: GROUP}}
-        self._rules.put(spec_of(document, mark), metadata, before=self._rules.one(uid) if exists else None)
+        before = self._rules.one(uid) if exists else None
+        # A rule that is made here can be in no group, then or later; one from before 13.3 has to stay in its own.
+        labels = {} if before is None else before["metadata"].get("labels") or {}
+        metadata = {"name": uid, "annotations": {FOLDER: document["folderUID"]}, "labels": labels}
+        self._rules.put(spec_of(document, mark), metadata, before=before)
 
     def remove(self, uid: str) -> None:
         """Remove it."""
@@ -152,7 +155,6 @@ def _held(one: Document) -> Held:
     document = {
         "uid": metadata["name"],
         "folderUID": notes.get(FOLDER, ""),
-        "ruleGroup": (metadata.get("labels") or {}).get(GROUP_LABEL, ""),
         **{ours: spec[theirs] for ours, theirs in _SAME.items() if theirs in spec},
         "annotations": annotations,
         "noDataState": names_of_states.get(spec.get("noDataState"), ""),
@@ -160,7 +162,9 @@ def _held(one: Document) -> Held:
         "condition": next((name for name, step in steps.items() if step.get("source")), ""),
         "data": [_step(name, steps[name]) for name in sorted(steps)],
     }
-    return Held(document, mark, OWNERS.get(notes.get(PROVENANCE, ""), ""))
+    group = (metadata.get("labels") or {}).get(GROUP_LABEL)
+    grouped = {} if group is None else {"ruleGroup": group}
+    return Held(document | grouped, mark, OWNERS.get(notes.get(PROVENANCE, ""), ""))
 
 
 def _step(name: str, step: Document) -> Document:

@@ -43,7 +43,7 @@ def differences(wanted: Any, found: Any, *, at: str = "") -> Iterator[Difference
             path = f"{at}.{key}" if at else key
             if key in found:
                 yield from differences(wanted[key], found[key], at=path)
-            elif wanted[key] not in (None, "", False, [], {}):
+            elif not _is_nothing(wanted[key], key):
                 yield Difference(path, _short(wanted[key]), ABSENT)
     elif isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
         for place, (left, right) in enumerate(zip(wanted, found, strict=True)):
@@ -64,6 +64,11 @@ def seconds(duration: str) -> int | None:
     if not parts or "".join(number + unit for number, unit in parts) != duration:
         return None
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _is_nothing(value: Any, key: str) -> bool:
+    """Whether leaving it out means the same."""
+    return value in (None, "", False, [], {}) or (key in _DURATIONS and seconds(value) == 0)
 
 
 def _same(wanted: Any, found: Any, key: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from monitor.grafana import names
+from monitor.grafana.sync.compare import Difference
 from monitor.grafana.sync.server import Server
 
 Document = dict[str, Any]
@@ -28,11 +29,13 @@ class Held:
         document: without what the server adds and without our mark.
         mark: what we left in it when we wrote it; empty where we never did, or the kind has no room for one.
         owner: who alone may change it; empty: anybody.
+        lost: what writing it has cost beside its own fields.
     """
 
     document: Document
     mark: str = ""
     owner: str = ""
+    lost: tuple[Difference, ...] = ()
 
 
 class Holder(Protocol):

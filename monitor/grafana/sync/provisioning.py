@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from monitor.grafana import names
 from monitor.grafana.alert_rules import EVERY_S, GROUP, MARK
+from monitor.grafana.sync.compare import Difference
 from monitor.grafana.sync.holders import Document, Held
 from monitor.grafana.sync.server import Server
 
@@ -138,9 +139,11 @@ class Routes:
     def held(self, wanted: Mapping[str, Document]) -> dict[str, Held]:
         """Our branch, if it is there."""
         tree = self._server.get(f"{BASE}/policies") or {}
-        owner = OWNERS.get(str(tree.get("provenance", "")), "")
+        provenance = str(tree.get("provenance", ""))
+        # 9.4 takes no notice of the header: whatever is written here locks the whole tree for people.
+        lost = (Difference("provenance", "(none)", provenance),) if provenance == "api" else ()
         ours = [one for one in tree.get("routes") or [] if is_ours(one)]
-        return {str(one.get("receiver")): Held(one, owner=owner) for one in ours}
+        return {str(one.get("receiver")): Held(one, owner=OWNERS.get(provenance, ""), lost=lost) for one in ours}
 
     def read(self, uid: str) -> Held | None:
         """Ours, as it is now."""

@@ -138,7 +138,7 @@ class _Kind:
         except ProvisionedElsewhere as error:
             return self._step(uid, Action.not_ours, why=f"file provisioning owns it: {error}")
         except GrafanaRefused as error:
-            if error.status in (401, 403):
+            if error.status == 401:
                 raise
             return self._step(uid, Action.refused, why=str(error))
 
@@ -156,7 +156,7 @@ class _Kind:
             same_wish = all(one.absent for one in found)
             touched = not same_wish and not self.holder.locked
         if same_wish and not (touched and found):
-            return self._step(uid, Action.unchanged, not_held=found)
+            return self._step(uid, Action.unchanged, not_held=(*found, *have.lost))
         if touched and not self.options.overwrite:
             return self._step(uid, Action.kept, found, why="a person has changed it; --overwrite writes it anew")
         return self._write(uid, document, Action.updated, found, before=have)
@@ -175,7 +175,7 @@ class _Kind:
         true_mark = f"{wished}.{fingerprint(after.document)}"
         if self.holder.marked and after.mark != true_mark:
             self.holder.write(uid, document, mark=true_mark, secrets=secrets, exists=True)
-        return self._step(uid, action, changes, not_held=tuple(differences(document, after.document)))
+        return self._step(uid, action, changes, not_held=(*differences(document, after.document), *after.lost))
 
     def _wish_mark(self, uid: str, document: Document) -> str:
         secrets = self.secrets.get(uid, {})

@@ -123,10 +123,33 @@ def test_what_9_4_cannot_hold_is_reported_each_time_and_not_written_again(old: G
     assert old.writes == []
 
 
-def test_13_3_holds_everything(tmp_path: Path) -> None:
+def test_9_4_locks_the_policy_for_people_and_that_is_said(old: Grafana, tmp_path: Path) -> None:
+    wish = desired(settings(old, tmp_path), {})
+    for action in (Action.created, Action.unchanged):
+        step = step_of(run(old, wish), names.CONTACT_POINT)
+        assert step.action is action
+        assert [(one.field, one.found) for one in step.not_held] == [("provenance", "api")]
+
+
+def test_13_3_holds_everything_but_the_group_of_a_rule(tmp_path: Path) -> None:
     with grafana(new=True) as server:
-        steps = run(server, desired(settings(server, tmp_path), {}))
-    assert [step for step in steps if step.not_held] == []
+        wish = desired(settings(server, tmp_path), {})
+        first, second = run(server, wish), run(server, wish)
+        lost = {step.uid: [one.field for one in step.not_held] for step in first if step.not_held}
+        assert lost == {uid: ["ruleGroup"] for uid in wish.rules}
+        assert by_action(second) == {Action.unchanged: everything(wish)}
+
+
+def test_a_rule_that_is_in_a_group_from_before_13_3_stays_in_it(tmp_path: Path) -> None:
+    with grafana(new=True) as server:
+        wish = desired(settings(server, tmp_path), {})
+        run(server, wish)
+        labels = {"grafana.com/group": "driftline", "grafana.com/group-index": "1"}
+        server.objects["alertrules", RULE]["metadata"]["labels"] = dict(labels)
+        assert step_of(run(server, wish), RULE) == Step("alert rule", RULE, Action.unchanged)
+        server.objects["alertrules", RULE]["spec"]["for"] = "7m0s"
+        assert step_of(run(server, wish, overwrite=True), RULE).action is Action.updated
+        assert server.objects["alertrules", RULE]["metadata"]["labels"] == labels
 
 
 def test_what_a_person_changed_stays_until_told_otherwise(server: Grafana, wish: Desired) -> None:
@@ -150,7 +173,7 @@ def test_a_new_wish_is_written_where_no_person_has_been(server: Grafana, wish: D
     rules = copy.deepcopy(dict(wish.rules))
     rules[RULE]["annotations"]["summary"] = "another sentence"
     (step,) = [one for one in run(server, dataclasses.replace(wish, rules=rules)) if one.action is Action.updated]
-    assert [one.field for one in step.changes if one.field != "keep_firing_for"] == ["annotations.summary"]
+    assert [one.field for one in step.changes if not one.absent] == ["annotations.summary"]
     assert stored_rule(server, RULE)["annotations"]["summary"] == "another sentence"
 
 
