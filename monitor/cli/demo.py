@@ -33,13 +33,14 @@ def demo(once: bool, seed: int, speed: float, directory: Path | None, as_json: b
     Needs the extra: pip install 'driftline[demo]'. Without a terminal it prints a line for each thing that changes;
     --json prints the state as one JSON object per line. Exit code 1 if the attack was not paged.
     """
+    from monitor.backtest.warm_up import warm_up
     from monitor.demo.run import DemoOptions, run_demo
 
     place = directory or Path(tempfile.mkdtemp(prefix="driftline-demo-"))
     program = "driftline" if shutil.which("driftline") else sys.argv[0]
     options = DemoOptions(directory=place.resolve(), seed=seed, speed=speed, once=once, program=program)
     with _shown(place, as_json=as_json) as show:
-        page = run_demo(options, show)
+        page = run_demo(options, show, prepare=warm_up)
     if page is None:
         click.echo("driftline: the attack was not paged", err=True)
         sys.exit(1)

@@ -53,7 +53,8 @@ SPEED: Final = 100.0
 LOOK_S: Final = 0.1
 READY_S: Final = 30.0
 FINISH_S: Final = 120.0
-"""Real time that judging may take for the end of the stream; usually it takes one or two seconds."""
+"""Real time without progress of judging after which the demo gives up; the end of the stream usually takes one or two
+seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,25 @@ def settings_of(options: DemoOptions, servers: str) -> Settings:
     )
 
 
-def run_demo(options: DemoOptions, show: Callable[[DemoState], None]) -> Finding | None:
-    """Run it; ``show`` is called about ten times a second. Returns the page of the attack, None if there was none.
+def run_demo(
+    options: DemoOptions, show: Callable[[DemoState], None], *, prepare: Callable[[], object]
+) -> Finding | None:
+    """Run it.
+
+    Args:
+        options: what to show, and how fast.
+        show: called about ten times a second.
+        prepare: compiles what the service needs, before simulated time begins to run.
+
+    Returns:
+        The page of the attack; None if there was none.
 
     Raises:
         DriftlineError: a part of the demo is missing or fails.
     """
     began = time.monotonic()
+    show(_state(message="compiling numerical code, a minute or two the first time", clock="", speed=options.speed))
+    prepare()
     show(_state(message="loading real classifiers and real prompts", clock="", speed=options.speed))
     prompts = load_prompts(seed=options.seed)
     guardrails = load_guardrails()
@@ -214,22 +227,23 @@ class _Stage:
         Raises:
             DriftlineError: judging has not come to the end of the stream in time.
         """
-        produced_at: float | None = None
+        progress: tuple[int, float] | None = None
         while True:
             self._raise()
             over = self._produced.is_set() and self._judged_ms > self._witness.last_ms
-            state = self._look(
-                began
-            )  # after the question whether it is over: the last frame shows all that was found
+            # after the question whether it is over: the last frame shows all that was found
+            state = self._look(began)
             show(state)
             if over or (state.incident is not None and self._options.once):
                 return
             if self._produced.is_set():
-                produced_at = produced_at or time.monotonic()
-                if time.monotonic() - produced_at > FINISH_S:
+                if progress is None or self._judged_ms > progress[0]:
+                    progress = (self._judged_ms, time.monotonic())
+                if time.monotonic() - progress[1] > FINISH_S:
+                    behind_s = (self._witness.last_ms - max(self._judged_ms, START_MS)) / 1000
                     raise DriftlineError(
-                        f"the last {(self._witness.last_ms - self._judged_ms) / 1000:.0f} simulated seconds were not "
-                        f"judged within {FINISH_S:.0f} s"
+                        f"nothing was judged for {FINISH_S:.0f} s, and the last {behind_s:,.0f} simulated seconds "
+                        "are not judged: this machine is too busy for the demo"
                     )
             time.sleep(LOOK_S)
 
