@@ -227,15 +227,20 @@ def for_prometheus(alert: Alert) -> dict[str, Any]:
 
 def for_grafana(alert: Alert, *, runbooks: str | None) -> dict[str, Any]:
     """The alert as /api/v1/provisioning/alert-rules knows it."""
-    # Grafana's templates have the value of each step under its letter.
-    summary = alert.summary.replace("$value", "$values.A.Value")
+    # Grafana's templates have the value of each step under its letter, once it is one number.
+    summary = alert.summary.replace("$value", "$values.B.Value")
     return {
         "uid": f"driftline-{alert.runbook.removesuffix('.md').removeprefix('driftline-')}",
         "title": alert.name,
         "folderUID": FOLDER,
         "ruleGroup": GROUP,
-        "condition": "B",
-        "data": [_query(alert.query), _threshold(alert.beyond, alert.threshold)],
+        "condition": "C",
+        "data": [
+            _query(alert.query),
+            # Old servers take an instant query for a series of one point, which is no number to compare.
+            _expression("B", "reduce", expression="A", reducer="last"),
+            _threshold(alert.beyond, alert.threshold),
+        ],
         "noDataState": "OK",
         "execErrState": "Error",
         "for": f"{alert.minutes}m",
@@ -278,18 +283,17 @@ def _query(expr: str) -> dict[str, Any]:
 def _threshold(beyond: str, threshold: float) -> dict[str, Any]:
     # "== 0" of something that is never below: less than a half, since the oldest servers know only gt, lt and ranges.
     kind, limit = {">": ("gt", threshold), "<": ("lt", threshold), "==": ("lt", threshold + 0.5)}[beyond]
+    conditions = [{"evaluator": {"type": kind, "params": [limit]}}]
+    return _expression("C", "threshold", expression="B", conditions=conditions)
+
+
+def _expression(letter: str, kind: str, **options: Any) -> dict[str, Any]:
+    """A step that Grafana itself computes from an earlier one."""
+    source = {"datasource": {"type": "__expr__", "uid": "__expr__"}}
     return {
-        "refId": "B",
+        "refId": letter,
         "datasourceUid": "__expr__",
         "queryType": "",
         "relativeTimeRange": {"from": LOOK_BACK_S, "to": 0},
-        "model": {
-            "refId": "B",
-            "type": "threshold",
-            "datasource": {"type": "__expr__", "uid": "__expr__"},
-            "expression": "A",
-            "conditions": [{"evaluator": {"type": kind, "params": [limit]}}],
-            "intervalMs": 1000,
-            "maxDataPoints": 43200,
-        },
+        "model": {"refId": letter, "type": kind, **source, **options, "intervalMs": 1000, "maxDataPoints": 43200},
     }

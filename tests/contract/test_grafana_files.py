@@ -10,7 +10,7 @@ import promql_parser
 import pytest
 import yaml
 
-from monitor.grafana.alert_rules import ALERTS, Alert, for_prometheus
+from monitor.grafana.alert_rules import ALERTS, Alert, for_grafana, for_prometheus
 from tests.contract.grafana_files import DEPLOY, files
 
 MADE = files()
@@ -45,9 +45,21 @@ def test_grafana_s_templates_name_only_what_grafana_knows() -> None:
     for rule in groups[0]["rules"]:
         summary = rule["annotations"]["summary"].replace("$$", "$")
         for name in re.findall(r"\$[\w.]+", summary):
-            assert re.fullmatch(r"\$values\.A\.Value|\$labels\.\w+", name), summary
+            assert re.fullmatch(r"\$values\.B\.Value|\$labels\.\w+", name), summary
 
 
 def test_alerts_and_their_uids_differ() -> None:
     assert len({alert.name for alert in ALERTS}) == len(ALERTS)
     assert all(len(f"driftline-{alert.runbook}") - 3 <= 40 for alert in ALERTS), "Grafana takes uids of 40 characters"
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_a_rule_of_grafana_queries_reduces_and_compares_in_this_order(alert: Alert) -> None:
+    rule = for_grafana(alert, runbooks="https://wiki.example/driftline")
+    query, reduced, compared = rule["data"]
+    assert (query["refId"], reduced["refId"], compared["refId"], rule["condition"]) == ("A", "B", "C", "C")
+    assert query["model"]["expr"] == alert.query
+    assert (reduced["model"]["expression"], compared["model"]["expression"]) == ("A", "B")
+    assert all(step["model"]["refId"] == step["refId"] for step in rule["data"])
+    assert rule["annotations"]["runbook_url"] == f"https://wiki.example/driftline/{alert.runbook}"
+    assert (rule["noDataState"], rule["execErrState"]) == ("OK", "Error")
