@@ -1,11 +1,12 @@
 """A Grafana over HTTP, by grafana-api, with what that client does not know: empty answers, the /apis, our errors.
 
-A reply without a body (204 after a DELETE) breaks the client's parser: here it is None. Redirects are not followed
-and proxies of the environment not used, so that the token goes to the host of the settings alone.
+A reply without a body (204 after a DELETE) breaks the client's parser, and so does an error in HTML. Redirects are not
+followed and proxies of the environment not used, so that the token goes to the host of the settings alone.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -55,7 +56,7 @@ class Server:
         )
         self._api.s.trust_env = False
         self._api.s.max_redirects = 0
-        self._api.s.hooks["response"].append(_empty_is_null)
+        self._api.s.hooks["response"].append(_readable)
         self._base: str = self._api.url
 
     def get(self, path: str) -> Any:
@@ -107,7 +108,20 @@ def _refusal(error: GrafanaException, place: str) -> DriftlineError:
     return GrafanaRefused(f"{place}: {said}{hint}", status=status)
 
 
-def _empty_is_null(response: requests.Response, **_: Any) -> None:
-    """What has no body means "done, nothing to say"; the client would take it for broken JSON."""
-    if response.status_code < 400 and not response.is_redirect and not response.content:
-        response._content = b"null"
+def _readable(response: requests.Response, **_: Any) -> None:
+    """The answer in the one form that the client reads.
+
+    What has no body means "done, nothing to say"; the client would take it for broken JSON. An error that is no JSON
+    object (a page of HTML, of Grafana or of a proxy before it) would break its search for the message.
+    """
+    if response.status_code < 400:
+        if not response.is_redirect and not response.content:
+            response._content = b"null"
+        return
+    try:
+        document = response.json()
+    except ValueError:
+        document = response.text
+    if not (isinstance(document, dict) and isinstance(document.get("message"), str)):
+        said = plain(str(document), longest=LONGEST_MESSAGE) or "no reason given"
+        response._content = json.dumps({"message": said}).encode()

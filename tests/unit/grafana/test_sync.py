@@ -258,6 +258,9 @@ def test_one_refusal_does_not_stop_the_rest(server: Grafana, wish: Desired) -> N
         ((403, {"message": "no"}), GrafanaRefused, "role Admin"),
         ((503, {"message": "starting"}), TryAgain, "starting"),
         ((429, {"message": "slowly"}), TryAgain, "slowly"),
+        ((502, b"<html><p class=message>bad gateway</p>"), TryAgain, "bad gateway"),
+        ((400, ["message"]), GrafanaRefused, "message"),
+        ((401, NOTHING), GrafanaRefused, "role Admin"),
         ((200, b"<html>login"), GrafanaRefused, "is this Grafana"),
         ((200, {"status": "ok"}), GrafanaRefused, "not that of a Grafana"),
         ((204, NOTHING), GrafanaRefused, "not that of a Grafana"),
@@ -271,6 +274,13 @@ def test_a_server_that_is_not_right_ends_the_sync_with_a_sentence(
     with pytest.raises(error, match=words) as failure:
         run(old, wish)
     assert TOKEN not in str(failure.value)
+
+
+def test_a_page_of_html_for_a_path_that_it_does_not_know_means_that_it_is_old(old: Grafana, tmp_path: Path) -> None:
+    old.fail["/apis"] = (404, b"<html><p class=message>Page not found</p>")
+    wish = desired(settings(old, tmp_path), {})
+    assert by_action(run(old, wish)) == {Action.created: everything(wish)}
+    assert old.rules
 
 
 def test_a_closed_port_is_trouble_that_passes(tmp_path: Path) -> None:
