@@ -12,11 +12,9 @@ import structlog
 from monitor.errors import DriftlineError, SettingsError, TryAgain
 from monitor.settings.grafana import Grafana
 from monitor.settings.model import Settings
-from monitor.storage.stores import Stores
 from monitor.wiring.jobs import Job
 
 if TYPE_CHECKING:
-    from monitor.grafana.releases import Release
     from monitor.grafana.sync.run import Options, Step
     from monitor.grafana.sync.server import Server
 
@@ -40,7 +38,7 @@ def synced(settings: Settings, options: Options, env: Mapping[str, str] = os.env
     yield from sync(_server(given, env), desired(given, env), options, key=given.token.read(env).encode())
 
 
-def grafana_job(settings: Settings, stores: Stores, env: Mapping[str, str]) -> Job | None:
+def grafana_job(settings: Settings, env: Mapping[str, str]) -> Job | None:
     """The job of the judging process; None where the settings do not ask for it.
 
     Raises:
@@ -51,20 +49,16 @@ def grafana_job(settings: Settings, stores: Stores, env: Mapping[str, str]) -> J
         return None
     require_extra()
     from monitor.grafana.desired import desired  # noqa: PLC0415 - the extra may be missing
-    from monitor.grafana.releases import mark, releases  # noqa: PLC0415
     from monitor.grafana.sync.run import Options  # noqa: PLC0415
 
     desired(given, env)
-    server = _server(given, env)
-    tick_ms = settings.ticks.length.ms
+    given.token.read(env)
 
     def step() -> None:
         try:
             for done in synced(settings, Options(), env):
                 if done.action.value != "unchanged":
                     _LOG.info("synced", kind=done.kind, uid=done.uid, action=done.action.value, why=done.why)
-            for release in mark(server, releases(seen(stores, tick_ms))):
-                _LOG.info("release marked", guardrail=release.guardrail, version=release.version)
         except TryAgain:
             raise
         except DriftlineError as error:
@@ -72,18 +66,6 @@ def grafana_job(settings: Settings, stores: Stores, env: Mapping[str, str]) -> J
             raise TryAgain(str(error)) from error
 
     return Job("grafana", given.every.seconds, step, leader_only=True)
-
-
-def seen(stores: Stores, tick_ms: int) -> Iterator[Release]:
-    """When each version of a guardrail was seen: by its baselines, and by what is still learned."""
-    from monitor.grafana.releases import Release  # noqa: PLC0415 - the extra may be missing
-
-    for baseline in stores.judge.baselines():
-        yield Release(baseline.from_tick * tick_ms, baseline.unit.guardrail, baseline.unit.guardrail_version)
-    for stream in stores.evidence.streams():
-        if stream.learning_from is not None:
-            unit = stream.unit
-            yield Release(stream.learning_from * tick_ms, unit.guardrail, unit.guardrail_version)
 
 
 def _server(given: Grafana, env: Mapping[str, str]) -> Server:

@@ -28,6 +28,7 @@ from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
 from monitor.wiring.grafana import grafana_job
+from monitor.wiring.handling import Handling, InboundDoor, inbound_sources, measure_receivers, measure_rules, setup_of
 from monitor.wiring.jobs import LONGEST_PAUSE_S, STALE_S, Job, Jobs
 from monitor.wiring.judge_role import Judging
 from monitor.wiring.observe import Observer
@@ -93,6 +94,11 @@ class Service:
         self._opening = Trouble("opening the database", longest_s=LONGEST_PAUSE_S)
         self._stores: Stores | None = None
         self._counting: Counting | None = None
+        self._inbound: InboundDoor | None = None
+        """Where other tools send to; None where the settings name none, or this process does not judge."""
+        if roles.judge and settings.response.inbound:
+            sources = inbound_sources(settings, env)
+            self._inbound = InboundDoor(sources, translate.alert_policy(settings), clock=clock)
         self.http_address: str | None = None
         """The address of metrics and health, once it runs."""
 
@@ -115,11 +121,13 @@ class Service:
             if stores is None:
                 return
             _refuse_other_ticks(stores, self._settings)
+            if self._inbound is not None:
+                self._inbound.stores = stores
             self._counting = counting = self._counter(stores)
             judging = opened.enter_context(self._judge(stores)) if self._roles.judge else None
             gauges = Job("gauges", GAUGES_EVERY_S, self._gauges)
             jobs, leads = ([], lambda: False) if judging is None else (judging.jobs(), lambda: judging.leads)
-            self._jobs = self._jobs_of([*jobs, *self._grafana(stores), gauges], leads=leads)
+            self._jobs = self._jobs_of([*jobs, *self._grafana(), gauges], leads=leads)
             opened.enter_context(self._jobs.running())
             _LOG.info("started", database=stores.database.name, roles=self._names(), http=self.http_address)
             if counting is not None:
@@ -158,12 +166,14 @@ class Service:
 
     @contextmanager
     def _judge(self, stores: Stores) -> Iterator[Judging]:
+        policy = translate.alert_policy(self._settings)
+        sending = channels(self._settings, clock=self._clock, env=self._env)
         judging = Judging(
             stores,
             translate.judge_rule(self._settings),
             translate.retention_rule(self._settings),
-            translate.alert_policy(self._settings),
-            channels(self._settings, clock=self._clock, env=self._env),
+            policy,
+            sending,
             translate.evidence_retention(self._settings),
             # Two processes under one name (a pod that was replaced while cut off) must not share the lease's token.
             holder=f"{worker_name(self._settings)}/{secrets.token_hex(4)}",
@@ -171,14 +181,25 @@ class Service:
             on_judged=lambda report, seconds: self._judged(report, seconds, judging),
             on_delivered=self._observer.delivered,
             on_alive=self._job_alive,
+            handling=Handling(
+                stores,
+                policy,
+                clock=self._clock,
+                tick_ms=self._settings.ticks.length.ms,
+                setup=setup_of(self._settings),
+                rules=measure_rules(self._settings),
+                receivers=measure_receivers(self._settings, clock=self._clock, env=self._env),
+                anchor_file=self._settings.response.anchor_file,
+                channels=sending,
+            ),
         )
         try:
             yield judging
         finally:
             judging.close(finish=self._failure is None)
 
-    def _grafana(self, stores: Stores) -> list[Job]:
-        job = grafana_job(self._settings, stores, self._env) if self._roles.judge else None
+    def _grafana(self) -> list[Job]:
+        job = grafana_job(self._settings, self._env) if self._roles.judge else None
         return [] if job is None else [job]
 
     def _jobs_of(self, jobs: list[Job], *, leads: Callable[[], bool] = lambda: False) -> Jobs:
@@ -191,7 +212,12 @@ class Service:
             yield
             return
         with serve(
-            http.host, http.port, self._metrics.registry, alive=self._alive_checks, ready=self._ready_checks
+            http.host,
+            http.port,
+            self._metrics.registry,
+            alive=self._alive_checks,
+            ready=self._ready_checks,
+            inbound=self._inbound,
         ) as address:
             self.http_address = address
             yield

@@ -14,8 +14,10 @@ import pytest
 import trustme
 
 from monitor.alerting.body import body
+from monitor.alerting.channels import slack
 from monitor.alerting.channels.base import Channel, ChannelError
 from monitor.alerting.channels.email import EmailChannel, Mailbox
+from monitor.alerting.channels.grafana import GrafanaChannel
 from monitor.alerting.channels.json_post import Target
 from monitor.alerting.channels.message import message
 from monitor.alerting.channels.outbound import Outbound, Rules
@@ -278,6 +280,18 @@ def test_grafana_marks_the_moment_of_the_entry_and_shows_no_html_of_a_guardrail_
     assert [mark["tags"][2] for mark in marks] == ["trigger", "acknowledge", "resolve"]
     assert all({"driftline", "INC-7", "driftline-abc.3"} <= set(mark["tags"]) for mark in marks)
     assert "&lt;!channel>" in marks[0]["text"]
+    release = {"kind": "guardrail", "name": HOSTILE, "release": "2", "summary": f"guardrail {HOSTILE} has version 2"}
+    GrafanaChannel(
+        Target(
+            url=at(receiver).removesuffix("hook"),
+            secret=KEY.encode(),
+            outbound=Outbound(Rules(allow_http=True, allow_private=True)),
+            clock=ManualClock(T0),
+        )
+    ).change(release | {"seen_at": "2026-11-23T03:12:00.000Z"})
+    mark = documents(receiver)[-1]
+    assert (mark["tags"][:3], mark["time"]) == (["driftline", "release", "guardrail"], T0)
+    assert "<" not in mark["text"]
     with pytest.raises(ChannelError, match="token"):
         HTTP_CHANNELS["grafana"](
             Target(url="https://grafana.example/", secret=None, outbound=Outbound(Rules()), clock=ManualClock(0))
@@ -383,3 +397,14 @@ def test_starttls_is_never_given_up_for_plain_text(mails: MailServer) -> None:
 def test_a_body_with_holes_still_makes_a_message() -> None:
     assert message({}).headline
     assert message({"finding": {"effect": {}, "evidence": {}}, "incident": None}).facts == ()
+
+
+def test_a_slack_message_has_a_button_that_acknowledges_only_where_it_is_wanted_and_asks_for_it() -> None:
+    def actions(deed: EventAction, *, buttons: bool) -> list[str]:
+        blocks = slack.document(notification(deed), buttons=buttons)["blocks"]
+        pressed = [each for block in blocks if block["type"] == "actions" for each in block["elements"]]
+        return [each["value"] for each in pressed if each.get("action_id") == slack.ACKNOWLEDGE]
+
+    assert actions(EventAction.page, buttons=True) == ["7"]
+    assert actions(EventAction.page, buttons=False) == []
+    assert actions(EventAction.acknowledge, buttons=True) == []

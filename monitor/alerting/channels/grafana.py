@@ -1,4 +1,4 @@
-"""Grafana annotations: a mark on every dashboard when an incident opens, pages, is acknowledged, is resolved.
+"""Grafana annotations: marks on every dashboard of incidents (opened, paged, acknowledged, resolved) and of releases.
 
 An annotation belongs to no dashboard (`dashboardUID` is not sent), so each dashboard that asks for its tags shows it.
 Grafana folds nothing: a message that is sent again after a lost answer makes a second mark. The tag with the
@@ -10,6 +10,7 @@ Source: https://grafana.com/docs/grafana/latest/developer-resources/api-referenc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -56,25 +57,42 @@ class GrafanaChannel:
         """
         if notification.deed is EventAction.update:
             return
-        body = msgspec.json.encode(self.annotation(notification), order="deterministic")
-        answer = self._target.outbound.post(self._url, body=body, headers=self._headers)
-        require_delivered(answer, host=self._post.host, now_ms=self._target.clock.now_ms())
+        self._mark(self.annotation(notification))
+
+    def change(self, document: Mapping[str, object]) -> None:
+        """Mark a release.
+
+        Raises:
+            ChannelError: Grafana did not take it.
+        """
+        name, version = str(document.get("name", "")), str(document.get("release", ""))
+        tags = ["driftline", "release", str(document.get("kind", "")), f"{name}:{version}"]
+        self._mark(
+            {
+                "time": self._moment_ms(document.get("seen_at")),
+                "tags": [plain(tag, longest=LONGEST_TAG) for tag in tags if tag],
+                "text": _cleaned(str(document.get("summary", "")) or "a release"),
+            }
+        )
 
     def annotation(self, notification: Notification) -> dict[str, object]:
         """The annotation in the form that Grafana expects."""
-        shown = message(notification.body)
+        shown, timeline = message(notification.body), notification.body.get("timeline")
         facts = dict(shown.facts)
         lines = [shown.headline, *(f"{label}: {facts[label]}" for label in _TOLD if label in facts)]
         return {
-            "time": self._at_ms(notification),
+            "time": self._moment_ms(timeline.get("at") if isinstance(timeline, dict) else None),
             "tags": _tags(notification, shown.severity),
-            # Grafana shows the text as HTML that it has cleaned; a name from outside shall not need the cleaning.
-            "text": "\n".join(lines).replace("<", "&lt;"),
+            "text": _cleaned("\n".join(lines)),
         }
 
-    def _at_ms(self, notification: Notification) -> int:
-        timeline = notification.body.get("timeline")
-        at = timeline.get("at") if isinstance(timeline, dict) else None
+    def _mark(self, annotation: Mapping[str, object]) -> None:
+        body = msgspec.json.encode(annotation, order="deterministic")
+        answer = self._target.outbound.post(self._url, body=body, headers=self._headers)
+        require_delivered(answer, host=self._post.host, now_ms=self._target.clock.now_ms())
+
+    def _moment_ms(self, at: object) -> int:
+        """A moment of the body; where it says none, now."""
         try:
             return round(datetime.fromisoformat(str(at)).timestamp() * 1000)
         except ValueError:
@@ -82,6 +100,11 @@ class GrafanaChannel:
 
 
 _TOLD: Final = ("What", "Since", "How large", "Where", "Type", "Paged", "Next", "Deployment", "Log offsets", "Open")
+
+
+def _cleaned(text: str) -> str:
+    """Grafana shows the text as HTML that it has cleaned; a name from outside shall not need the cleaning."""
+    return text.replace("<", "&lt;")
 
 
 def _tags(notification: Notification, severity: str) -> list[str]:

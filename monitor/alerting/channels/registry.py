@@ -8,6 +8,7 @@ from typing import Final
 
 from monitor.alerting.channels.alertmanager import AlertmanagerChannel
 from monitor.alerting.channels.base import Channel
+from monitor.alerting.channels.goalert import GoAlertChannel
 from monitor.alerting.channels.grafana import GrafanaChannel
 from monitor.alerting.channels.json_post import Target
 from monitor.alerting.channels.pagerduty import PagerDutyChannel
@@ -28,6 +29,7 @@ HTTP_CHANNELS: Final[Mapping[str, Callable[[Target], Channel]]] = MappingProxyTy
         "slack": SlackChannel,
         "teams": TeamsChannel,
         "grafana": GrafanaChannel,
+        "goalert": GoAlertChannel,
     }
 )
 """Type -> how it is made; raises ChannelError where nothing may be sent to its address or a key is missing."""

@@ -1,7 +1,7 @@
 """A Grafana over HTTP, by grafana-api, with what that client does not know: empty answers, the /apis, our errors.
 
-A reply without a body (204 after a DELETE) breaks the client's parser, and so does an error in HTML. Redirects are not
-followed and proxies of the environment not used, so that the token goes to the host of the settings alone.
+A reply without a body (204 after a DELETE) breaks the client's parser, and so does an error in HTML. Redirects are
+not followed and proxies of the environment not used, so that the token goes to the host of the settings alone.
 """
 
 from __future__ import annotations

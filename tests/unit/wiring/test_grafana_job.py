@@ -1,4 +1,4 @@
-"""The judging process and Grafana: the job syncs, marks releases once, and ends nothing when Grafana says no."""
+"""The judging process and Grafana: the job syncs, and ends nothing when Grafana says no."""
 
 from __future__ import annotations
 
@@ -9,32 +9,15 @@ from typing import Any
 import pytest
 
 from monitor.errors import SettingsError, TryAgain
-from monitor.grafana.releases import Release, releases
 from monitor.settings.model import Settings
-from monitor.storage.stores import Stores
 from monitor.wiring import grafana as wired
-from tests.scenarios.service import service
-from tests.scenarios.story import at, log_of
 from tests.servers.grafana import TOKEN, Grafana, grafana
-
-STORY = """
-00:00 injection: rate=120/min version=1
-00:40 injection: version=2
-01:10 end
-"""
 
 
 @pytest.fixture
 def server() -> Iterator[Grafana]:
     with grafana() as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def stores() -> Iterator[Stores]:
-    with service([log_of(STORY)]) as built:
-        built.run()
-        yield built.stores
 
 
 def settings(server: Grafana, tmp_path: Path, **changes: Any) -> Settings:
@@ -49,51 +32,34 @@ def settings(server: Grafana, tmp_path: Path, **changes: Any) -> Settings:
     )
 
 
-def test_it_syncs_and_marks_each_release_once(server: Grafana, stores: Stores, tmp_path: Path) -> None:
-    job = wired.grafana_job(settings(server, tmp_path), stores, {})
+def test_it_syncs(server: Grafana, tmp_path: Path) -> None:
+    job = wired.grafana_job(settings(server, tmp_path), {})
     assert job is not None
     assert (job.name, job.every_s, job.leader_only) == ("grafana", 3600, True)
     for _ in range(2):
         job.step()
     assert len(server.boards) == 5
-    (mark,) = server.annotations
-    assert mark["text"] == "injection: version 2 is seen first"
-    assert at("00:40") <= mark["time"] <= at("00:42")
-    assert {"driftline", "release"} <= set(mark["tags"])
 
 
-def test_a_token_that_was_taken_away_fails_the_job_and_not_the_process(
-    server: Grafana, stores: Stores, tmp_path: Path
-) -> None:
-    job = wired.grafana_job(settings(server, tmp_path), stores, {})
+def test_a_token_that_was_taken_away_fails_the_job_and_not_the_process(server: Grafana, tmp_path: Path) -> None:
+    job = wired.grafana_job(settings(server, tmp_path), {})
     assert job is not None
     server.fail["/api"] = (401, {"message": "Invalid API key"})
     with pytest.raises(TryAgain, match="role Admin"):
         job.step()
 
 
-def test_without_a_period_there_is_no_job(server: Grafana, stores: Stores, tmp_path: Path) -> None:
-    assert wired.grafana_job(settings(server, tmp_path, every=None), stores, {}) is None
+def test_without_a_period_there_is_no_job(server: Grafana, tmp_path: Path) -> None:
+    assert wired.grafana_job(settings(server, tmp_path, every=None), {}) is None
 
 
 def test_a_missing_extra_or_token_is_said_at_the_start(
-    server: Grafana, stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Grafana, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = settings(server, tmp_path)
     (tmp_path / "token").write_text("", encoding="utf-8")
     with pytest.raises(SettingsError, match="token"):
-        wired.grafana_job(given, stores, {})
+        wired.grafana_job(given, {})
     monkeypatch.setattr(wired, "find_spec", lambda name: None)
     with pytest.raises(SettingsError, match=r"driftline\[grafana\]"):
-        wired.grafana_job(given, stores, {})
-
-
-def test_the_first_version_is_no_release_and_the_earliest_sight_counts() -> None:
-    seen = [
-        Release(30, "a", "2"),
-        Release(10, "a", "1"),
-        Release(20, "a", "2"),
-        Release(5, "b", ""),
-        Release(9, "b", "1"),
-    ]
-    assert releases(seen) == [Release(20, "a", "2")]
+        wired.grafana_job(given, {})
