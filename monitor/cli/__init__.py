@@ -36,6 +36,7 @@ COMMANDS: Final = {
         "Show the purpose of each guardrail, and those without a control statement.",
     ),
     "findings": ("monitor.cli.findings:findings", "List findings; dismiss false notices."),
+    "grafana": ("monitor.cli.grafana:grafana", "Keep dashboards and alert rules in a Grafana of yours."),
     "config": ("monitor.cli.config:config", "Check the settings file, or print an example."),
     "db": ("monitor.cli.db:db", "Create, upgrade and check the database."),
     "formats": ("monitor.cli.formats:formats", "List the log formats that are read, or test a file against them."),

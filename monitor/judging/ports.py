@@ -86,8 +86,8 @@ class BaselineStore(Protocol):
 class JudgementStore(AlertStore, BaselineStore, Protocol):
     """One judging transaction: evidence, findings, incidents, outbox commit together under the fencing token."""
 
-    def advance(self, judged_before: int) -> None:
-        """All ticks below this are judged."""
+    def advance(self, judged_before: int, *, tick_ms: int) -> None:
+        """All ticks below this are judged; they last ``tick_ms`` milliseconds each."""
 
     def open_pages(self) -> Sequence[Finding]:
         """Open pages, as stored."""

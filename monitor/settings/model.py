@@ -13,6 +13,7 @@ from monitor.clock import DAY_MS, HOUR_MS
 from monitor.errors import SettingsError
 from monitor.settings.alerts import Alerts, Rules
 from monitor.settings.controls import ControlStatement
+from monitor.settings.grafana import Grafana
 from monitor.settings.oncall import OnCall
 from monitor.settings.response import Response
 from monitor.settings.retention import Retention
@@ -224,6 +225,7 @@ class Settings(Section):
     rules: Rules = setting(Rules(), "plain rules")
     retention: Retention = setting(Retention(), "how long records are kept")
     http: Http = setting(Http(), "metrics and health")
+    grafana: Grafana | None = setting(None, "a Grafana that shows what Driftline sees")
     log: Log = setting(Log(), "the service's own log")
     privacy: Privacy = setting(Privacy(), "the hash key")
     commit_interval: Duration = setting(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from monitor.clock import Clock
 from monitor.counting.tick import tick_ms_of
@@ -27,6 +27,7 @@ from monitor.web.health import Check, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
+from monitor.wiring.grafana import grafana_job
 from monitor.wiring.handling import Handling, InboundDoor, inbound_sources, measure_receivers, measure_rules, setup_of
 from monitor.wiring.jobs import LONGEST_PAUSE_S, STALE_S, Job, Jobs
 from monitor.wiring.judge_role import Judging
@@ -77,7 +78,14 @@ class Service:
         self._env = env
         self._hooks = hooks or Hooks()
         self._metrics = Metrics(CollectorRegistry())
-        self._observer = Observer(self._metrics, translate.judge_rule(settings), clock, controls=settings.controls)
+        ProcessCollector(registry=self._metrics.registry)  # memory, CPU, files: what each process shows of itself
+        self._observer = Observer(
+            self._metrics,
+            translate.judge_rule(settings),
+            clock,
+            controls=settings.controls,
+            channels=[channel.name for channel in settings.alerts.channels],
+        )
         self._wait = wait
         self._counted_at = time.monotonic()
         self._jobs = self._jobs_of([])
@@ -119,7 +127,7 @@ class Service:
             judging = opened.enter_context(self._judge(stores)) if self._roles.judge else None
             gauges = Job("gauges", GAUGES_EVERY_S, self._gauges)
             jobs, leads = ([], lambda: False) if judging is None else (judging.jobs(), lambda: judging.leads)
-            self._jobs = self._jobs_of([*jobs, gauges], leads=leads)
+            self._jobs = self._jobs_of([*jobs, *self._grafana(), gauges], leads=leads)
             opened.enter_context(self._jobs.running())
             _LOG.info("started", database=stores.database.name, roles=self._names(), http=self.http_address)
             if counting is not None:
@@ -196,6 +204,10 @@ class Service:
             yield judging
         finally:
             judging.close(finish=self._failure is None)
+
+    def _grafana(self) -> list[Job]:
+        job = grafana_job(self._settings, self._env) if self._roles.judge else None
+        return [] if job is None else [job]
 
     def _jobs_of(self, jobs: list[Job], *, leads: Callable[[], bool] = lambda: False) -> Jobs:
         return Jobs(jobs, self._metrics, leads=leads, on_failure=self._fail)

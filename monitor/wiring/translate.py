@@ -156,8 +156,9 @@ def kafka_connection(kafka: Kafka) -> KafkaConnection:
         if kafka.sasl is None
         else Sasl(
             mechanism=kafka.sasl.mechanism,
-            user=kafka.sasl.username,
+            user=kafka.sasl.username or "",
             password=kafka.sasl.password,
+            token_file=kafka.sasl.token_file,
         ),
     )
 

@@ -174,11 +174,13 @@ def service(
     block_records: int = 1_000,
     memory: MemoryRule | None = None,
     units: int = 4_096,
+    url: str = "sqlite://",
+    kind: type[Service] = Service,
 ) -> Iterator[Service]:
     """A service that has not begun to read yet."""
     clock, vocabulary = ManualClock(), Vocabulary.bounded()
     logs = [(f"log-{i}", records) for i, records in enumerate(partitions)]
-    with open_stores("sqlite://", layout=LAYOUT) as stores:
+    with open_stores(url, layout=LAYOUT) as stores:
 
         def new_worker() -> Worker:
             return Worker(
@@ -195,7 +197,7 @@ def service(
                 timer=lambda: 0.0,
             )
 
-        yield Service(stores, new_worker, rule or JudgeSettings(), judging or Judging(), clock)
+        yield kind(stores, new_worker, rule or JudgeSettings(), judging or Judging(), clock)
 
 
 def judged(partitions: Sequence[Sequence[MemoryRecord]], **options) -> Outcome:
