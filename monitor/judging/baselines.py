@@ -335,7 +335,7 @@ def _because(level: Level) -> str:
     if level.reason is LevelReason.SEASONAL:
         together += "; the level is that of the worst hours of the day"
     if level.provisional:
-        together += f"; provisional, so the limit is that of {level.design:.2g} times fewer events"
+        together += f"; provisional: as if after {level.design:.2g} times fewer events"
     return (
         f"at {most} {level.level:.3g} with {level.confidence:.0%} confidence after {level.events:,} events, "
         f"{sign} a margin of {level.margin:.0%}{wander}, {sign} a floor of {level.floor:g}{together}"
