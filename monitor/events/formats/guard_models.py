@@ -5,7 +5,8 @@ Sources, the model cards: ibm-granite/granite-guardian-3.2-5b (Yes or No first, 
 ``<score>``); google/shieldgemma-2b (Yes or No: whether a policy is violated); Qwen/Qwen3Guard-Gen-8B (``Safety:``
 Safe, Unsafe or Controversial); nvidia/llama-3.1-nemoguard-8b-content-safety (JSON with ``User Safety`` and
 ``Response Safety``); OpenAI's guide to gpt-oss-safeguard (0 or 1, or JSON with ``violation`` and
-``policy_category``, as the policy in the prompt asks for). The score of the former two is P("yes") of the first word, where it is reported.
+``policy_category``, as the policy in the prompt asks for). The score of the former two is P("yes") of the first word,
+where it is reported.
 """
 
 from __future__ import annotations
