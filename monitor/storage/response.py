@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -28,6 +28,12 @@ class SqlAlerts(Alerts):
     def transaction(self) -> Iterator[AlertStore]:
         """Commit on leaving, roll back on an exception."""
         with self._database.writing() as connection:
+            yield ResponseTransaction(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[AlertStore]:
+        """For reading only: it keeps no writer waiting."""
+        with self._database.reading() as connection:
             yield ResponseTransaction(connection)
 
 
@@ -130,15 +136,28 @@ class ResponseTransaction(PagingTransaction, AlertStore):
         return next(iter(self._incidents(select(incidents).where(incidents.c.id == incident_id))), None)
 
     def incidents(
-        self, *, guardrail: str | None = None, status: Sequence[Status] | None = None, limit: int = 1000
+        self,
+        *,
+        guardrail: str | None = None,
+        status: Sequence[Status] | None = None,
+        before: int | None = None,
+        limit: int = 1000,
     ) -> Sequence[Incident]:
-        """Newest first."""
+        """Newest first, those with a number below ``before``."""
         query = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
         if guardrail is not None:
             query = query.where(incidents.c.guardrail == guardrail)
         if status is not None:
             query = query.where(incidents.c.status.in_(status))
+        if before is not None:
+            query = query.where(incidents.c.id < int(before))
         return self._incidents(query)
+
+    def count_incidents(self) -> Mapping[tuple[Status, Severity], int]:
+        """How many there are, by status and severity."""
+        groups = (incidents.c.status, incidents.c.severity)
+        rows = self._connection.execute(select(*groups, func.count()).group_by(*groups))
+        return {(Status(status), Severity(severity)): int(count) for status, severity, count in rows}
 
     def append_entry(self, entry: Entry) -> None:
         """Append to the timeline.
@@ -163,6 +182,13 @@ class ResponseTransaction(PagingTransaction, AlertStore):
         """All entries by seq."""
         query = _ENTRIES.where(timeline.c.incident_id == incident_id).order_by(timeline.c.seq)
         return [_entry(row) for row in self._connection.execute(query)]
+
+    def recent_entries(self, since_ms: int, *, limit: int = 1000) -> Sequence[Entry]:
+        """The newest entries of all timelines written since a time, oldest first."""
+        at = timeline.c
+        query = _ENTRIES.where(at.at_ms >= int(since_ms))
+        newest = query.order_by(at.at_ms.desc(), at.incident_id.desc(), at.seq.desc()).limit(limit)
+        return [_entry(row) for row in reversed(self._connection.execute(newest).all())]
 
     def enqueue(self, notification: Notification) -> None:
         """Put it into the outbox; a second one with the same (incident, seq, channel) is ignored."""

@@ -39,6 +39,7 @@ incidents: Final = Table(
     Column("closed_at_ms", BigInteger),
     Column("trouble", SafeText),
     Column("trouble_rule", SafeText, nullable=False, server_default=""),
+    Index("ix_incidents_status", "status", "id"),
 )
 
 cases: Final = Table(
@@ -105,6 +106,7 @@ timeline: Final = Table(
     Column("data", Text, nullable=False),
     Column("previous_hash", SafeText, nullable=False),
     Column("hash", SafeText, nullable=False),
+    Index("ix_timeline_at_ms", "at_ms"),
 )
 
 outbox: Final = Table(

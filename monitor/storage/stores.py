@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from monitor.access.ports import Access
 from monitor.alerting.ports import Alerts, Outbox
 from monitor.counting.ports import CountStore
 from monitor.evals.ports import Evals
 from monitor.judging.ports import EvidenceLog, JudgeStore
 from monitor.signals.layout import Layout
+from monitor.storage.access import SqlAccess
 from monitor.storage.counts import SqlCountStore
 from monitor.storage.evals import SqlEvals
 from monitor.storage.evidence import SqlEvidenceLog
@@ -34,6 +36,7 @@ class Stores:
     reads: Reads
     evals: Evals
     evidence: EvidenceLog
+    access: Access
 
 
 @contextmanager
@@ -77,4 +80,5 @@ def stores_on(database: Database, *, layout: Layout | None = None) -> Stores:
         reads=Reads(database),
         evals=SqlEvals(database),
         evidence=SqlEvidenceLog(database),
+        access=SqlAccess(database),
     )
