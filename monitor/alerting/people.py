@@ -5,8 +5,9 @@ done = change(stores.alerts, lifecycle.acknowledge, 7, actor="ann", now_ms=clock
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from monitor.alerting.announce import announce
@@ -45,7 +46,7 @@ def change(
     now_ms: int,
     text: str,
     first: Callable[[AlertStore], None] = lambda store: None,
-    **more: object,
+    more: Mapping[str, object] = MappingProxyType({}),
 ) -> Done:
     """Make the change and notify the channels, in one transaction; run again where another person's came first.
 

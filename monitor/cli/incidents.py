@@ -276,7 +276,7 @@ def change_incident(
     name = user_name(actor)
     with existing_store(config, database) as stores:
         now_ms = SystemClock().now_ms()
-        done = changed_by(stores.alerts, act, incident, actor=name, now_ms=now_ms, text=text, **more)
+        done = changed_by(stores.alerts, act, incident, actor=name, now_ms=now_ms, text=text, more=more)
     notified = f"; notifying {', '.join(done.channels)}" if done.channels else ""
     for change in done.changes:
         kind = change.entry.kind.replace("_", " ")

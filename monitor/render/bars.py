@@ -10,8 +10,8 @@ from monitor.render.svg import Chart, Table, drawing, element, text
 
 WIDTH: Final = 680
 ROW: Final = 26
-LABEL: Final = 190
-VALUE: Final = 84
+LABEL: Final = 170
+VALUE: Final = 116
 STRIP_HEIGHT: Final = 34
 STRIP_BAR: Final = 7
 SMALLEST: Final = 3.5

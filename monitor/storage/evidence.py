@@ -154,7 +154,8 @@ class SqlEvidenceLog(EvidenceLog):
     def newest_tick(self) -> int | None:
         """The tick of the newest evidence; None where there is none."""
         with self._database.reading() as connection:
-            return connection.execute(select(func.max(evidence_points.c.tick))).scalar_one()
+            newest: int | None = connection.execute(select(func.max(evidence_points.c.tick))).scalar_one()
+            return newest
 
     def strongest(self, from_tick: int) -> Sequence[Strongest]:
         """By guardrail and signal, of the points from this tick on; the strongest first."""

@@ -82,7 +82,7 @@ class Feed:
             yield b"retry: 3000\n: connected\n\n"
             last = after
             if after is not None:
-                for event in await run_in_threadpool(lambda: _since(backend(), after)):
+                for event in await run_in_threadpool(_since, backend(), after):
                     last = event.key
                     yield event.encoded()
             while not self._closed:
@@ -106,7 +106,7 @@ class Feed:
         since_ms = now_ms
         while not self._closed:
             with suppress(DriftlineError):  # the database is away: the next look may see more
-                entries, judged = await run_in_threadpool(lambda at=since_ms: _look(backend(), at - OVERLAP_MS))
+                entries, judged = await run_in_threadpool(_look, backend(), since_ms - OVERLAP_MS)
                 fresh = [each for each in entries if _key(each) not in self._known and each.at_ms >= now_ms]
                 self._known = {_key(each): None for each in entries}
                 for each in fresh:

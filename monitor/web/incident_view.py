@@ -26,8 +26,9 @@ from monitor.judging.curves import picture
 from monitor.judging.drawn import of_picture
 from monitor.render.over_time import Mark
 from monitor.render.svg import Chart
-from monitor.web.acts import ACTS, FormField, IncidentAct, fields_of
+from monitor.web.acts import ACTS, IncidentAct
 from monitor.web.backend import Backend
+from monitor.web.forms import FormField, fields_of
 
 MOST_PAGES: Final = 20
 MOST_RELEASES: Final = 10

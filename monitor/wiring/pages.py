@@ -51,10 +51,10 @@ def site_of(settings: Settings, served: Served, clock: Clock, *, backend: Callab
     )
 
 
-def forget_access(access: Access, clock: Clock) -> int:
-    """Remove answers of yesterday, and sessions and links that expired before that; how many rows."""
+def forget_access(access: Access, clock: Clock) -> None:
+    """Remove answers of yesterday, and sessions and links that expired before that."""
     with access.transaction() as store:
-        return store.forget_access(clock.now_ms() - KEPT_MS)
+        store.forget_access(clock.now_ms() - KEPT_MS)
 
 
 def _itself(stores: Stores, settings: Settings, clock: Clock) -> Itself:

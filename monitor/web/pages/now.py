@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +15,7 @@ from monitor.incidents.words import duration
 from monitor.judging.progress import Progress, sentence
 from monitor.judging.view import StreamState
 from monitor.oncall.coverage import Now, digest
-from monitor.oncall.zones import wall_clock
+from monitor.oncall.zones import WallClock, wall_clock
 from monitor.render.heat import HeatMap, heat_map
 from monitor.signals.registry import SIGNALS
 from monitor.web.asked import Stored
@@ -81,15 +82,15 @@ def _urgency(incident: Incident) -> tuple[bool, int, int]:
     return taken, list(Severity).index(incident.severity), incident.opened_at_ms
 
 
-def _sentence(waiting: int, streams: dict[StreamState, int] | object, itself: Itself, now_ms: int) -> str:
-    counts: dict[StreamState, int] = dict(streams) if isinstance(streams, dict) else {}
+def _sentence(waiting: int, counts: Mapping[StreamState, int], itself: Itself, now_ms: int) -> str:
     need = "Nothing needs you" if waiting == 0 else f"{_count(waiting, 'incident')} need{'s' * (waiting == 1)} you"
     unwatched = sum(counts.get(state, 0) for state in UNWATCHED)
     blind = f"{_count(unwatched, 'stream')} not watched" if unwatched else "every stream is watched"
-    if itself.closed_before_ms is None:
+    known = [at for at in (itself.closed_before_ms, itself.judged_before_ms) if at is not None]
+    if not known:
         newest = "no event was counted yet"
     else:
-        age = now_ms - itself.closed_before_ms
+        age = now_ms - max(known)
         newest = f"the newest counted event is {duration(age)} old" if age >= 0 else "events are ahead of the clock"
     return f"{need}; {blind}; {newest}."
 
@@ -116,9 +117,14 @@ def _on_call(stored: Backend, name: str, now_ms: int) -> OnCall:
     gap = next((one for one in found.gaps if one.intended is None), None)
     return OnCall(
         now=found,
-        until=clock.text(found.duty.end_ms) if found.then is not None else "",
-        gap="" if gap is None else f"{clock.text(gap.begin_ms)} to {clock.text(gap.end_ms)}",
+        until=f"{local_minute(clock, found.duty.end_ms)} {clock.zone}" if found.then is not None else "",
+        gap="" if gap is None else f"{local_minute(clock, gap.begin_ms)} to {local_minute(clock, gap.end_ms)}",
     )
+
+
+def local_minute(clock: WallClock, at_ms: int) -> str:
+    """``2026-12-07 09:00`` by the clock of a schedule."""
+    return clock.text(at_ms)[:16].replace("T", " ")
 
 
 def _lag_ms(itself: Itself) -> int | None:

@@ -12,6 +12,7 @@ from monitor.oncall.policy import weaknesses
 from monitor.oncall.zones import wall_clock
 from monitor.web.asked import Stored
 from monitor.web.identity import Asker, site_of
+from monitor.web.pages.now import local_minute
 from monitor.web.templating import page
 
 router = APIRouter()
@@ -36,6 +37,7 @@ def show(request: Request, asker: Asker, stored: Stored) -> Response:
         request,
         "oncall.html",
         schedules=schedules,
+        minute=local_minute,
         policy=plan.active,
         weaknesses=list(weaknesses(plan, now_ms))[:50],
     )

@@ -12,9 +12,9 @@ from monitor.access.model import Role
 from monitor.alerting.escalation import paging
 from monitor.alerting.silences import SilenceKind, ended_early, new_silence, unused
 from monitor.errors import NotFound, Refused
-from monitor.web.acts import MINUTES, length_words
 from monitor.web.asked import Number, Stored
 from monitor.web.backend import Backend
+from monitor.web.forms import MINUTES, length_words
 from monitor.web.identity import Asker, Responder, audited, require, site_of
 from monitor.web.problems import status_of
 from monitor.web.templating import page
