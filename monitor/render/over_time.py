@@ -153,9 +153,9 @@ def _axes(scale: _Scale, wording: Wording) -> Iterator[str]:
         y = scale.y(value)
         yield element("line", class_="axis", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y)
         yield element("text", text(wording.value(value)), x=LEFT - 6, y=y + 4, text_anchor="end")
-    for part in (0.08, 0.5, 0.92):
+    for part, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
         ms = round(scale.start + (scale.end - scale.start) * part)
-        yield element("text", text(wording.short_moment(ms)), x=scale.x(ms), y=HEIGHT - 8, text_anchor="middle")
+        yield element("text", text(wording.short_moment(ms)), x=scale.x(ms), y=HEIGHT - 8, text_anchor=anchor)
 
 
 def _stretches(scale: _Scale, stretches: Iterable[Stretch]) -> Iterator[str]:

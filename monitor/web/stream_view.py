@@ -28,6 +28,7 @@ MOST_MARKS: Final = 12
 LOWEST: Final = -20.0
 """Log evidence below which the drawing does not tell one from another: one in 500 million."""
 HIGHEST: Final = 5.0
+NEAR: Final = -2.0
 POINTS: Final = 4_000
 
 
@@ -84,7 +85,7 @@ def stream_page(backend: Backend, known: KnownStream, *, question: str, range_: 
     levels = backend.evidence.levels(unit=unit, from_tick=span[0] // tick_ms, limit=POINTS)
     newest = {f"{one.signal}/{one.question}": one.log_evidence for one in points}
     asked = sorted(newest.items(), key=lambda item: -item[1])
-    chosen = question if question in newest else (asked[0][0] if asked else "")
+    chosen = question if question in newest else _telling(asked, levels)
     findings = _findings(backend, known, span)
     since = max(0, (end - min(RANGES[range_], DAY_MS)) // tick_ms)
     against = compared(backend.judge, unit, ticks=(since, max(since, end // tick_ms)))
@@ -105,6 +106,15 @@ def stream_page(backend: Backend, known: KnownStream, *, question: str, range_: 
         ],
         findings=findings,
     )
+
+
+def _telling(asked: Sequence[tuple[str, float]], levels: Sequence[HourLevel]) -> str:
+    """What is shown first: the strongest evidence once it is near an alarm, else the strongest with a level."""
+    if not asked:
+        return ""
+    with_level = {f"{one.signal}/{one.question}" for one in levels}
+    strongest, log_evidence = asked[0]
+    return next((name for name, _ in asked if name in with_level and log_evidence < NEAR), strongest)
 
 
 def _findings(backend: Backend, known: KnownStream, span: tuple[int, int]) -> list[Finding]:

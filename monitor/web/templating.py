@@ -18,7 +18,7 @@ from monitor import __version__
 from monitor.access.credentials import form_secret
 from monitor.access.model import Principal, Role
 from monitor.alerting.silences import ago
-from monitor.incidents.words import duration, incident_name, moment, percent, plain, rfc3339
+from monitor.incidents.words import duration, incident_name, moment, number, percent, plain, rfc3339
 from monitor.render.svg import Chart
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -103,6 +103,7 @@ ENVIRONMENT.filters.update(
     time=_time,
     ago=ago,
     duration=duration,
+    number=number,
     incident=incident_name,
     percent=percent,
     words=lambda text: str(text).replace("_", " "),

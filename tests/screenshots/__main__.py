@@ -29,6 +29,7 @@ def main(folder: Path, *, whole: bool) -> int:
         database = Path(scratch) / "driftline.db"
         tell(database)
         with place(database) as site, chromium() as browser:
+            site.stores.judge.acquire(holder="driftline-1", now_ms=site.clock.now_ms(), ttl_ms=3_600_000)
             for shape, (scheme, size) in SHAPES.items():
                 with logged_in(browser, site, color_scheme=scheme, viewport=size) as context:
                     page = context.new_page()
