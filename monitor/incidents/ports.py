@@ -60,6 +60,9 @@ class ResponseStore(Protocol):
     ) -> Sequence[Incident]:
         """Newest first, those with a number below ``before``."""
 
+    def opened_since(self, since_ms: int) -> tuple[int, int | None]:
+        """How many were opened since then, and when the first of all was; None where there is none."""
+
     def count_incidents(self) -> Mapping[tuple[Status, Severity], int]:
         """How many there are, by status and severity."""
 

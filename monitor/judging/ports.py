@@ -208,6 +208,15 @@ class Strongest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """False alarms that the tests of a guardrail's category have spent of the budgets so far."""
+
+    guardrail: str
+    category: str
+    false_alarms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownStream:
     """A stream with its number, by which pages and the API name it."""
 
@@ -266,6 +275,9 @@ class EvidenceLog(Protocol):
 
     def strongest(self, from_tick: int) -> Sequence[Strongest]:
         """By guardrail and signal, of the points from this tick on; the strongest first."""
+
+    def spent(self, from_tick: int) -> Sequence[Spent]:
+        """By guardrail and category, of the streams with points from this tick on; the most first."""
 
     def forget(self, *, points_before: int, levels_before: int) -> int:
         """Remove what is older than these ticks; how many rows went."""

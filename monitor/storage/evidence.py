@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, sel
 
 from monitor.counts.model import Slice
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
-from monitor.judging.ports import EvidenceLog, KnownStream, Strongest
+from monitor.judging.ports import EvidenceLog, KnownStream, Spent, Strongest
 from monitor.judging.view import StreamState, StreamView
 from monitor.storage import slices
 from monitor.storage.session import Database, insert_into
@@ -171,6 +171,27 @@ class SqlEvidenceLog(EvidenceLog):
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return [Strongest(guardrail=name, signal=signal, log_evidence=value) for name, signal, value in rows]
+
+    def spent(self, from_tick: int) -> Sequence[Spent]:
+        """By guardrail and category, of the streams with points from this tick on; the most first."""
+        at = evidence_points.c
+        newest = (
+            select(at.stream_id, func.max(at.spent).label("spent"))  # it only grows
+            .where(at.tick >= int(from_tick))
+            .group_by(at.stream_id, at.signal, at.question)
+            .subquery()
+        )
+        total = func.sum(newest.c.spent)
+        of = (streams.c.guardrail, streams.c.category)
+        query = (
+            select(*of, total)
+            .join(streams, streams.c.id == newest.c.stream_id)
+            .group_by(*of)
+            .order_by(total.desc(), *of)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [Spent(guardrail=name, category=category, false_alarms=value) for name, category, value in rows]
 
     def _known(self, query: Select[Any]) -> list[KnownStream]:
         with self._database.reading() as connection:

@@ -153,6 +153,13 @@ class ResponseTransaction(PagingTransaction, AlertStore):
             query = query.where(incidents.c.id < int(before))
         return self._incidents(query)
 
+    def opened_since(self, since_ms: int) -> tuple[int, int | None]:
+        """How many were opened since then, and when the first of all was; None where there is none."""
+        at = incidents.c.opened_at_ms
+        number = select(func.count()).select_from(incidents).where(at >= int(since_ms))
+        first: int | None = self._connection.execute(select(func.min(at))).scalar_one()
+        return int(self._connection.execute(number).scalar_one()), first
+
     def count_incidents(self) -> Mapping[tuple[Status, Severity], int]:
         """How many there are, by status and severity."""
         groups = (incidents.c.status, incidents.c.severity)

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from monitor.access.credentials import LINK_MS, issue
 from monitor.access.model import Kind, Role
+from monitor.access.rate import RateLimit
 from monitor.alerting.deliver import deliver_step
 from monitor.alerting.policy import AlertPolicy
 from monitor.clock import ManualClock
@@ -127,15 +128,15 @@ class Place:
 
 
 @contextmanager
-def place(database: Path, *, url: str = "") -> Iterator[Place]:
-    """A site on this database, ten minutes after the story's end."""
+def place(database: Path | str, *, url: str = "", limits: RateLimit | None = None) -> Iterator[Place]:
+    """A site on this database, a file or a URL, ten seconds after the story's end."""
     clock = ManualClock(END_MS + 10_000)
-    with open_stores(f"sqlite:///{database}") as stores:
+    with open_stores(database if isinstance(database, str) else f"sqlite:///{database}") as stores:
         chosen = settings()
         served = Served(CollectorRegistry(), list, list)
         backend = backend_of(stores, chosen, clock)
         made = site_of(chosen, served, clock, backend=lambda: backend)
-        site = dataclasses.replace(made, url=url)
+        site = dataclasses.replace(made, url=url, changes=limits or made.changes)
         with serve_site("127.0.0.1", 0, site) as address:
             built = Place(address, stores, clock, site)
             try:

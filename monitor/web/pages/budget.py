@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -10,12 +11,13 @@ from scipy.stats import chi2
 
 from monitor.clock import DAY_MS
 from monitor.incidents.booked import book
+from monitor.judging.ports import Spent
 from monitor.web.asked import Stored
 from monitor.web.identity import Asker, site_of
+from monitor.web.pages.now import RECENT_MS
 from monitor.web.templating import page
 
 router = APIRouter()
-SPEND_POINTS: Final = 10_000
 MOST_SPENDERS: Final = 25
 
 
@@ -56,15 +58,8 @@ def poisson_limits(count: int, confidence: float = 0.95) -> tuple[float, float]:
     return low, float(chi2.ppf(1 - tail, 2 * count + 2)) / 2
 
 
-def _spend(stored: Stored) -> list[tuple[str, str, float]]:
-    """Guardrail, category and false alarms spent so far, of the streams in the newest stored points."""
-    newest: dict[tuple[str, ...], tuple[int, float]] = {}
-    for one in stored.evidence.points(limit=SPEND_POINTS):
-        key = (one.unit.guardrail, one.unit.guardrail_version, one.unit.category, one.signal, one.question)
-        if key not in newest or newest[key][0] <= one.tick:
-            newest[key] = (one.tick, one.spent)
-    sums: dict[tuple[str, str], float] = {}
-    for (guardrail, _, category, _, _), (_, spent) in newest.items():
-        sums[guardrail, category] = sums.get((guardrail, category), 0.0) + spent
-    ranked = sorted(sums.items(), key=lambda item: -item[1])[:MOST_SPENDERS]
-    return [(guardrail, category, spent) for (guardrail, category), spent in ranked]
+def _spend(stored: Stored) -> Sequence[Spent]:
+    newest = stored.evidence.newest_tick()
+    if newest is None:
+        return []
+    return stored.evidence.spent(newest - RECENT_MS // stored.rule.tick_ms)[:MOST_SPENDERS]
