@@ -132,8 +132,8 @@ class _Scale:
         values += [one.value for one in held]
         bottom = min(values, default=0.0) if lowest is None else lowest
         top = max([*values, bottom])
-        self.bottom = bottom
-        self.top = bottom + (top - bottom or abs(bottom) or 1.0) * 1.08
+        span = top - bottom or abs(bottom) or 1.0
+        self.bottom, self.peak, self.top = bottom, bottom + span, bottom + span * 1.08
 
     def x(self, ms: float) -> float:
         share = (ms - self.start) / max(self.end - self.start, 1)
@@ -148,8 +148,8 @@ class _Scale:
 
 
 def _axes(scale: _Scale, wording: Wording) -> Iterator[str]:
-    for part in (0.0, 0.46, 0.92):
-        value = scale.bottom + (scale.top - scale.bottom) * part
+    for part in (0.0, 0.5, 1.0):
+        value = scale.bottom + (scale.peak - scale.bottom) * part
         y = scale.y(value)
         yield element("line", class_="axis", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y)
         yield element("text", text(wording.value(value)), x=LEFT - 6, y=y + 4, text_anchor="end")
