@@ -23,7 +23,7 @@ from monitor.alerting import announce
 from monitor.alerting.grouping import SAME, Relation, relation
 from monitor.alerting.policy import AlertPolicy
 from monitor.alerting.ports import AlertStore
-from monitor.alerting.retype import classified, reclassify_related
+from monitor.alerting.reclassify import classified, reclassify_related
 from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle
 from monitor.incidents.classify import leading
@@ -103,10 +103,10 @@ class _Response:
         changed = reclassify_related(self._store, finding)
         finding = self._respond(known, finding)
         for incident_id in sorted({each.incident_id for each in (*changed, finding) if each.incident_id is not None}):
-            self._retype(lifecycle.locked(self._store, incident_id), finding)
+            self._reclassify(lifecycle.locked(self._store, incident_id), finding)
         return finding
 
-    def _retype(self, incident: Incident, finding: Finding) -> None:
+    def _reclassify(self, incident: Incident, finding: Finding) -> None:
         """Recompute the incident type from its pages; closed incidents keep theirs."""
         pages = self._pages(incident)
         after = self._named(_of_type(incident, pages), pages)

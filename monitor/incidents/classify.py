@@ -1,10 +1,10 @@
 """The type of an incident: a table of rules over everything that fired together; the first that fits counts.
 
-    classify(findings) -> Typed(trouble, rule)
+    classify(findings) -> Classified(trouble, rule)
 
 A finding is named here ``signal/question``. A rule requires some names, forbids others, and may require which of two
 moved more. It sees names, kinds, stages and effects only, never when something arrived, so the same findings are
-typed alike in every order. Where no rule fits the answer is `unclassified`, with what fired.
+classified alike in every order. Where no rule fits the answer is `unclassified`, with what fired.
 
 Why the order: what makes the log itself unreliable comes first, then what is telling by itself, then combinations,
 and last the harmless explanation, which needs that nothing else has fired.
@@ -336,33 +336,33 @@ RULES: Final[tuple[Rule, ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """The type, and why."""
+class Classified:
+    """The type, and why: the rule's name and its sentence, in words for people."""
 
     trouble: IncidentType
     rule: str
-    """The rule in words for people: its name and its sentence."""
 
 
-def classify(findings: Iterable[Finding]) -> Typed:
+def classify(findings: Iterable[Finding]) -> Classified:
     """The type of findings that fire together, independent of their order."""
     fired = sorted({_fired(finding) for finding in findings}, key=lambda each: (each.name, each.stage, each.page))
     for rule in RULES:
         if rule.fits(fired):
-            return Typed(rule.trouble, f"{rule.name}: {rule.sentence}")
+            return Classified(rule.trouble, f"{rule.name}: {rule.sentence}")
     names = list(dict.fromkeys(plain(each.name) for each in fired))
+    named = ", ".join(names[:MOST_NAMED])
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return Typed(IncidentType.unclassified, f"no rule covers this combination: {', '.join(names[:MOST_NAMED])}{more}")
+    return Classified(IncidentType.unclassified, f"no rule covers this combination: {named}{more}")
 
 
-def leading(pages: Sequence[Finding]) -> Typed | None:
+def leading(pages: Sequence[Finding]) -> Classified | None:
     """The type of an incident: the most specific one of its pages; None where none is typed."""
     order = list(IncidentType)
     typed = [(order.index(page.trouble), page.detected_at_ms, page.id, page) for page in pages if page.trouble]
     if not typed:
         return None
     page = min(typed, key=lambda each: each[:3])[3]
-    return Typed(page.trouble or IncidentType.unclassified, page.trouble_rule)
+    return Classified(page.trouble or IncidentType.unclassified, page.trouble_rule)
 
 
 def _fired(finding: Finding) -> Fired:

@@ -220,15 +220,16 @@ class Assessor:
         """Labels and contradictions, for the metrics."""
         names = self.fleet.guardrails
         _, table = stretch.of_signal(contradictions.SIGNAL)
-        for name, bins in zip(names, table.sum(axis=0).tolist(), strict=True):
-            if sum(bins):
-                outcome.contradictions[name] = outcome.contradictions.get(name, 0) + sum(bins[1:])
+        sums = table.sum(axis=0)
+        for guardrail in np.flatnonzero(sums.any(axis=1)).tolist():  # most log too little to contradict themselves
+            name, against = names[guardrail], int(sums[guardrail, 1:].sum())
+            outcome.contradictions[name] = outcome.contradictions.get(name, 0) + against
         for signal in (labels.HARMFUL, labels.BENIGN):
             _, table = stretch.of_signal(signal)
-            for name, bins in zip(names, table.sum(axis=0).tolist(), strict=True):
-                for what, n in zip(signal.bins, bins, strict=True):
-                    if n:
-                        outcome.labels[name, what] = outcome.labels.get((name, what), 0) + n
+            sums = table.sum(axis=0)
+            for guardrail, bin_ in np.argwhere(sums).tolist():  # most have no labels
+                counted = (names[guardrail], signal.bins[bin_])
+                outcome.labels[counted] = outcome.labels.get(counted, 0) + int(sums[guardrail, bin_])
 
 
 def _by_tick(dismissal: Dismissal) -> tuple[int, str]:

@@ -28,7 +28,7 @@ def fingerprint(rule: JudgeSettings) -> str:
     """The conditions of using a snapshot. Budgets are not in it: a new budget changes future spend only."""
     judged = [(name, one.enabled, one.detector, one.parameters) for name, one in rule.signals]
     judged = [one for one in judged if one[1:] != (True, OURS, ())]  # a weight changes future spend only
-    asked = [(signal.questions, signal.bets, signal.misses) for signal in SIGNALS]
+    asked = [(signal.questions, signal.alternatives, signal.misses) for signal in SIGNALS]
     text = f"{VERSION};{LAYOUT.document()};{asked};{rule.tick_ms};{rule.strata};{judged}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

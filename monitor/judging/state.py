@@ -56,7 +56,7 @@ class AnyChangeTest(msgspec.Struct, kw_only=True):
     rows: list[int]
     """Per stratum the row of the recoupler."""
     dense: list[int] = []
-    """Per stratum the dense bet beside the test; empty where the signal makes none."""
+    """Per stratum the dense test beside the test; empty where the signal makes none."""
     bursts: float = 1.0
     """Size of bursts in the baseline; such events are not exchangeable, and nothing is promised."""
     finding: Finding | None = None

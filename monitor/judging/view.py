@@ -41,7 +41,7 @@ class TestKind(StrEnum):
     page = "page"
     any_change = "any_change"
     dense = "dense"
-    """The dense bets beside an any-change test, or beside the test of the traffic mix."""
+    """The dense tests beside an any-change test, or beside the test of the traffic mix."""
     river = "river"
     """A river detector: it has neither evidence nor a spend."""
     end = "end"

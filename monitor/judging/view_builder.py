@@ -51,7 +51,7 @@ class _Kept:
     """The same of the test for its end; the key is completed by the finding."""
     any_changes: list[tuple[Any, ...]]
     dense: list[list[tuple[Any, ...]]]
-    """Dense bets by any-change test and stratum."""
+    """Dense tests by any-change test and stratum."""
 
     def holds_for(self, epoch: Epoch) -> bool:
         """Whether it is this epoch, with the tests that it has now: a new release's signals join a running one."""
@@ -61,7 +61,7 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Engines:
-    """State of every test of every engine; by id, dense bets as id -> (log M, spent, spend).
+    """State of every test of every engine; by id, dense tests as id -> (log M, spent, spend).
 
     Ids of the evidence engine are not negative: a list would read a negative one from its end, so rivers never come
     here.
@@ -227,10 +227,10 @@ def _tests_of(epoch: Epoch, kept: _Kept, engines: _Engines) -> Iterator[TestView
             *before, key, level, limit, threshold = end
             key = f"{key} {watch.armed_tick} {found}"
             yield _filled((*before, key, level, limit, threshold), engines.of(watch.end_test), found)
-    for notice, head, bets in zip(epoch.any_change_tests, kept.any_changes, kept.dense, strict=True):
+    for notice, head, dense in zip(epoch.any_change_tests, kept.any_changes, kept.dense, strict=True):
         yield TestView(*head) if isinstance(notice.test, RiverId) else _filled(head, engines.of(notice.test))
-        for bet, of_bet in zip(notice.dense, bets, strict=True):
-            yield _filled(of_bet, engines.dense[bet])
+        for test, of_test in zip(notice.dense, dense, strict=True):
+            yield _filled(of_test, engines.dense[test])
 
 
 def _filled(head: tuple[Any, ...], standing: tuple[float, float, float], finding: str | None = None) -> TestView:

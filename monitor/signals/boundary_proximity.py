@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detectors.bins import KernelBins
 from monitor.events.batch import EventBatch, ScoreKind
 from monitor.findings.model import Direction
-from monitor.signals.signal import Bet, Question, Signal
+from monitor.signals.signal import Alternative, Question, Signal
 
 KERNEL: Final = KernelBins(bandwidth=0.1, levels=6)
 """Bandwidth .1: within .1 of the threshold lie .4 % of ordinary scores and 11-22 % of a probing campaign's (real
@@ -78,5 +78,5 @@ SIGNAL: Final = Signal(
     ordered=True,
     worse_high=True,
     unavailable="the guardrail's scores are boolean, or carry no threshold",
-    bets=(Bet.boundary, Bet.crowding),
+    alternatives=(Alternative.boundary, Alternative.crowding),
 )

@@ -40,7 +40,7 @@ SIGNAL: Final = Signal(
     code=code,
     recalls=True,
     questions=(),
-    bets=(),
+    alternatives=(),
     share_of=lambda first, last: f"share of prompts with {BINS[first]} near-duplicates before them",
     unavailable="counted only: a separate threshold rule reports it",
 )

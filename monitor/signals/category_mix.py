@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch, Strings, Verdict
-from monitor.signals.signal import Bet, Signal
+from monitor.signals.signal import Alternative, Signal
 
 FAMILIES: Final[dict[str, str]] = {
     "prompt attack": "jailbreak prompt_attack prompt_injection injection indirect_attack user_prompt document"
@@ -100,6 +100,6 @@ SIGNAL: Final = Signal(
     questions=(),
     share_of=lambda first, last: f"share of unsafe judgements with category {BINS[first]}",
     unavailable="counted for the guardrail as a whole, in its stream of category (all)",
-    bets=(Bet.sparse,),
+    alternatives=(Alternative.sparse,),
     pooled=True,
 )

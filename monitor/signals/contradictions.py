@@ -36,7 +36,7 @@ SIGNAL: Final = Signal(
     bins=BINS,
     code=code,
     questions=(),
-    bets=(),
+    alternatives=(),
     share_of=lambda first, last: f"share of verdicts {BINS[first]}",
     unavailable="counted only: a separate threshold rule reports it",
 )

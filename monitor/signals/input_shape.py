@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch, Script, Stage
 from monitor.signals.bands import band_names, banded, coded, share_of_bands, share_of_names
-from monitor.signals.signal import Bet, Signal
+from monitor.signals.signal import Alternative, Signal
 
 LENGTHS: Final = tuple(16 << i for i in range(12))
 """Doubling from 16 to 32,768 characters: of real prompts 90 % lie between 30 and 170 (S-Labs), of long-context
@@ -86,7 +86,7 @@ SIGNALS: Final = (
         ordered=True,
         of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry neither input_length nor text",
-        bets=(Bet.bands,),
+        alternatives=(Alternative.bands,),
     ),
     Signal(
         name="input_script",
@@ -97,7 +97,7 @@ SIGNALS: Final = (
         share_of=share_of_names("prompts in script", tuple(one.name for one in Script)),
         of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry neither script nor text",
-        bets=(Bet.sparse,),
+        alternatives=(Alternative.sparse,),
     ),
     Signal(
         name="input_disorder",
@@ -110,7 +110,7 @@ SIGNALS: Final = (
         worse_high=True,
         of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry neither disorder nor text",
-        bets=(Bet.sparse,),
+        alternatives=(Alternative.sparse,),
     ),
     Signal(
         name="input_turn",
@@ -122,7 +122,7 @@ SIGNALS: Final = (
         ordered=True,
         of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry no turn",
-        bets=(Bet.sparse,),
+        alternatives=(Alternative.sparse,),
     ),
     Signal(
         name="input_rules",
@@ -135,6 +135,6 @@ SIGNALS: Final = (
         worse_high=True,
         of_requests=True,
         unavailable="the guardrail judges outputs, or its events carry no rules",
-        bets=(Bet.sparse,),
+        alternatives=(Alternative.sparse,),
     ),
 )

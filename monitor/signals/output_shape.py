@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from monitor.events.batch import EventBatch, FinishReason, Stage
 from monitor.findings.model import Direction
 from monitor.signals.bands import band_names, banded, coded, share_of_bands, share_of_names
-from monitor.signals.signal import Bet, Question, Signal
+from monitor.signals.signal import Alternative, Question, Signal
 
 LENGTHS: Final = tuple(16 << i for i in range(12))
 """Doubling from 16 to 32,768 characters: answers of a word up to those that break off at some 8,000 tokens."""
@@ -57,7 +57,7 @@ SIGNALS: Final = (
         ordered=True,
         of_requests=True,
         unavailable="the guardrail judges no outputs, or its events carry neither output_length nor text",
-        bets=(Bet.bands,),
+        alternatives=(Alternative.bands,),
     ),
     Signal(
         name="output_refusal",
@@ -80,7 +80,7 @@ SIGNALS: Final = (
         ),
         share_of=share_of_names("answers that", ("do not refuse", "refuse")),
         unavailable="the guardrail judges no outputs, or its events do not record whether the answer refuses",
-        bets=(Bet.sparse,),
+        alternatives=(Alternative.sparse,),
     ),
     Signal(
         name="output_finish",
@@ -91,6 +91,6 @@ SIGNALS: Final = (
         share_of=share_of_names("answers that ended by", tuple(reason.name for reason in FinishReason)),
         of_requests=True,
         unavailable="the guardrail judges no outputs, or its events carry no finish_reason",
-        bets=(Bet.sparse,),
+        alternatives=(Alternative.sparse,),
     ),
 )

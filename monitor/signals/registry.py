@@ -16,7 +16,7 @@ from monitor.events.batch import MISSING, EventBatch
 from monitor.signals.layout import Columns, Layout, checked
 from monitor.signals.placed import PLACED, Retired
 from monitor.signals.recall import Recall
-from monitor.signals.signal import ALL, Bet, Question, Signal
+from monitor.signals.signal import ALL, Alternative, Question, Signal
 
 SIGNALS: Final[tuple[Signal, ...]] = tuple(one for one, _ in PLACED if isinstance(one, Signal))
 
@@ -105,7 +105,7 @@ __all__ = [
     "PLACED",
     "SIGNALS",
     "USED_COLUMNS",
-    "Bet",
+    "Alternative",
     "Question",
     "Retired",
     "Signal",

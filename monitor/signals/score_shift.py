@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detectors.compiled import njit
 from monitor.events.batch import EventBatch
-from monitor.signals.signal import Bet, Signal
+from monitor.signals.signal import Alternative, Signal
 
 BINS: Final = 20
 
@@ -48,5 +48,5 @@ SIGNAL: Final = Signal(
     ordered=True,
     worse_high=True,
     unavailable="the guardrail's events carry no score",
-    bets=(Bet.bumps,),
+    alternatives=(Alternative.bumps,),
 )

@@ -1,4 +1,4 @@
-"""A signal: its bins, the questions that may page, and the bets of its any-change test."""
+"""A signal: its bins, the questions that may page, and the alternatives of its any-change test."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Question:
         return all(value in (0.0, 1.0) for value in self.values)
 
 
-class Bet(StrEnum):
-    """The bets of an any-change test; a signal's bets share its evidence evenly, except as
+class Alternative(StrEnum):
+    """What an any-change test looks for; a signal's alternatives share its evidence evenly, except as
     ``judging/watching/alternatives.py`` states.
 
-    Each bet more costs the others little: halving a weight costs log 2 of evidence.
+    Each alternative more costs the others little: halving a weight costs log 2 of evidence.
     """
 
     boundary = "boundary"
@@ -81,8 +81,8 @@ class Signal:
         of_requests: whether it is a fact about the prompt or the answer itself, which every guardrail that judges it
             logs alike; such a signal asks no question.
         worse_high: of ordered bins, whether people look for the upper ones: a fall of the lower is a rise of these.
-        bets: what the any-change test bets on; at least one other than ``dense``. Without any, and without questions,
-            the signal is counted only.
+        alternatives: what the any-change test looks for; at least one other than ``dense``. Without any,
+            and without questions, the signal is counted only.
         recalls: whether ``code`` needs the partition's memory.
         of_labels: whether it counts labels; every other signal counts events, and never a label.
         misses: bins of ``request_join`` in which the signal learns nothing of an output. Where they are more than
@@ -102,7 +102,7 @@ class Signal:
     ordered: bool = False
     worse_high: bool = False
     of_requests: bool = False
-    bets: tuple[Bet, ...] = (Bet.boundary, Bet.sparse)
+    alternatives: tuple[Alternative, ...] = (Alternative.boundary, Alternative.sparse)
     recalls: bool = False
     of_labels: bool = False
     misses: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.events.batch import Action, EventBatch, Verdict
 from monitor.findings.model import Direction
-from monitor.signals.signal import Bet, Question, Signal
+from monitor.signals.signal import Alternative, Question, Signal
 
 _ACTIONS: Final = len(Action) + 1
 """The enforced actions, and one for an event without one."""
@@ -72,5 +72,5 @@ SIGNAL: Final = Signal(
     ),
     share_of=lambda first, last: "share of requests with {} and {}".format(*_NAMED[first]),
     unavailable="the guardrail's events carry no verdict",
-    bets=(Bet.boundary, Bet.sparse, Bet.dense),
+    alternatives=(Alternative.boundary, Alternative.sparse, Alternative.dense),
 )

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Row, func, select, update
 
 from monitor.alerting.ports import EventAction, Notification, Outbox, Pending
+from monitor.clock import NEVER
 from monitor.storage.response_tables import outbox
 from monitor.storage.session import Database
 
@@ -16,7 +17,6 @@ WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"
 GIVEN_UP: Final = "given_up"
 WITHDRAWN: Final = "withdrawn"
-NEVER: Final = 2**62
 LONGEST_WAIT_MS: Final = 900_000
 """The deliverer pauses for 10 minutes at most; a receiver that requests more is tried again after so long."""
 MOST_ERROR_CHARACTERS: Final = 2000

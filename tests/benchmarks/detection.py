@@ -4,7 +4,8 @@ python -m tests.benchmarks.detection              quick form: under 5 minutes on
 python -m tests.benchmarks.detection --full       at least 200 runs a cell
 ... --cells FILE                                  keeps each portion as soon as it is measured; what is there already,
                                                   by the same code and with as much effort, is not measured again
-... --write                                       puts table and plot into detectors/README.md and delays.svg
+... --write                                       puts tables and plot into detectors/README.md and delays.svg; with
+                                                  --family or --method, only the tables that are whole all the same
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.benchmarks import detection_jobs as jobs
 from tests.benchmarks import detection_plan as plan
 from tests.benchmarks.detection_cells import Cell, cell
 from tests.benchmarks.detection_families import FAMILIES
-from tests.benchmarks.detection_report import write
+from tests.benchmarks.detection_report import TABLES, write
 from tests.benchmarks.detection_store import Store
 
 
@@ -97,7 +98,10 @@ def main() -> None:
     bench.measure(processes=arguments.jobs)
     if arguments.write:
         room = Path(__file__).resolve().parents[2] / "detectors"
-        write(bench.cells(), datetime.now(UTC).date().isoformat(), room)
+        chosen = {(family.name, row.name) for family, row in wanted}
+        rows = [(family.name, row) for family in FAMILIES for row in plan.rows(family)]
+        partial = {row.table for family, row in rows if (family, row.name) not in chosen}
+        write(bench.cells(), datetime.now(UTC).date().isoformat(), room, whole=set(TABLES) - partial)
     print(f"{(time.monotonic() - started) / 60:.1f} minutes", flush=True)
 
 

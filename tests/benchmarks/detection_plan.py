@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import log
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.benchmarks import (
     detection_floors,
     detection_oracle,
     detection_ours,
+    detection_peers,
     detection_river,
 )
 from tests.benchmarks.detection_families import FAMILIES
@@ -65,6 +67,7 @@ LOOPED = Effort(runs=50, undrifted=25, quick=1, full=4, tune_quick=20, tune_full
 LONGEST = Effort(runs=5, undrifted=0, quick=1, full=40, tune_quick=2, tune_full=20)  # 15 us an event
 SLOW = Effort(runs=5, undrifted=1, quick=1, full=40, tune_quick=2, tune_full=20)  # 5 us an event
 TICKS = Effort(runs=1000, undrifted=0, quick=1, full=10, tune_quick=100, tune_full=2000)  # steps of 2,000 lanes
+PEERS = Effort(runs=200, undrifted=100, quick=1, full=5, tune_quick=100, tune_full=400)  # streams
 TOLD = Effort(runs=200, undrifted=40, quick=1, full=5, tune_quick=30, tune_full=400)  # streams
 
 NOTHING = Outcome(np.empty(0, dtype=np.int64), 0, 0, 0.0, 0)
@@ -104,6 +107,7 @@ def rows(family: Any) -> list[Row]:
             )
             for rule in detection_chunks.RULES[family.kind]
         ),
+        *(_peers() if family.kind == "rate" else []),
         *_floors(family),
         *(_long(family) if family.kind == "rate" else []),
     ]
@@ -197,6 +201,25 @@ def _detector(name: str, *, own: bool) -> Callable[[float], Method]:
 
 def _tuned(name: str) -> Callable[[Any, int], float | None]:
     return lambda family, streams: detection_river.tune(name, family, streams=streams)
+
+
+def _peers() -> list[Row]:
+    """Well-known detectors with the same counts and history as ours, tuned at the true rate."""
+    return [
+        Row(
+            name,
+            detection_peers.__name__,
+            PEERS,
+            _on_streams(PEERS, partial(detection_peers.by_tick, name)),
+            partial(_peer_height, name),
+            table="peers",
+        )
+        for name in detection_peers.PEERS
+    ]
+
+
+def _peer_height(name: str, family: Any, streams: int) -> float:
+    return detection_peers.tune(name, family, streams=streams)
 
 
 def _told(what: Told) -> Row:

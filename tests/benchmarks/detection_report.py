@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -15,18 +15,25 @@ INK, SOFT, OURS, THEIRS = "#1b2733", "#8a97a3", "#1f6f8b", "#c9a66b"
 TICKWISE, UNIT = "told both laws, counts of ticks", "oracle"
 
 
-def write(cells: Sequence[Cell], date: str, room: Path) -> None:
-    """Replaces what stands between the markers of room/README.md, and writes room/delays.svg."""
+TABLES = ("detection", "peers", "floors", "long")
+
+
+def write(cells: Sequence[Cell], date: str, room: Path, *, whole: Collection[str] = TABLES) -> None:
+    """Replaces what stands between the markers of room/README.md, and room/delays.svg.
+
+    `whole`: the tables of which no row was left out; the others stay as they are.
+    """
     readme = room / "README.md"
     text = readme.read_text(encoding="utf-8")
-    for name in ("detection", "floors", "long"):
+    for name in (table for table in TABLES if table in whole):
         own = [c for c in cells if c.table == name]
         begin, end = f"<!-- {name} table: begin -->", f"<!-- {name} table: end -->"
         head, rest = text.split(begin)
         tail = rest.split(end)[1]
         text = f"{head}{begin}\n{tables(own, date, full=name == 'detection', spaced=name != 'long')}\n{end}{tail}"
     readme.write_text(text, encoding="utf-8")
-    (room / "delays.svg").write_text(plot([c for c in cells if c.table == "detection"]), encoding="utf-8")
+    if "detection" in whole:
+        (room / "delays.svg").write_text(plot([c for c in cells if c.table == "detection"]), encoding="utf-8")
 
 
 def tables(cells: Sequence[Cell], date: str, *, full: bool = False, spaced: bool = False) -> str:

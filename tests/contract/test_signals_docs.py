@@ -35,7 +35,7 @@ def test_every_question_of_every_signal_is_stated_once_with_its_promise() -> Non
     for signal in SIGNALS:
         for question in signal.questions:
             assert promise_of(signal.name, question.name) is question.promise
-        assert ((signal.name, ANY_CHANGE) in said) == bool(signal.bets)
+        assert ((signal.name, ANY_CHANGE) in said) == bool(signal.alternatives)
         assert any(name == signal.name for name, _ in said)
 
 

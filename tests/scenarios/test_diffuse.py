@@ -17,7 +17,7 @@ from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import JudgeState
 from monitor.judging.watching.fleet import Fleet
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
-from monitor.signals.signal import Bet
+from monitor.signals.signal import Alternative
 
 VERDICTS = next(signal for signal in SIGNALS if signal.name == "verdict_mix")
 RULE = JudgeSettings(tick_ms=10_000, silence="off", volume="off")
@@ -78,7 +78,7 @@ def judged(counts: LoadedCounts, *, step: int, restored_at: int | None = None) -
 
 
 def test_verdicts_are_bet_on_by_all_three_kinds_of_bets():
-    assert {Bet.sparse, Bet.dense} <= set(VERDICTS.bets)
+    assert {Alternative.sparse, Alternative.dense} <= set(VERDICTS.alternatives)
 
 
 def test_a_diffuse_change_is_a_notice_raised_by_the_dense_bet(counts):
@@ -92,7 +92,7 @@ def test_a_diffuse_change_is_a_notice_raised_by_the_dense_bet(counts):
 
 def test_without_the_dense_bet_it_is_found_much_later_or_not_at_all(counts, monkeypatch):
     with_dense = judged(counts, step=TICKS)[0]
-    blind = tuple(replace(s, bets=(Bet.boundary, Bet.sparse)) for s in SIGNALS)
+    blind = tuple(replace(s, alternatives=(Alternative.boundary, Alternative.sparse)) for s in SIGNALS)
     for module in ("watching.fleet", "watching.from_baseline", "findings.describe"):
         monkeypatch.setattr(f"monitor.judging.{module}.SIGNALS", blind)
     without = judged(counts, step=TICKS)

@@ -18,7 +18,7 @@ SHAPES = {"light-desktop": ("light", DESKTOP), "dark-phone": ("dark", PHONE)}
 
 def name_of(address: str) -> str:
     """``/incidents/1`` -> ``incidents-1``."""
-    return address.strip("/").replace("/", "-") or "now"
+    return address.partition("?")[0].strip("/").replace("/", "-") or "now"
 
 
 def main(folder: Path, *, whole: bool) -> int:
@@ -33,7 +33,7 @@ def main(folder: Path, *, whole: bool) -> int:
             for shape, (scheme, size) in SHAPES.items():
                 with logged_in(browser, site, color_scheme=scheme, viewport=size) as context:
                     page = context.new_page()
-                    for address in PAGES.values():
+                    for address in [*PAGES.values(), "/streams/2?range=1h"]:
                         page.goto(address)
                         page.screenshot(path=folder / f"{name_of(address)}-{shape}.png", full_page=whole)
                         count += 1

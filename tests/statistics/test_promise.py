@@ -189,7 +189,7 @@ def test_the_declared_law_of_notices_comes_from_a_split_that_is_not_in_the_refer
         columns = slice(OFFSETS[signal.name], OFFSETS[signal.name] + len(signal.bins))
         later[20:, :, columns] = later[20:, :, columns][:, :, ::-1]
     # random counts are no joins that go well, and what is counted only makes no bets
-    for signal in (i for i, kind in enumerate(SIGNALS) if kind.bets and not kind.misses):
+    for signal in (i for i, kind in enumerate(SIGNALS) if kind.alternatives and not kind.misses):
         per_tick = window.signal(SIGNALS[signal]).sum(axis=(1, 2)).cumsum()
         cut = int(np.searchsorted(per_tick, split_of(int(per_tick[-1]), 2 * len(SIGNALS[signal].bins)))) + 1
         one, two = notice_test(window, signal), notice_test(Window(window.ticks, window.strata, later), signal)

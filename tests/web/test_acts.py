@@ -173,6 +173,15 @@ def test_a_login_link_works_once_and_a_session_ends(own: Place) -> None:
     assert late.get("/").status_code == 303
 
 
+def test_a_login_link_leads_to_a_page_of_this_site_alone(own: Place) -> None:
+    code, client = own.link(Role.viewer), own.client()
+    for goal in ("//evil.example", "https://evil.example", "/\\evil.example", "evil", "/a b"):
+        assert client.get("/login", params={"code": code, "to": goal}).status_code == 422
+        assert client.post("/login", data={"code": code, "to": goal}).status_code == 422
+    assert 'name="to" value="/incidents/1"' in client.get("/login", params={"code": code, "to": "/incidents/1"}).text
+    assert client.post("/login", data={"code": code, "to": "/incidents/1"}).headers["location"] == "/incidents/1"
+
+
 def test_an_expired_or_guessed_link_is_refused_and_guessing_is_slowed_down(own: Place) -> None:
     code, client = own.link(), own.client()
     own.clock.advance(11 * 60_000)

@@ -51,7 +51,7 @@ class Alarm:
     detector: str = OURS
     """Or the river detector that raised it."""
     drifted: NDArray[np.float64] | None = None
-    """Where a dense bet raised it: the estimated bin distribution after the change, in the one chosen stratum."""
+    """Where a dense test raised it: the estimated bin distribution after the change, in the one chosen stratum."""
 
 
 def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:
@@ -181,7 +181,7 @@ def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
 
 
 def _banks(signal: Signal, history: Table, drifted: NDArray[np.float64] | None) -> list[Bank]:
-    """What the test bets on where this (strata, bins) is normal; of a stratum that it lacks, the rest is."""
+    """The alternatives of the test where this (strata, bins) is normal; of a stratum that it lacks, the rest is."""
     laws = [declared(row if row.sum() else history.sum(axis=0)) for row in history]
     return [notice_bank(signal, q) if drifted is None else _towards(drifted, q) for q in laws]
 
@@ -221,7 +221,7 @@ def _claim(alarm: Alarm) -> str:
 
 
 def _towards(drifted: NDArray[np.float64], q: NDArray[np.float64]) -> Bank:
-    """The one bet on the law that a dense bet has learned; a little of q keeps every e-value positive."""
+    """The one alternative, the law that a dense test has learned; a little of q keeps every e-value positive."""
     return Bank(np.log(DRIFTED * drifted / q + (1 - DRIFTED))[:, None], np.zeros(1))
 
 
@@ -236,7 +236,7 @@ def _onset(
             part = table[:, stratum] @ bank.log_e
             log_e = part if log_e is None else log_e + part
     if log_e is None:
-        raise AssertionError("an alarm of a test without bets")
+        raise AssertionError("an alarm of a test without alternatives")
     found = onset(log_e)
     return found.first, found.best, found.last
 

@@ -66,7 +66,7 @@ def stated() -> tuple[Stated, ...]:
     of_signals: list[Stated] = []
     for signal in SIGNALS:
         asked = [Stated(signal.name, one.name, "page", Null.mean, one.promise) for one in signal.questions]
-        if signal.bets:
+        if signal.alternatives:
             # Where repeats come in bursts that outgrow a margin, they are not exchangeable either.
             weak = Promise.rule in {one.promise for one in asked}
             backed = Promise.rule if weak else Promise.proved

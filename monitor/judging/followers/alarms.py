@@ -104,10 +104,12 @@ class Alarms(Follower):
         )
 
     def _diffuse(self, watch: AnyChangeTest, alarm: describe.Alarm) -> describe.Alarm:
-        """The same alarm where a dense bet raised it: its evidence, its slice, the estimated bins since."""
+        """The same alarm where a dense test raised it: its evidence, its slice, the estimated bins since."""
         diffuse = self._fleet.panel.dense
         raised = {
-            diffuse.log_evidence_of(bet): stratum for stratum, bet in enumerate(watch.dense) if not diffuse.armed(bet)
+            diffuse.log_evidence_of(test): stratum
+            for stratum, test in enumerate(watch.dense)
+            if not diffuse.armed(test)
         }
         log_evidence = max(raised, default=-math.inf)
         if log_evidence <= alarm.log_evidence:

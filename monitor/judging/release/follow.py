@@ -134,22 +134,23 @@ class Releases(Follower):
     def _unsettled(self, events: LoadedCounts) -> list[tuple[int, Slice, int, int]]:
         """(first tick, slice, its id, its unit) of what has events here and must be looked up."""
         ids, first = np.unique(events.cell, return_index=True)
-        numbers = self._fleet.panel.units_of(ids)
+        units = self._fleet.panel.units_of(ids)
+        for unit in np.unique(units[units >= 0]).tolist():
+            self._forget_older_epoch(unit)
         return [
             (int(events.tick[at]), self._fleet.slices[number], number, unit)
-            for number, at, unit in zip(ids.tolist(), first.tolist(), numbers.tolist(), strict=True)
-            if unit >= 0 and not self._settled(number, unit)
+            for number, at, unit in zip(ids.tolist(), first.tolist(), units.tolist(), strict=True)
+            if unit >= 0 and number not in self._key_of
         ]
 
-    def _settled(self, number: int, unit: int) -> bool:
-        """Whether a slice needs no second look. A stream's epoch changes only between stretches of ticks."""
+    def _forget_older_epoch(self, unit: int) -> None:
+        """What a unit's slices were looked up under ends with its epoch, which changes only between stretches."""
         epoch = self._fleet.state.units[unit].epoch
         effective = -1 if epoch is None else epoch.effective_tick
         if self._epochs.get(unit) != effective:
             self._epochs[unit] = effective
-            for other in self._fleet.slices_of(unit):
-                self._key_of.pop(other, None)
-        return number in self._key_of
+            for number in self._fleet.slices_of(unit):
+                self._key_of.pop(number, None)
 
     def _start(self, events: LoadedCounts, by_key: Mapping[str, list[int]]) -> None:
         """Begin the comparisons of releases that have brought enough, in order of time, as far as there is room."""

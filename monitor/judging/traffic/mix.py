@@ -29,7 +29,7 @@ NEW_LIMIT: Final = 0.03
 """Share of requests that never-seen slices may have, where the baseline itself does not show more: small enough that
 10 % is found within some 300 requests of a monthly budget, large enough for a language that nobody expected."""
 DENSE_SHARE: Final = 0.5
-"""Of the any-change test's spend: where several slices grow at once, no bet on a single one sees most of it."""
+"""Of the any-change test's spend: where several slices grow at once, each alternative of one sees a part of it."""
 SURGE_VALUES: Final = (0.0, 1.0)
 FIRST_TURNS: Final = OFFSETS["input_turn"]
 """The column of prompts that begin a conversation."""

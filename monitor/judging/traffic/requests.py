@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import asker_of
+from monitor.judging.watching.battery import NONE
 
 MOST_APPS: Final = 256
-NONE: Final = -1
 
 Ints = NDArray[np.int64]
 

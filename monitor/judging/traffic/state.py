@@ -64,7 +64,7 @@ class MixState(msgspec.Struct, kw_only=True):
     test: int
     """The any-change test."""
     dense: int
-    """Its dense bets, in the panel's."""
+    """Its dense tests, in the panel's."""
     armed_tick: int
     n_ref: float
     surge: Surge

@@ -1,7 +1,7 @@
 """The any-change test of one signal of one stream, with any engine: started, fed, silenced, begun anew.
 
-Ours are a bank of bets and dense bets behind recoupled counts, one row per stratum. A river detector takes their
-place where the settings say so: it is fed the counts of all strata together, and spends nothing of the budget.
+Ours are a bank of alternatives and dense tests behind recoupled counts, one row per stratum. A river detector takes
+their place where the settings say so: it is fed the counts of all strata together, and spends nothing of the budget.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ class Notices:
             return
         self._panel.place_rows(number, watch.signal, NOTHING, watch.test, NOTHING)
         self._panel.evidence.disarm(watch.test)
-        for bet in watch.dense:
-            self._panel.dense.disarm(bet)
+        for test in watch.dense:
+            self._panel.dense.disarm(test)
 
     def rearm(self, watch: AnyChangeTest, tick: int, *, held_back: bool = False) -> None:
         """M = 0 and a fresh reference: history starts after this tick, so that a second change is seen.
@@ -115,8 +115,8 @@ class Notices:
             self._panel.recoupler.reset_reference(row)
         self._panel.evidence.reset(watch.test)
         self.count_on(watch)
-        for bet in watch.dense:
-            self._panel.dense.reset(bet)
+        for test in watch.dense:
+            self._panel.dense.reset(test)
 
     def ignore(self, watch: AnyChangeTest) -> None:
         """M = 0 after an alarm that cannot be true: the history stays, for nothing has changed."""
@@ -124,8 +124,8 @@ class Notices:
             self._panel.rivers.reset(watch.test.number, since=watch.armed_tick)
             return
         self._panel.evidence.reset(watch.test)
-        for bet in watch.dense:
-            self._panel.dense.reset(bet)
+        for test in watch.dense:
+            self._panel.dense.reset(test)
 
     def dismiss(self, watch: AnyChangeTest) -> None:
         """Nothing had changed: the history from before the notice is history again, beside what came since.
@@ -165,18 +165,18 @@ class Notices:
             return
         for row in watch.rows:
             self._panel.recoupler.remove(row)
-        for bet in watch.dense:
-            self._panel.spending.end_dense(bet)
+        for test in watch.dense:
+            self._panel.spending.end_dense(test)
         self._panel.spending.end(watch.test)
 
     def set_spend(self, watch: AnyChangeTest, share: float) -> None:
-        """Its spend in a full tick, the dense bets' part of it included."""
+        """Its spend in a full tick, the dense tests' part of it included."""
         if isinstance(watch.test, RiverId):
             return
         dense = dense_share(SIGNALS[watch.signal])
         self._panel.evidence.set_spend(watch.test, share * (1 - dense))
-        for bet in watch.dense:
-            self._panel.dense.set_spend(bet, share * dense / len(watch.dense))
+        for test in watch.dense:
+            self._panel.dense.set_spend(test, share * dense / len(watch.dense))
 
     def _river_test(self, unit: Slice, signal: int, since: int) -> RiverTest:
         kind, rule = SIGNALS[signal], self._rule.signal(SIGNALS[signal].name)

@@ -118,7 +118,7 @@ class Shares:
         return self._allot(of_unit, Budget(rule.pages * UNITS_SHARE, rule.page_period_ms / 1000))
 
     def notices(self, paging: Callable[[Epoch, int], bool]) -> dict[int, float]:
-        """Test id -> spend of a full tick of each armed any-change test, its dense bets included.
+        """Test id -> spend of a full tick of each armed any-change test, its dense tests included.
 
         River's detectors promise nothing, so they spend nothing.
 

@@ -1,4 +1,4 @@
-"""The bets on diffuse drifts of all units side by side: one engine for each number of bins, one space of ids.
+"""The tests for diffuse drifts of all units side by side: one engine for each number of bins, one space of ids.
 
     diffuse.add(q, spend=, n_ref=) -> id
     diffuse.advance(at, test, bin, count, ticks=T) -> (ticks consumed, alarmed ids)     stops after an alarm's tick

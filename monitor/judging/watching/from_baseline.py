@@ -122,7 +122,7 @@ class MaterialTest:
     banks: Sequence[Bank]
     """One for each of ``strata``."""
     strata: list[int]
-    """The strata that can be tested. One without bets would gather spend and no evidence."""
+    """The strata that can be tested. One without alternatives would gather spend and no evidence."""
     limits: list[float]
     """Per stratum of the window; NaN where it cannot be tested."""
     whole: Level
@@ -142,7 +142,7 @@ class NoticeTest:
     bursts: float
     """Size of bursts in the baseline, in the bin with the largest; 1 where events come alone."""
     dense_n_ref: Sequence[float]
-    """Events of a full tick of each stratum, whose dense bet goes by them alone; empty without dense bets."""
+    """Events of a full tick of each stratum, whose dense test goes by them alone; empty without dense tests."""
 
 
 def material_test(window: Window, signal: int, question: int) -> MaterialTest:
@@ -199,7 +199,7 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
     kind = SIGNALS[signal]
     _found_enough(window, kind)
     table = window.signal(kind)
-    if table.sum() == 0 or not kind.bets:
+    if table.sum() == 0 or not kind.alternatives:
         raise NotTested(kind.unavailable)
     running = table.sum(axis=(1, 2)).cumsum()
     cut = int(np.searchsorted(running, split_of(int(running[-1]), table[0].size))) + 1  # stays out of the references

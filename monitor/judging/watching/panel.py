@@ -104,7 +104,7 @@ class Panel:
         self._end_stratum[unit, signal, question] = stratum
 
     def place_rows(self, unit: int, signal: int, rows: list[int], test: int, dense: list[int]) -> None:
-        """These recoupler rows, one per stratum, feed the any-change test and its dense bets (one per row, or none).
+        """These recoupler rows, one per stratum, feed the any-change test and its dense tests (one per row, or none).
 
         No rows: they are not fed.
         """

@@ -16,17 +16,23 @@ from monitor.web.identity import Asker, acting, audited, client_of, cookie_name,
 from monitor.web.templating import page
 
 router = APIRouter()
+PATH = r"^/([a-z0-9-][a-z0-9/-]*)?$"
+"""Pages of this site alone: a link must not lead elsewhere."""
+Goal = Annotated[str, Query(max_length=100, pattern=PATH)]
+GoalOfForm = Annotated[str, Form(max_length=100, pattern=PATH)]
 Code = Annotated[str, Query(max_length=100)]
 
 
 @router.get("/login")
-def login(request: Request, code: Code = "") -> Response:
+def login(request: Request, code: Code = "", to: Goal = "/") -> Response:
     """Asks before it uses the link up: programs that look at links in messages must not."""
-    return page(request, "login.html", code=code, refused="")
+    return page(request, "login.html", code=code, to=to, refused="")
 
 
 @router.post("/login")
-def log_in(request: Request, stored: Stored, code: Annotated[str, Form(max_length=100)]) -> Response:
+def log_in(
+    request: Request, stored: Stored, code: Annotated[str, Form(max_length=100)], to: GoalOfForm = "/"
+) -> Response:
     """Use the link up."""
     site = site_of(request)
     now_ms = site.clock.now_ms()
@@ -35,9 +41,9 @@ def log_in(request: Request, stored: Stored, code: Annotated[str, Form(max_lengt
         with stored.access.transaction() as store:
             principal, secret = redeem(store, code, now_ms=now_ms, random=site.random)
     except Refused as error:
-        return page(request, "login.html", status=HTTPStatus.FORBIDDEN, code="", refused=str(error))
+        return page(request, "login.html", status=HTTPStatus.FORBIDDEN, code="", to=to, refused=str(error))
     audited(request, principal, "logged in", f"session {principal.credential_id}", f"as {principal.role.value}")
-    answer = RedirectResponse("/", HTTPStatus.SEE_OTHER.value)
+    answer = RedirectResponse(to, HTTPStatus.SEE_OTHER.value)
     set_session(site, answer, secret)
     return answer
 

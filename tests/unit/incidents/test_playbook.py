@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -98,8 +100,83 @@ def test_the_workflow_of_the_export_leads_from_start_to_end_through_every_step(k
         assert at.startswith(f"{step['type']}--")
         at = step.get("on_completion")
     assert len(seen) == len(set(seen)) == len(document["workflow"])
-    assert len(seen) == 2 + sum(len(steps) for steps in book.parts.values())
+    assert len(seen) == 2 + sum(len(steps) for steps in book.parts.values()) + len(book.communication)
     assert cacao(book, created_ms=0) == document
+
+
+UUID4 = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+ANY_ID = r"^[a-z][a-z0-9-]+[a-z0-9]--[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+
+
+def an_object(required: dict[str, object], optional: dict[str, object] | None = None) -> dict[str, object]:
+    properties = required | (optional or {})
+    return {"type": "object", "required": list(required), "properties": properties, "additionalProperties": False}
+
+
+TEXT, AN_ID = {"type": "string", "minLength": 1}, {"type": "string", "pattern": ANY_ID}
+COMMAND = an_object({"type": {"const": "manual"}, "command": TEXT, "playbook_activity": TEXT})
+ACTION = an_object(
+    {
+        "type": {"const": "action"},
+        "name": TEXT,
+        "on_completion": AN_ID,
+        "commands": {"type": "array", "items": COMMAND, "minItems": 1},
+        "agent": AN_ID,
+    },
+    {"description": TEXT},
+)
+CACAO = an_object(
+    {
+        "type": {"const": "playbook"},
+        "spec_version": {"const": "cacao-2.0"},
+        "id": AN_ID,
+        "name": TEXT,
+        "created_by": {"type": "string", "pattern": ANY_ID.replace("[a-z][a-z0-9-]+[a-z0-9]", "identity")},
+        "created": {"type": "string", "pattern": TIME},
+        "modified": {"type": "string", "pattern": TIME},
+        "workflow_start": AN_ID,
+        "workflow": {
+            "type": "object",
+            "additionalProperties": False,
+            "patternProperties": {
+                f"^start--{UUID4}$": an_object({"type": {"const": "start"}, "on_completion": AN_ID}),
+                f"^action--{UUID4}$": ACTION,
+                f"^end--{UUID4}$": an_object({"type": {"const": "end"}}),
+            },
+        },
+        "playbook_types": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
+        "playbook_activities": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
+    },
+    {
+        "description": TEXT,
+        "revoked": {"type": "boolean"},
+        "labels": {"type": "array", "items": TEXT, "minItems": 1},
+        "agent_definitions": {
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": False,
+            "patternProperties": {
+                ANY_ID.replace("[a-z][a-z0-9-]+[a-z0-9]", "individual"): an_object(
+                    {"type": {"const": "individual"}, "name": TEXT}
+                )
+            },
+        },
+    },
+)
+"""What CACAO 2.0 (CS01) asks of the objects that we export, closed: nothing else may be in them. Steps have UUIDs of
+version 4, the playbook may have one of version 5 (10.10); times have three digits of a second (3.1)."""
+
+
+@pytest.mark.parametrize("kind", list(IncidentType))
+def test_the_export_is_valid_cacao_2(kind: IncidentType) -> None:
+    document = json.loads(json.dumps(cacao(BOOKS[kind], created_ms=0)))
+    jsonschema.Draft202012Validator(CACAO).validate(document)
+    steps = [step for step in document["workflow"].values() if step["type"] == "action"]
+    done = {command["playbook_activity"] for step in steps for command in step["commands"]}
+    assert set(document["playbook_activities"]) == done  # each activity is that of a step (3.1)
+    ids = [one.partition("--")[2] for one in (*document["workflow"], *document["agent_definitions"], document["id"])]
+    assert len(set(ids)) == len(ids)  # no two objects share a UUID (10.10)
 
 
 def test_an_incident_keeps_the_playbook_of_its_moment() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import monitor.signals
 from monitor.signals.registry import SIGNALS
-from monitor.signals.signal import Bet, Signal
+from monitor.signals.signal import Alternative, Signal
 from tests.unit.signals.any_events import any_events, codes, rows
 
 every_signal = pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
@@ -53,7 +53,7 @@ def test_questions_and_bets_can_be_asked(signal: Signal) -> None:
         assert 0 <= min(question.values) < max(question.values) <= 1
         assert question.phrase
     assert signal.unavailable
-    assert not signal.bets or set(signal.bets) - {Bet.dense}
+    assert not signal.alternatives or set(signal.alternatives) - {Alternative.dense}
 
 
 def test_every_file_with_a_signal_is_placed() -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from monitor.clock import DAY_MS
 from monitor.findings.model import Finding
-from monitor.incidents.classify import Typed, classify
+from monitor.incidents.classify import Classified, classify
 from monitor.incidents.coincide import WIDEST_GAP_MS, concerns, stretch
 from monitor.incidents.ports import ResponseStore
 
@@ -62,5 +62,5 @@ def _around(store: ResponseStore, findings: list[Finding]) -> list[Finding]:
     return list(found)
 
 
-def _as(finding: Finding, found: Typed) -> Finding:
+def _as(finding: Finding, found: Classified) -> Finding:
     return msgspec.structs.replace(finding, trouble=found.trouble, trouble_rule=found.rule)
