@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 def demo(once: bool, seed: int, speed: float, directory: Path | None, as_json: bool) -> None:
     """Show an attack being noticed: embedded broker, SQLite, real classifiers scoring real prompts.
 
-    Needs the extra: pip install 'driftline[demo]'. At a terminal the pages stay up at the end, until Ctrl-C, and a link
-    opens the incident's. Without one it prints a line for each thing that changes; --json prints the state as one JSON
-    object per line. Exit code 1 if the attack was not paged.
+    Needs the extra: pip install 'driftline[demo]'. At a terminal the pages stay up at the end, until Ctrl-C, and a
+    link opens the incident's. Without one it prints a line for each thing that changes; --json prints the state as
+    one JSON object per line. Exit code 1 if the attack was not paged.
     """
     from monitor.backtest.warm_up import warm_up
     from monitor.demo.run import DemoOptions, run_demo
