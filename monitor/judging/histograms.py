@@ -13,11 +13,13 @@ from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import slices_counted_with, stratum_of
 from monitor.judging.history import kept_counts
 from monitor.judging.ports import Baseline, BaselineState, JudgeStore
+from monitor.judging.some_counts import counts_of
 from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS
 from monitor.signals.signal import Signal
 
-LONGEST_TICKS: Final = 8_640
-"""Ticks that are read for a histogram: a day of ten seconds."""
+POINTS: Final = 60
+FEWEST: Final = 20
+"""Events of a point: fewer show chance rather than the level."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,16 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """The course of a mean: None where there are no events."""
+
+    from_tick: int
+    step: int
+    values: Sequence[float | None]
+    events: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """A stream against its baseline.
 
@@ -51,22 +63,23 @@ class Compared:
         baseline: None where it has none.
         histograms: of the signals that hold events on either side, the one that moved most first.
         strata: name -> events in the baseline, events in the stretch; the largest first.
-        ticks: [from, to) of the stretch.
+        ticks: [from, to) of the stretch, as far as it was read.
+        counts: of the stretch.
     """
 
     baseline: Baseline | None
     histograms: Sequence[Histogram]
     strata: Mapping[str, tuple[int, int]]
     ticks: tuple[int, int]
+    counts: LoadedCounts
 
 
 def compared(store: JudgeStore, unit: Slice, *, ticks: tuple[int, int]) -> Compared:
-    """The stream's baseline in force beside the counts of [from, to), of which the newest day is read at most."""
+    """The stream's baseline in force beside the counts of [from, to); of many streams only the newest are read."""
     own = slices_counted_with(unit, store.slices())
-    first, last = max(ticks[0], ticks[1] - LONGEST_TICKS), ticks[1]
     newest = store.some_baselines(unit=unit, states=[BaselineState.approved], limit=1)
     baseline = newest[0] if newest else None
-    since = of_slices(store.counts(first, last), own)
+    since, first = counts_of(store, own, ticks)
     nothing = since.where(np.zeros(len(since.tick), np.bool_))
     before = nothing if baseline is None else of_slices(kept_counts(baseline), own)
     found = [
@@ -77,7 +90,26 @@ def compared(store: JudgeStore, unit: Slice, *, ticks: tuple[int, int]) -> Compa
         baseline=baseline,
         histograms=sorted((one for one in found if sum(one.before) or sum(one.since)), key=lambda one: -one.moved),
         strata=_strata(own, before, since),
-        ticks=(first, last),
+        ticks=(first, ticks[1]),
+        counts=since,
+    )
+
+
+def means(counts: LoadedCounts, signal: Signal, values: Sequence[float], *, ticks: tuple[int, int]) -> Means:
+    """The mean of a question over a stretch, in at most :data:`POINTS` steps of at least :data:`FEWEST` events."""
+    column = counts.cell % COLUMNS - OFFSETS[signal.name]
+    mine = (column >= 0) & (column < len(signal.bins))
+    events, length = int(counts.count[mine].sum()), max(1, ticks[1] - ticks[0])
+    steps = max(1, min(POINTS, length, events // FEWEST))
+    step = -(-length // steps)
+    at = (counts.tick[mine] - ticks[0]) // step
+    number = np.bincount(at, counts.count[mine], steps)
+    sums = np.bincount(at, counts.count[mine] * np.asarray(values, float)[column[mine]], steps)
+    return Means(
+        from_tick=ticks[0],
+        step=step,
+        values=[float(total / n) if n else None for total, n in zip(sums, number, strict=True)],
+        events=[int(n) for n in number],
     )
 
 

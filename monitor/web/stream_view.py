@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from monitor.clock import DAY_MS, HOUR_MS
 from monitor.findings.model import Finding, Kind
-from monitor.incidents.words import moment, number, percent, plain
-from monitor.judging.baselines import BaselineView, views
+from monitor.incidents.words import duration, moment, number, percent, plain
+from monitor.judging.baselines import BaselineView, LevelView, views
 from monitor.judging.evidence_points import EvidencePoint, HourLevel
-from monitor.judging.histograms import Compared, Histogram, compared
+from monitor.judging.histograms import Compared, Histogram, compared, means
 from monitor.judging.ports import KnownStream
 from monitor.judging.progress import Progress, sentence
 from monitor.judging.view import StreamState
@@ -19,6 +19,7 @@ from monitor.render.bars import before_and_after
 from monitor.render.over_time import Held, Line, Mark, Stretch, Wording, chart_over_time
 from monitor.render.svg import Chart
 from monitor.signals.registry import SIGNALS
+from monitor.signals.signal import Question
 from monitor.web.backend import Backend
 
 RANGES: Final = {"1h": HOUR_MS, "6h": 6 * HOUR_MS, "1d": DAY_MS, "7d": 7 * DAY_MS, "30d": 30 * DAY_MS}
@@ -29,6 +30,8 @@ LOWEST: Final = -20.0
 """Log evidence below which the drawing does not tell one from another: one in 500 million."""
 HIGHEST: Final = 5.0
 NEAR: Final = -2.0
+FEWEST_HOURS: Final = 12
+"""Stored hours that make a line; of fewer the level is read from the counts."""
 POINTS: Final = 4_000
 
 
@@ -89,17 +92,20 @@ def stream_page(backend: Backend, known: KnownStream, *, question: str, range_: 
     findings = _findings(backend, known, span)
     since = max(0, (end - min(RANGES[range_], DAY_MS)) // tick_ms)
     against = compared(backend.judge, unit, ticks=(since, max(since, end // tick_ms)))
+    baseline = _baseline(backend, against)
     return StreamPage(
         known=known,
         state=sentence(Progress(stream=known.stream, rare={}), tick_ms=tick_ms),
         span_ms=span,
         asked=asked,
-        shown=_section(chosen, points, levels, findings, tick_ms=tick_ms, span=span) if chosen else None,
+        shown=_section(chosen, points, levels, findings, against, baseline, tick_ms=tick_ms, span=span)
+        if chosen
+        else None,
         histograms=[
             (one, _bars(one, place)) for place, one in enumerate(against.histograms[:MOST_HISTOGRAMS]) if one.bins
         ],
         compared=against,
-        baseline=_baseline(backend, against),
+        baseline=baseline,
         strata=[
             (plain(name) or "all", before, after)
             for name, (before, after) in list(against.strata.items())[:MOST_STRATA]
@@ -137,6 +143,8 @@ def _section(
     points: Sequence[EvidencePoint],
     levels: Sequence[HourLevel],
     findings: Sequence[Finding],
+    against: Compared,
+    baseline: BaselineView | None,
     *,
     tick_ms: int,
     span: tuple[int, int],
@@ -152,9 +160,61 @@ def _section(
         log_evidence=mine[-1].log_evidence if mine else None,
         evidence=_evidence(chosen, mine, findings, tick_ms=tick_ms, span=span) if mine else None,
         level=_level(chosen, hours, findings, tick_ms=tick_ms, span=span, share=asked is not None and asked.is_share)
-        if hours
-        else None,
+        if len(hours) >= FEWEST_HOURS
+        else _present(signal, asked, findings, against, baseline, tick_ms=tick_ms, span=span),
     )
+
+
+def _present(
+    signal: str,
+    asked: Question | None,
+    findings: Sequence[Finding],
+    against: Compared,
+    baseline: BaselineView | None,
+    *,
+    tick_ms: int,
+    span: tuple[int, int],
+) -> Chart | None:
+    """The level out of the counts, where the hours stored are too few for a line."""
+    kind = next((one for one in SIGNALS if one.name == signal), None)
+    held = None if baseline is None or asked is None else _held(baseline, signal, asked.name)
+    if kind is None or asked is None or held is None or held.level is None or held.limit is None:
+        return None
+    course = means(against.counts, kind, asked.values, ticks=against.ticks)
+    known = [(place, value) for place, value in enumerate(course.values) if value is not None]
+    if not known:
+        return None
+    write = percent if asked.is_share else number
+    minutes = duration(course.step * tick_ms)
+    words = (
+        f"By {minutes}. The newest is {write(known[-1][1])} of {course.events[known[-1][0]]:,} events; approved is "
+        f"{write(held.level)}, and a page needs it beyond {write(held.limit)}."
+    )
+    points = [
+        ((course.from_tick + (i + 0.5) * course.step) * tick_ms, value) for i, value in enumerate(course.values)
+    ]
+    return chart_over_time(
+        [Line(name="mean", points=points)],
+        name="level",
+        title=f"Level of {signal} {asked.name} against what was approved".replace("_", " "),
+        description=words,
+        wording=_wording(write, span[0]),
+        held=_bounds(held.level, held.limit, write),
+        stretches=_onsets(findings),
+        marks=_marks(findings),
+        span_ms=span,
+    )
+
+
+def _held(baseline: BaselineView, signal: str, question: str) -> LevelView | None:
+    return next((one for one in baseline.levels if (one.signal, one.question) == (signal, question)), None)
+
+
+def _bounds(level: float, limit: float, write: Callable[[float], str]) -> list[Held]:
+    return [
+        Held(value=limit, label=f"pages beyond {write(limit)}"),
+        Held(value=level, label=f"approved {write(level)}", kind="normal"),
+    ]
 
 
 def _evidence(
@@ -201,18 +261,14 @@ def _level(
         title=f"Level of {chosen.replace('_', ' ')} against what was approved",
         description=words,
         wording=_wording(write, span[0]),
-        held=[
-            Held(value=last.limit, label=f"pages beyond {write(last.limit)}"),
-            Held(value=last.level, label=f"approved {write(last.level)}", kind="normal"),
-        ],
+        held=_bounds(last.level, last.limit, write),
         stretches=_onsets(findings),
         marks=_marks(findings),
         span_ms=span,
     )
 
 
-def _wording(write: object, day_ms: int) -> Wording:
-    assert callable(write)  # noqa: S101 - for the type checker
+def _wording(write: Callable[[float], str], day_ms: int) -> Wording:
     return Wording(value=write, moment=moment, short_moment=lambda at: moment(at, day_of_ms=day_ms))
 
 
