@@ -23,6 +23,9 @@ MOST_BYTES: Final = 256 * 1024
 """Of a request's body; the longest text that a form takes has 4,000 characters."""
 
 
+MOST_DRAINED: Final = 16 * MOST_BYTES
+
+
 class SafeHeaders:
     """ASGI middleware: security headers on every answer, no caching of what is not static, 413 for long bodies."""
 
@@ -36,6 +39,7 @@ class SafeHeaders:
             return
         told = Headers(scope=scope).get("content-length", "0")
         if not (told.isascii() and told.isdigit()) or int(told) > MOST_BYTES:
+            await _drained(receive)
             await _too_long(send)
             return
         await self._app(scope, _bounded(receive), _dressed(send, str(scope["path"])))
@@ -68,6 +72,16 @@ def _bounded(receive: Receive) -> Receive:
         return message
 
     return receiving
+
+
+async def _drained(receive: Receive) -> None:
+    """Read what is on its way: a connection that is closed under a body is reset, and its answer lost."""
+    left = MOST_DRAINED
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 async def _too_long(send: Send) -> None:

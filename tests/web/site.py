@@ -32,13 +32,13 @@ from tests.scenarios.story import at, log_of
 from tests.stories.world import Receiver
 
 STORY = """
-00:00 prompt-injection: rate=120/min
-00:00 toxicity: rate=60/min
-00:40 prompt-injection: unsafe=30% near=20%
-00:52 end
+00:00 prompt-injection: rate=240/min
+00:00 toxicity: rate=120/min
+00:20 prompt-injection: unsafe=30% near=20%
+00:26 end
 """
-"""A probing wave that is not over yet; ten minutes later it is the present."""
-END_MS = at("00:52")
+"""A probing wave that is not over yet."""
+END_MS = at("00:26")
 WATCHED = {
     "source": {"files": {"paths": "events.jsonl"}},
     "budget": {"pages": 1},

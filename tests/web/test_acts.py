@@ -204,9 +204,9 @@ def test_a_baseline_is_proposed_approved_and_rolled_back(own: Place) -> None:
     browser = own.browser(Role.approver, name="ann")
     before = browser.get("/api/v1/baselines", params={"state": "approved"}).json()["items"]
     old = next(one for one in before if one["guardrail"] == "prompt-injection" and one["category"] != ALL)
-    fields = {"guardrail": "prompt-injection", "start": "2026-01-01T00:10", "reason": "calm"}
+    fields = {"guardrail": "prompt-injection", "start": "2026-01-01T00:08", "reason": "calm"}
     assert act(browser, "/baselines", end="2030-01-01T00:00", **fields).status_code == 409
-    made = act(browser, "/baselines", end="2026-01-01T00:30", **fields)
+    made = act(browser, "/baselines", end="2026-01-01T00:18", **fields)
     assert made.status_code == 303, made.text
     number = int(made.headers["location"].rpartition("/")[2])
     page = browser.get(f"/baselines/{number}").text

@@ -135,7 +135,7 @@ def test_an_incident_shows_what_since_when_how_sure_how_large_and_what_comes_nex
     text = shown.browser().get("/incidents/1").text
     for words in ("How large", "How sure", "Where", "instructions to ignore the rules", "probing"):
         assert words in text
-    assert "2026-01-01 00:40 UTC" in text
+    assert "2026-01-01 00:20 UTC" in text
     assert '<polyline class="curve"' in text
     assert '<rect class="band"' in text
     assert "Read the findings, the onset" in text or '<ol class="steps">' in text
