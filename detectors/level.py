@@ -25,6 +25,7 @@ from scipy import stats
 
 from detectors.alternatives import MATERIAL_RATIOS, Direction, Unavailable, limit
 from detectors.bins import unit_values
+from detectors.dependence import ALONE, Dependence, measure
 
 # With 1,600 events and rates of .4-1.1 %, a plug-in level times 1.1-1.5 paged 3-22 times a stream-month where
 # .045 are promised; a 99 % limit x 1.25 + .005 paged 0-.08 times.
@@ -36,6 +37,11 @@ EXPECTED = 1.0  # Cochran (1954): a chi-square of expected counts from 1 on keep
 BURST_SD = 2.33  # of the ratio under independence, whose variance is 3 / ticks: one in a hundred
 FEWEST = 20  # stretches of ticks, each with an x to be expected, that say how ticks scatter
 LEARNING_MASS = 15.0  # of x summed over the baseline: rare events seen
+# In an hour, conversations do not show yet how they hang together. Twice the variance costs a sixth of the delay of a
+# page; four times half of it, and what that spared in false pages was half (monitor/judging/README.md).
+PROVISIONAL_DESIGN = 2.0
+HOURS = 24
+SEASON_HOURS = 1  # on either side of an hour of the day, as seasons are smooth and an hour alone holds little
 
 
 class LevelReason(StrEnum):
@@ -43,6 +49,7 @@ class LevelReason(StrEnum):
 
     PROPOSED = "proposed from the baseline"
     WIDENED = "proposed from the baseline; the margin is widened because the baseline wanders"
+    SEASONAL = "proposed from the worst hours of the baseline's days"
     LEARNING = "learning: the baseline has too few events, or too few in the rare bins"
     UNAVAILABLE = "the margin and the floor leave no level that could be tested"
 
@@ -58,7 +65,11 @@ class Level:
     confidence : of the limit. direction : the side that pages. reason : see `LevelReason`.
     minimum_detectable : nearest true mean that is expected to be found within a day, NaN where none or unknown.
     events : size of the baseline. wander : sd of the tick means around the rate beyond chance, over the rate.
-    bursts : how many events come together, as far as the baseline tells: see `bursts`.
+    bursts : how many events come together, as far as the baseline tells: see `bursts` and `dependence`.
+    design : what the confidence limit allows for: the baseline counts as `events / design` independent events.
+    scale : ticks, the longest scale of dependence that the baseline shows.
+    provisional : the baseline spans too little time to show all of it: limit and bursts allow for more than it shows.
+    season : mean of x in the worst hours of the day where they differ beyond chance, else NaN.
     """
 
     rate: float
@@ -72,6 +83,10 @@ class Level:
     events: int = 0
     wander: float = 0.0
     bursts: float = 1.0
+    design: float = 1.0
+    scale: int = 1
+    provisional: bool = False
+    season: float = np.nan
 
     @property
     def limit(self) -> float:
@@ -89,6 +104,9 @@ def propose(
     floor: float = FLOOR,
     events_per_day: float | None = None,
     spend_per_day: float | None = None,
+    ticks: ArrayLike | None = None,
+    hours: ArrayLike | None = None,
+    provisional: bool = False,
 ) -> Level:
     """A level from a baseline's counts.
 
@@ -98,6 +116,10 @@ def propose(
         independent events, and the margin is at least the wander (one sd of the level, relative).
     values : (B,) x of each bin, in [0, 1].
     events_per_day, spend_per_day : traffic and budget; with both, the smallest detectable mean is worked out.
+    ticks : (T,) numbers of the ticks, rising; by default they follow one another.
+    hours : (T,) hour of the day of each tick, from 0 to 23. Where hours differ beyond chance, the level is that of
+        the worst ones. None: the baseline spans too few of them.
+    provisional : the baseline spans too little time; see `PROVISIONAL_DESIGN` and `dependence.Dependence.trend`.
     """
     x = unit_values(values)
     table = np.atleast_2d(np.asarray(counts, dtype=np.float64))
@@ -110,11 +132,19 @@ def propose(
         bound = 1.0 if direction == "rise" else 0.0
         return Level(np.nan, bound, margin, floor, confidence, direction, LevelReason.LEARNING)
     rate = mass / total
-    design, wander = dispersion(table, x)
-    together = bursts(table, x)
-    bound = mean_limit(mass / design, total / design, confidence=confidence, upper=direction == "rise")
+    found = measure(table, x, ticks=ticks) if len(table) > 1 else ALONE
+    scatter, wander = dispersion(table, x)
+    together, design = _discounts(found, bursts(table, x), scatter, provisional=provisional)
+    upper = direction == "rise"
+    bound = mean_limit(mass / design, total / design, confidence=confidence, upper=upper)
     widened = max(margin, wander)
     reason = LevelReason.WIDENED if widened > margin else LevelReason.PROPOSED
+    worst = None if hours is None else worst_hours(table, x, hours, together=together, upper=upper)
+    if worst is not None:
+        events, sums = worst[0] / together, worst[1] / together
+        seasonal = mean_limit(sums, events, confidence=confidence, upper=upper)
+        if seasonal > bound if upper else seasonal < bound:
+            bound, reason = seasonal, LevelReason.SEASONAL
     rare = min(mass, total - mass)
     if total < LEARNING_EVENTS or rare < LEARNING_MASS:
         reason = LevelReason.LEARNING
@@ -139,7 +169,44 @@ def propose(
         events=int(total),
         wander=wander,
         bursts=together,
+        design=design,
+        scale=found.scale,
+        provisional=provisional,
+        season=np.nan if worst is None else worst[1] / worst[0],
     )
+
+
+def _discounts(found: Dependence, short: float, scatter: float, *, provisional: bool) -> tuple[float, float]:
+    """(how many events count as one to the bets, to the limit): what the baseline shows, or may not show yet."""
+    if provisional:
+        return max(found.trend, short), max(found.trend, scatter, short, PROVISIONAL_DESIGN)
+    return max(found.together, short), max(found.design, scatter)
+
+
+def worst_hours(
+    table: NDArray[np.float64], x: NDArray[np.float64], hours: ArrayLike, *, together: float, upper: bool
+) -> tuple[float, float] | None:
+    """(events, sum of x) of the hour of the day, with its neighbours, whose mean is the worst.
+
+    None where hours differ by no more than chance would in one of a hundred baselines, `together` events at a time.
+    """
+    hour = np.asarray(hours, dtype=np.int64)
+    n = np.bincount(hour, weights=table.sum(axis=1), minlength=HOURS)
+    sums = np.bincount(hour, weights=table @ x, minlength=HOURS)
+    seen = n > 0
+    rate = sums.sum() / n.sum()
+    within = float(table.sum(axis=0) @ (x - rate) ** 2) / n.sum()
+    if within <= 0 or seen.sum() < 2:
+        return None
+    chi2 = float(((sums - rate * n)[seen] ** 2 / n[seen]).sum()) / within / together
+    if chi2 < stats.chi2.ppf(0.99, seen.sum() - 1):
+        return None
+    shifts = range(-SEASON_HOURS, SEASON_HOURS + 1)
+    events = sum((np.roll(n, shift) for shift in shifts), np.zeros(HOURS))
+    mass = sum((np.roll(sums, shift) for shift in shifts), np.zeros(HOURS))
+    means = np.where(events > 0, mass / np.maximum(events, 1e-12), -np.inf if upper else np.inf)
+    worst = int(means.argmax() if upper else means.argmin())
+    return float(events[worst]), float(mass[worst])
 
 
 def mean_limit(mass: float, events: float, *, confidence: float, upper: bool) -> float:
@@ -225,25 +292,32 @@ def minimum_detectable(
     direction: Direction = "rise",
     events_per_day: float,
     spend_per_day: float,
+    days: float = 1.0,
     alternatives: int = len(MATERIAL_RATIOS),
 ) -> float:
-    """The mean nearest to m whose expected delay is at most a day; NaN if none is.
+    """The mean nearest to m whose expected delay is at most so many days; NaN if none is.
 
     A drift to p adds at least g = KL(p || m) per event to the log evidence of the best bet, which starts from
     spend / events / alternatives and needs about log(g alternatives events / spend) / g events. For graded x
     the bet gains at least as much, so the figure is on the safe side.
     """
-    if not (0 < m < 1 and events_per_day > 0 and spend_per_day > 0):
-        raise ValueError(f"need m in (0, 1), events and spend above 0, got {m}, {events_per_day}, {spend_per_day}")
+    if not (0 < m < 1 and events_per_day > 0 and spend_per_day > 0 and days > 0):
+        raise ValueError(
+            f"need m in (0, 1), events, spend and days above 0, got {m}, {events_per_day}, {spend_per_day}, {days}"
+        )
     if direction == "fall":
         return 1 - minimum_detectable(
-            1 - m, events_per_day=events_per_day, spend_per_day=spend_per_day, alternatives=alternatives
+            1 - m,
+            events_per_day=events_per_day,
+            spend_per_day=spend_per_day,
+            days=days,
+            alternatives=alternatives,
         )
 
     def in_time(p: float) -> bool:
         g = p * np.log(p / m) + (1 - p) * np.log((1 - p) / (1 - m))
         start = np.log(g * alternatives * events_per_day / spend_per_day)
-        return bool(max(start, 1.0) <= g * events_per_day)
+        return bool(max(start, 1.0) <= g * events_per_day * days)
 
     low, high = m, 1 - 1e-9
     if not in_time(high):

@@ -1,7 +1,7 @@
-"""Pages and API: credentials, the audit trail, answers under idempotency keys; and what their lists are looked up by.
+"""Pages and API: credentials, the audit trail, answers under idempotency keys.
 
 Revision ID: 0014
-Revises: 0013
+Revises: 0018
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0014"
-down_revision = "0013"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
@@ -18,7 +18,7 @@ ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Three empty tables and two indexes."""
+    """Three empty tables."""
     op.create_table(
         "credentials",
         sa.Column("id", ROW_ID, nullable=False),
@@ -56,14 +56,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_answers"),
     )
     op.create_index("ix_answers_at_ms", "answers", ["at_ms"])
-    op.create_index("ix_incidents_status", "incidents", ["status", "id"])
-    op.create_index("ix_timeline_at_ms", "timeline", ["at_ms"])
 
 
 def downgrade() -> None:
     """Everybody is logged out, tokens and the audit trail are lost."""
-    op.drop_index("ix_timeline_at_ms", table_name="timeline")
-    op.drop_index("ix_incidents_status", table_name="incidents")
     op.drop_index("ix_answers_at_ms", table_name="answers")
     op.drop_table("answers")
     op.drop_table("audit")

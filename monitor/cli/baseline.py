@@ -21,7 +21,7 @@ from monitor.cli.options import (
 from monitor.errors import SettingsError
 
 if TYPE_CHECKING:
-    from monitor.judging.baselines import BaselineView
+    from monitor.judging.baselines import BaselineView, LevelView
     from monitor.judging.judge_settings import JudgeSettings
 
 WIDTH: Final = 80
@@ -64,8 +64,10 @@ def show(guardrail: str | None, every: bool, config: Path | None, database: str 
 @click.option("--from", "start", required=True, metavar="TIME", help="Start of the window, RFC 3339 (event time).")
 @click.option("--to", "end", required=True, metavar="TIME", help="End of the window.")
 @click.option("--without", multiple=True, metavar="TIME/TIME", help="Leave this stretch out; may be repeated.")
-@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who proposes.")
-@click.option("--reason", default="", help="Why this window.")
+@click.option(
+    "--as", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name", help="Who proposes."
+)
+@click.option("--reason", metavar="TEXT", default="", help="Why this window.")
 @config_option
 @database_option
 @json_option
@@ -108,8 +110,10 @@ def propose(
 
 @baseline.command(epilog="Example: driftline baseline approve 3 --reason 'first quiet week after release 2'")
 @click.argument("baseline_id", type=int, metavar="ID")
-@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who approves.")
-@click.option("--reason", default="", help="Why; kept with the baseline.")
+@click.option(
+    "--as", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name", help="Who approves."
+)
+@click.option("--reason", metavar="TEXT", default="", help="Why; kept with the baseline.")
 @config_option
 @database_option
 @json_option
@@ -193,6 +197,8 @@ def _print(views: list[BaselineView], rule: JudgeSettings, *, as_json: bool) -> 
         say(f"{view.events:,} events, {moment_of(one.from_tick, rule)} to {moment_of(one.to_tick, rule)}", indent=3)
         since = "not in effect yet" if one.effective_tick is None else f"since {moment_of(one.effective_tick, rule)}"
         say(f"by {one.approved_by}, {since}; {one.reason or 'no reason given'}", indent=3)
+        if view.missing:
+            say(view.missing, indent=3)
         if not view.homogeneous:
             say("warning: the two halves of the window do not agree; is there an incident in it?", indent=3)
         for level in view.levels:
@@ -201,13 +207,27 @@ def _print(views: list[BaselineView], rule: JudgeSettings, *, as_json: bool) -> 
                 say(f"{name:<36} not tested: {level.reason}", indent=3)
                 continue
             sign = ">" if level.direction == "rise" else "<"
-            smallest = (
-                "nothing within a day" if level.minimum_detectable is None else f"{level.minimum_detectable:.3g}"
+            say(
+                f"{name:<36} {level.rate:.3g}, pages {sign} {level.limit:.3g} ({level.promise}); {_shows(level)}",
+                indent=3,
             )
-            say(f"{name:<36} {level.rate:.3g}, pages {sign} {level.limit:.3g}; a day would show {smallest}", indent=3)
             say(level.because, indent=6)
             if level.too_small:
                 say("warning: too small a baseline for this rate; its level is a guess on the safe side", indent=6)
+
+
+def _shows(level: LevelView) -> str:
+    """What an hour, a day and a week would show, and what would show more."""
+    if level.power is None:
+        return ""
+
+    def value(found: float | None) -> str:
+        return "nothing" if found is None else f"{found:.3g}"
+
+    one = level.power
+    text = f"an hour would show {value(one.hour)}, a day {value(one.day)}, a week {value(one.week)}"
+    best = None if level.rate is None else one.best(level.rate)
+    return text if best is None else f"{text}; with {best[0]} a day {best[1]:.3g}"
 
 
 def _plain(view: BaselineView, rule: JudgeSettings) -> dict[str, Any]:
@@ -227,5 +247,6 @@ def _plain(view: BaselineView, rule: JudgeSettings) -> dict[str, Any]:
         "homogeneous": view.homogeneous,
         "approved_by": one.approved_by,
         "reason": one.reason,
+        "missing": view.missing,
         "levels": [dataclasses.asdict(level) for level in view.levels],
     }

@@ -70,10 +70,11 @@ def _also(page: Finding, pages: Sequence[Finding], phrases: Phrases) -> list[str
     others = [other for other in pages if other.id != page.id]
     lines = []
     for place, other in enumerate(others[:_ALSO]):
-        more = f" (and {len(others) - _ALSO} more pages)" if place == _ALSO - 1 and len(others) > _ALSO else ""
         since = moment(other.onset_low_ms, day_of_ms=page.onset_low_ms)
-        text = f"{since}, {_apart(other, page)}{summary(other, phrases)}{more}"
+        text = f"{since}, {_apart(other, page)}{summary(other, phrases)}"
         lines += field("Also" if place == 0 else "", text, WIDTH, most=1)
+    if (more := len(others) - _ALSO) > 0:
+        lines += field("", f"and {more} more page{'s' * (more > 1)}", WIDTH, most=1)
     return lines
 
 

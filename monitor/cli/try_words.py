@@ -126,7 +126,9 @@ class LevelRow:
     question: str
     normal: str
     pages: str
+    within_an_hour: str
     within_a_day: str
+    within_a_week: str
     why: str
 
 
@@ -140,15 +142,19 @@ def level_rows(one: StreamTrial) -> Iterator[LevelRow]:
         asked = QUESTIONS[level.signal, level.question]
         unit = Unit.share if asked.is_share else Unit.weight
         sign = ">" if level.direction == "rise" else "<"
-        smallest = (
-            "nothing" if level.minimum_detectable is None else f"{sign} {amount(level.minimum_detectable, unit)}"
-        )
+        shows = level.power
+
+        def found(value: float | None, sign: str = sign, unit: Unit = unit) -> str:
+            return "nothing" if value is None else f"{sign} {amount(value, unit)}"
+
         margin = "" if level.margin is None else f"margin {level.margin:.0%}"
         yield LevelRow(
             question=f"{level.signal}/{level.question}",
             normal=amount(level.rate, unit),
             pages=f"{sign} {amount(level.limit, unit)}",
-            within_a_day=smallest,
+            within_an_hour=found(None if shows is None else shows.hour),
+            within_a_day=found(level.minimum_detectable),
+            within_a_week=found(None if shows is None else shows.week),
             why="; ".join(filter(None, (margin, _rare(level) or level.reason))),
         )
 

@@ -35,6 +35,8 @@ class Promise(StrEnum):
 
     proved = "proved"
     calibrated = "calibrated"
+    provisional = "provisional"
+    """Not yet: the baseline spans too little time to show how the stream's events hang together."""
     rule = "rule"
     uncalibrated = "uncalibrated"
     """None: a detector from elsewhere, whose rate of false alarms is not controlled."""

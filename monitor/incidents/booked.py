@@ -33,13 +33,13 @@ class Book:
 
 
 def book(store: ResponseStore, *, since_ms: int, now_ms: int) -> Book:
-    """Count the verdicts and the noise of incidents opened since a time."""
+    """Count the verdicts and the noise of incidents opened since a time; exercises are left out."""
     number, first = store.opened_since(since_ms)
     booked = []
     for case in store.cases(limit=MOST):
         if case.noise or case.verdict is Verdict.false_positive:
             incident = store.incident(case.incident_id)
-            if incident is not None and incident.opened_at_ms >= since_ms:
+            if incident is not None and not incident.exercise and incident.opened_at_ms >= since_ms:
                 booked.append((case, incident.guardrail))
     noise: dict[str, Counter[str]] = {}
     for case, guardrail in booked:

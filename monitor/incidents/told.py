@@ -11,8 +11,9 @@ from monitor.incidents.words import amount, moment, percent
 LIMITED: Final = frozenset({"contradictions", "campaign"})
 """Held to a plain limit: they have no baseline."""
 PROMISES: Final = {
-    Promise.proved: "proved: false alarms stay within the budget",
-    Promise.calibrated: "calibrated by simulation: false alarms stay within the budget",
+    Promise.proved: "proved, if requests are independent: false alarms stay within the budget",
+    Promise.calibrated: "calibrated, if requests hang together as in the baseline: within the budget",
+    Promise.provisional: "provisional: the baseline spans too little time to promise a rate",
     Promise.rule: "a plain rule: no rate of false alarms is promised",
     Promise.uncalibrated: "not ours: no rate of false alarms is promised",
 }
@@ -43,12 +44,11 @@ def sure_text(finding: Finding) -> str:
 
 def since_text(pages: Sequence[Finding]) -> str:
     """When it began at the earliest and at the latest, when the first page was found, and whether all are over."""
-    first = min(pages, key=lambda page: (page.onset_low_ms, page.id))
-    paged = min(page.paged_at_ms or page.detected_at_ms for page in pages)
+    first = min(pages, key=lambda page: (page.paged_at_ms or page.detected_at_ms, page.id))
+    paged = first.paged_at_ms or first.detected_at_ms
     day = first.onset_low_ms
+    began, latest = moment(day), moment(first.onset_high_ms, day_of_ms=day)
+    onset = began if latest in began else f"{began} to {latest}"
     ends = [page.ended_at_ms for page in pages]
     over = f"all ended {moment(max(end or 0 for end in ends), day_of_ms=day)}" if None not in ends else "not over yet"
-    return (
-        f"{moment(first.onset_low_ms)} to {moment(first.onset_high_ms, day_of_ms=day)}; "
-        f"first page {moment(paged, day_of_ms=day)}; {over}"
-    )
+    return f"{onset}; first page {moment(paged, day_of_ms=day)}; {over}"

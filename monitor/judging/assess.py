@@ -127,6 +127,8 @@ class Assessor:
         number = self.fleet.number_of(baseline.unit)
         if baseline.state is BaselineState.added:
             self._new_signals.schedule(number, baseline)
+        elif baseline.approved_by == POLICY:
+            self._learning.schedule(number)
         else:
             self.fleet.state.units[number].by_hand = True
         self._approved.append(baseline)
@@ -182,6 +184,7 @@ class Assessor:
             for number in stopped:
                 outcome.findings += follower.retire(number, tick)
         outcome.baselines += self._new_signals.complete(tick)
+        outcome.baselines += self._learning.refine(tick)
 
     def _next_approval(self) -> int:
         said: tuple[Baseline | Dismissal, ...] = (*self._approved, *self._dismissed)
@@ -198,6 +201,8 @@ class Assessor:
             if baseline.state is BaselineState.added:
                 self._new_signals.take_effect(number, baseline, position)
                 continue
+            if baseline.approved_by == POLICY:
+                self._learning.take_effect(number, baseline.from_tick)
             epoch = self.fleet.state.units[number].epoch
             span = (baseline.from_tick, baseline.to_tick)
             if epoch is not None and (epoch.effective_tick, epoch.window) == (baseline.effective_tick, span):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,15 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from detectors.level import Level, LevelReason, minimum_detectable
+from detectors.level import Level, LevelReason
 from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counts.cuts import of_slices
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import family_of, is_scoreless, slices_counted_with, unit_of
 from monitor.errors import NotFound, Refused
+from monitor.incidents.words import duration
+from monitor.judging.findings.promises import promise_of
 from monitor.judging.history import kept_counts
 from monitor.judging.judge_settings import UNITS_SHARE, JudgeSettings
 from monitor.judging.ports import Baseline, BaselineState, JudgeStore
+from monitor.judging.power import Power, power
 from monitor.judging.watching.budget_split import stream_of
 from monitor.judging.watching.from_baseline import (
     MaterialTest,
@@ -65,6 +67,10 @@ class LevelView:
     """Events of the baseline that the question applies to."""
     because: str = ""
     """The derivation of the limit from the window, in one line."""
+    power: Power | None = None
+    """What an hour, a day and a week would show at the present traffic, and what would show more."""
+    promise: str = ""
+    """What backs the rate of its false pages on this stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,8 @@ class BaselineView:
     strata: Sequence[str]
     homogeneous: bool
     levels: Sequence[LevelView]
+    missing: str = ""
+    """What it lacks to be more than provisional; empty where nothing."""
 
 
 def matching_units(store: JudgeStore, *, guardrail: str, category: str | None, version: str | None) -> list[Slice]:
@@ -240,7 +248,8 @@ def views(
     for baseline in baselines:
         own = slices_counted_with(baseline.unit, slices)
         window = window_of(of_slices(kept_counts(baseline), own), own, rule)
-        by_tick = window_of(of_slices(store.counts(baseline.from_tick, baseline.to_tick), own), own, rule)
+        span = (baseline.from_tick, baseline.to_tick)
+        by_tick = window_of(of_slices(store.counts(*span), own), own, rule, span=span)
         if by_tick.events == window.events:
             window = by_tick  # tick by tick shows how much the level wanders
         now = window_of(of_slices(present[0], own), own, rule)
@@ -261,6 +270,7 @@ def views(
                     signals=LAYOUT.shared(baseline.layout),
                 )
             ),
+            missing=_missing(window, rule),
         )
 
 
@@ -310,19 +320,18 @@ def _levels(
         if isinstance(answer, str):
             yield LevelView(**names, rate=None, level=None, limit=None, minimum_detectable=None, reason=answer)
             continue
-        events = traffic.per_day(s, rule) / answer.whole.bursts
         spend = per_day * weights[s] / sum(weights.values()) / tested.count(s)
-        smallest = math.nan
-        if events > 0:
-            smallest = minimum_detectable(
-                answer.limit, direction=answer.whole.direction, events_per_day=events, spend_per_day=spend
-            )
+        shows = power(answer.whole, answer.limit, events_per_day=traffic.per_day(s, rule), spend_per_day=spend)
         yield LevelView(
             **names,
             rate=answer.whole.rate,
             level=answer.whole.level,
             limit=answer.limit,
-            minimum_detectable=None if math.isnan(smallest) else smallest,
+            minimum_detectable=shows.day,
+            power=shows,
+            promise=promise_of(
+                SIGNALS[s].name, question.name, bursts=answer.whole.bursts, provisional=window.provisional
+            ).value,
             reason=answer.whole.reason.value,
             margin=answer.whole.margin,
             wander=answer.whole.wander,
@@ -331,6 +340,17 @@ def _levels(
             too_small=answer.whole.reason is LevelReason.LEARNING,
             because=_because(answer.whole),
         )
+
+
+def _missing(window: Window, rule: JudgeSettings) -> str:
+    """Why the baseline is provisional, for people."""
+    if not window.provisional:
+        return ""
+    if len(window.ticks) < 2:
+        return "provisional: how its events scatter over time is not known, only their sums are kept"
+    span = duration((int(window.ticks[-1] - window.ticks[0]) + 1) * rule.tick_ms)
+    wanted = duration(rule.baseline_span_ms)
+    return f"provisional: it spans {span} of at least {wanted} (baseline.span); until then limits are wider"
 
 
 def _because(level: Level) -> str:
@@ -342,6 +362,10 @@ def _because(level: Level) -> str:
     elif level.wander > 0:
         wander = f" (the baseline wanders by {level.wander:.0%})"
     together = f"; {level.bursts:.2g} events come together and count as one" if level.bursts > 1 else ""
+    if level.reason is LevelReason.SEASONAL:
+        together += "; the level is that of the worst hours of the day"
+    if level.provisional:
+        together += f"; provisional, so the limit is that of {level.design:.2g} times fewer events"
     return (
         f"at {most} {level.level:.3g} with {level.confidence:.0%} confidence after {level.events:,} events, "
         f"{sign} a margin of {level.margin:.0%}{wander}, {sign} a floor of {level.floor:g}{together}"

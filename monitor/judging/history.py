@@ -6,7 +6,7 @@ the piece read last is kept, because units that learn together ask for much the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -41,6 +41,24 @@ class Past:
         parts = [of_slices(piece, slice_ids) for piece in self._pieces(from_tick, to_tick)]
         return joined(parts) if parts else self._history(from_tick, from_tick)
 
+    def counts_of_each(
+        self, wanted: Mapping[int, tuple[Collection[int], int, int]], to_tick: int
+    ) -> dict[int, LoadedCounts]:
+        """Counts of several units at once, by a key of the caller's.
+
+        Args:
+            wanted: slices, first tick, and how many ticks are put together, under the number of the first.
+            to_tick: the tick after the last.
+        """
+        first = min((from_tick for _, from_tick, _ in wanted.values()), default=to_tick)
+        parts: dict[int, list[LoadedCounts]] = {key: [] for key in wanted}
+        for piece in self._pieces(first, to_tick):
+            for key, (slice_ids, from_tick, together) in wanted.items():
+                mine = of_slices(between(piece, from_tick, to_tick), slice_ids)
+                if len(mine.tick):
+                    parts[key].append(_together(mine, together))
+        return {key: joined(found) for key, found in parts.items() if found}
+
     def events(
         self, places: NDArray[np.int64], size: int, from_tick: int, to_tick: int, *, column: int = EVENTS_COLUMN
     ) -> NDArray[np.int64]:
@@ -71,6 +89,17 @@ class Past:
             self._held = (held[0], to_tick, joined([held[2], piece]))
         elif held is None or to_tick > held[1] or from_tick < held[0]:
             self._held = (from_tick, to_tick, piece)
+
+
+def _together(counts: LoadedCounts, ticks: int) -> LoadedCounts:
+    """Sums of so many ticks each."""
+    if ticks == 1:
+        return counts
+    tick = counts.tick // ticks * ticks
+    order = np.lexsort((counts.cell, tick))
+    tick, cell, count = tick[order], counts.cell[order], counts.count[order]
+    edges = np.flatnonzero((np.diff(tick, prepend=-1) != 0) | (np.diff(cell, prepend=-1) != 0))
+    return LoadedCounts(tick[edges], cell[edges], np.add.reduceat(count, edges))
 
 
 def no_clusters(from_tick: int, to_tick: int) -> Sequence[Cluster]:

@@ -50,6 +50,7 @@ class JudgeSettings:
         baseline_events: size of an automatic baseline. 1,600 events are the fewest for which the proposed level
             (99 % limit x 1.25 + .005) held its promise at base rates down to .4 %.
         baseline_ticks: ticks with events that it spans at least: fewer say nothing about how the level wanders.
+        baseline_span_ms: time that a baseline spans at least; a shorter one is provisional. 0: any length will do.
         stratum_events: baseline events that let a stratum stand on its own.
         strata: how many strata of a unit may; the rest is pooled.
         reopen_ms: a page this soon after an end continues the finding.
@@ -72,6 +73,7 @@ class JudgeSettings:
     automatic: bool = True
     baseline_events: int = 1_600
     baseline_ticks: int = 20
+    baseline_span_ms: int = DAY_MS
     stratum_events: int = 200
     strata: int = 15
     reopen_ms: int = 15 * 60_000

@@ -15,7 +15,7 @@ from detectors.level import LEARNING_MASS
 from monitor.counts.cuts import of_slices
 from monitor.counts.model import Slice
 from monitor.counts.units import slices_counted_with
-from monitor.incidents.words import moment
+from monitor.incidents.words import duration, moment
 from monitor.judging.ports import JudgeStore
 from monitor.judging.view import StreamState, StreamView
 from monitor.signals.registry import COLUMNS, OFFSETS, SIGNALS, USED_COLUMNS
@@ -71,6 +71,9 @@ def sentence(one: Progress, *, tick_ms: int) -> str:
             since = moment((stream.watched_from or 0) * tick_ms)
             who = "approved by a person" if stream.by_person else "learned"
             text = f"watched since {since}, against a baseline of {stream.events:,} events, {who}"
+            if stream.provisional and stream.window is not None:
+                spans = duration((stream.window[1] - stream.window[0]) * tick_ms)
+                text += f"; provisionally: it spans {spans} of at least {duration(stream.wanted_span * tick_ms)}"
             if stream.state is StreamState.retired and stream.last_tick is not None:
                 last = moment((stream.last_tick + 1) * tick_ms)
                 text += f"; retired: no event since {last}, and watched again from its next event on"
@@ -127,6 +130,7 @@ def plain(one: Progress, *, tick_ms: int) -> dict[str, Any]:
         "rare_events_wanted": RARE_WANTED,
         "windows_moved": stream.restarts,
         "approved_by_person": stream.by_person,
+        "provisional": stream.provisional,
         "replaces": change(one),
         "not_tested": dict(stream.unavailable),
         "paused": {join.signal: round(join.missed, 4) for join in stream.joins if join.paused},

@@ -105,6 +105,10 @@ class Epoch(msgspec.Struct, kw_only=True):
     """Events of the baseline."""
     by_person: bool
     """A person approved it, not the policy."""
+    provisional: bool = False
+    """Its baseline spans too little time: wider limits, and nothing that it finds is said to be proved."""
+    since: int = -1
+    """First tick that the unit is watched against a baseline, where provisional ones came before; -1: this one."""
     strata: list[str]
     """Names of the tested strata; the last one pools the rest if there are several."""
     baseline: list[list[list[int]]]
@@ -118,13 +122,22 @@ class Epoch(msgspec.Struct, kw_only=True):
     joins: list[JoinState] = []
     """State per signal that joins a request's events, where the baseline has outputs."""
 
+    @property
+    def watched_from(self) -> int:
+        """First tick since which the unit is watched, against this baseline or a provisional one before it."""
+        return self.since if self.since >= 0 else self.effective_tick
+
+    def page_test(self, signal: int, question: int) -> PageTest | None:
+        """The test of a question; None where it is not tested."""
+        return next((one for one in self.page_tests if (one.signal, one.question) == (signal, question)), None)
+
 
 class UnitState(msgspec.Struct, kw_only=True):
     """One stream in one epoch of its guardrail: learning, then watched."""
 
     unit: Slice
     learning_from: int
-    """First tick of the baseline window."""
+    """First tick of the baseline window; of the next one, while the present one is provisional."""
     learned: int = 0
     """Events in the window so far."""
     learned_ticks: int = 0

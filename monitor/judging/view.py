@@ -125,6 +125,10 @@ class StreamView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Ticks [from, to) of the baseline."""
     by_person: bool = False
     """A person has approved the baseline."""
+    provisional: bool = False
+    """The baseline spans too little time: its limits are wider, and nothing is said to be proved."""
+    wanted_span: int = 0
+    """Ticks that a baseline spans at least."""
     last_tick: int | None = None
     """Newest tick with an event since it is watched."""
     unavailable: tuple[tuple[str, str], ...] = ()

@@ -9,8 +9,9 @@ import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -20,7 +21,7 @@ from monitor.web import api, pages, problems
 from monitor.web.backend import Site
 from monitor.web.feed import key_of
 from monitor.web.headers import SafeHeaders
-from monitor.web.health import MAX_THREADS, PAGES
+from monitor.web.health import INBOUND, MAX_THREADS, PAGES
 from monitor.web.identity import Asker, cookie_scheme, site_of, token_scheme
 from monitor.web.problems import Answered
 from monitor.web.templating import STATIC
@@ -52,6 +53,7 @@ def application(site: Site) -> FastAPI:
         app.add_exception_handler(error, handler)
     app.mount("/static", Kept(directory=STATIC), name="static")
     app.include_router(_probes())
+    app.include_router(_inbound())
     app.include_router(_live())
     for router in pages.ROUTERS:
         app.include_router(router, include_in_schema=False)
@@ -85,6 +87,22 @@ def _probes() -> APIRouter:
 
     for path in PAGES:
         router.add_api_route(path, probe, methods=["GET", "HEAD"])
+    return router
+
+
+def _inbound() -> APIRouter:
+    """What other tools send, signed; handed on as it arrived, for a signature covers its bytes."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.post(f"{INBOUND}{{name}}")
+    async def take(request: Request, name: str) -> Response:
+        inbound = site_of(request).inbound
+        if inbound is None:
+            raise Answered(HTTPStatus.NOT_FOUND, "nothing may be sent here: the settings name no source")
+        body = await request.body()
+        status, document = await run_in_threadpool(inbound, name, dict(request.headers), body)
+        return JSONResponse(dict(document), status)
+
     return router
 
 

@@ -21,7 +21,7 @@ from monitor.judging.ports import EvidenceLog, JudgeStore
 
 if TYPE_CHECKING:
     from monitor.web.feed import Feed
-    from monitor.web.health import Served
+    from monitor.web.health import Inbound, Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +93,7 @@ class Site:
         served: metrics and health.
         clock: the service's.
         random: for secrets.
+        inbound: takes what other tools send; None: nothing may be sent.
         url: where people reach it, without a slash at the end; empty: wherever it listens.
         open_streams: at most so many live connections.
     """
@@ -102,6 +103,7 @@ class Site:
     clock: Clock
     random: Random
     feed: Feed
+    inbound: Inbound | None = None
     url: str = ""
     open_streams: int = 500
     logins: RateLimit = field(default_factory=lambda: RateLimit(burst=10, per_minute=10.0))

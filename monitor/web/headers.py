@@ -7,6 +7,8 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.web.health import MAX_BODY_BYTES
+
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -19,8 +21,8 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-MOST_BYTES: Final = 256 * 1024
-"""Of a request's body; the longest text that a form takes has 4,000 characters."""
+MOST_BYTES: Final = MAX_BODY_BYTES
+"""Of a request's body: what other tools send is longest."""
 
 
 MOST_DRAINED: Final = 16 * MOST_BYTES

@@ -15,7 +15,7 @@ from monitor.settings.model import Settings
 from monitor.storage.stores import Stores
 from monitor.web.backend import Backend, Itself, Reader, Setting, Site
 from monitor.web.feed import Feed
-from monitor.web.health import Served
+from monitor.web.health import Inbound, Served
 from monitor.wiring import translate
 
 GIVEN: Final = "the settings"
@@ -39,7 +39,14 @@ def backend_of(stores: Stores, settings: Settings, clock: Clock) -> Backend:
     )
 
 
-def site_of(settings: Settings, served: Served, clock: Clock, *, backend: Callable[[], Backend | None]) -> Site:
+def site_of(
+    settings: Settings,
+    served: Served,
+    clock: Clock,
+    *,
+    backend: Callable[[], Backend | None],
+    inbound: Inbound | None = None,
+) -> Site:
     """The site of this process; its backend comes once the database is open."""
     return Site(
         backend=backend,
@@ -47,6 +54,7 @@ def site_of(settings: Settings, served: Served, clock: Clock, *, backend: Callab
         clock=clock,
         random=secrets.token_bytes,
         feed=Feed(),
+        inbound=inbound,
         url=(settings.http.url or "").rstrip("/"),
     )
 

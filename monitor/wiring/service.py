@@ -28,6 +28,7 @@ from monitor.web.health import Check, Served, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
+from monitor.wiring.handling import Handling, InboundDoor, inbound_sources, measure_receivers, measure_rules, setup_of
 from monitor.wiring.jobs import LONGEST_PAUSE_S, STALE_S, Job, Jobs
 from monitor.wiring.judge_role import Judging
 from monitor.wiring.observe import Observer
@@ -92,6 +93,11 @@ class Service:
         self._counting: Counting | None = None
         self._pages = roles.pages and settings.http.enabled and settings.http.pages
         self._backend: Backend | None = None
+        self._inbound: InboundDoor | None = None
+        """Where other tools send to; None where the settings name none, or this process does not judge."""
+        if roles.judge and settings.response.inbound:
+            sources = inbound_sources(settings, env)
+            self._inbound = InboundDoor(sources, translate.alert_policy(settings), clock=clock)
         self.http_address: str | None = None
         """The address of metrics and health, once it runs."""
 
@@ -116,6 +122,8 @@ class Service:
             if self._pages:
                 self._backend = backend_of(stores, self._settings, self._clock)
             _refuse_other_ticks(stores, self._settings)
+            if self._inbound is not None:
+                self._inbound.stores = stores
             self._counting = counting = self._counter(stores)
             judging = opened.enter_context(self._judge(stores)) if self._roles.judge else None
             gauges = Job("gauges", GAUGES_EVERY_S, self._gauges)
@@ -160,12 +168,14 @@ class Service:
 
     @contextmanager
     def _judge(self, stores: Stores) -> Iterator[Judging]:
+        policy = translate.alert_policy(self._settings)
+        sending = channels(self._settings, clock=self._clock, env=self._env)
         judging = Judging(
             stores,
             translate.judge_rule(self._settings),
             translate.retention_rule(self._settings),
-            translate.alert_policy(self._settings),
-            channels(self._settings, clock=self._clock, env=self._env),
+            policy,
+            sending,
             translate.evidence_retention(self._settings),
             # Two processes under one name (a pod that was replaced while cut off) must not share the lease's token.
             holder=f"{worker_name(self._settings)}/{secrets.token_hex(4)}",
@@ -173,6 +183,17 @@ class Service:
             on_judged=lambda report, seconds: self._judged(report, seconds, judging),
             on_delivered=self._observer.delivered,
             on_alive=self._job_alive,
+            handling=Handling(
+                stores,
+                policy,
+                clock=self._clock,
+                tick_ms=self._settings.ticks.length.ms,
+                setup=setup_of(self._settings),
+                rules=measure_rules(self._settings),
+                receivers=measure_receivers(self._settings, clock=self._clock, env=self._env),
+                anchor_file=self._settings.response.anchor_file,
+                channels=sending,
+            ),
         )
         try:
             yield judging
@@ -195,11 +216,13 @@ class Service:
     def _served(self, host: str, port: int) -> AbstractContextManager[str]:
         registry = self._metrics.registry
         if not self._pages:
-            return serve(host, port, registry, alive=self._alive_checks, ready=self._ready_checks)
+            checks = {"alive": self._alive_checks, "ready": self._ready_checks}
+            return serve(host, port, registry, **checks, inbound=self._inbound)
         from monitor.web.server import serve_site  # noqa: PLC0415 - takes half a second to load; counting needs none
 
         served = Served(registry, self._alive_checks, self._ready_checks)
-        return serve_site(host, port, site_of(self._settings, served, self._clock, backend=lambda: self._backend))
+        site = site_of(self._settings, served, self._clock, backend=lambda: self._backend, inbound=self._inbound)
+        return serve_site(host, port, site)
 
     def _alive_checks(self) -> list[Check]:
         process = Check("process", lambda: None)  # it answers; its jobs begin once the database is open

@@ -58,6 +58,7 @@ def judge_rule(settings: Settings) -> JudgeSettings:
         notice_period_ms=int(budget.notice_period_s * 1000),
         automatic=settings.baseline.approval == "automatic",
         baseline_events=settings.baseline.events,
+        baseline_span_ms=settings.baseline.span.ms,
         silence=settings.rules.silence,
         volume=settings.rules.volume,
         contradictions=settings.rules.contradictions,

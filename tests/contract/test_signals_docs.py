@@ -45,4 +45,14 @@ def test_a_question_that_nobody_states_has_no_promise_and_bursts_are_promised_no
     assert promise_of("repetition", ANY_CHANGE) is Promise.rule
     assert promise_of("verdict_mix", ANY_CHANGE) is Promise.proved
     assert promise_of("verdict_mix", ANY_CHANGE, bursts=3.0) is Promise.rule
-    assert promise_of("verdict_mix", "adverse_rise", bursts=3.0) is Promise.proved  # a burst counts as one event
+    # a burst counts as one event: how well that does is simulated
+    assert promise_of("verdict_mix", "adverse_rise", bursts=3.0) is Promise.calibrated
+
+
+def test_of_a_baseline_that_spans_too_little_nothing_is_proved_yet() -> None:
+    provisional = {one: promise_of(*one, provisional=True) for one in {(s.signal, s.question) for s in stated()}}
+    assert provisional["verdict_mix", "adverse_rise"] is Promise.provisional
+    assert provisional["verdict_mix", ANY_CHANGE] is Promise.provisional
+    assert promise_of("verdict_mix", ANY_CHANGE, bursts=3.0, provisional=True) is Promise.rule
+    proved = {one for one, promise in provisional.items() if promise is Promise.proved}
+    assert {signal for signal, _ in proved} <= {"traffic_mix", "release_delta"}  # those rest on no such baseline

@@ -62,7 +62,7 @@ def test_recording_changes_no_finding():
 
 def test_evidence_climbs_to_each_alarm_of_a_test_and_is_stored_at_it():
     points = rows(whole().points)
-    alarms = [f for f in whole().pages() if f.promise == "proved" and f.paged_at_ms is not None]
+    alarms = [f for f in whole().pages() if f.promise == "provisional" and f.paged_at_ms is not None]
     assert alarms
     for page in alarms:
         tick = page.paged_at_ms // 10_000 - 1

@@ -59,7 +59,7 @@ def test_a_signal_that_is_switched_off_is_never_spoken_of():
 def test_a_river_detector_raises_notices_that_promise_nothing_and_pages_stay_ours():
     found = [f for f in with_river().findings if f.signal == "verdict_mix"]
     assert {f.promise for f in found if f.kind is Kind.notice} <= {Promise.uncalibrated}
-    assert any(f.kind is Kind.page and f.promise is Promise.proved for f in found)
+    assert any(f.kind is Kind.page and f.promise is Promise.provisional for f in found)
     first = min(found, key=lambda f: f.detected_at_ms)
     assert at("00:40") < first.detected_at_ms < at("00:50")
 

@@ -21,6 +21,7 @@ from monitor.judging.assess import Assessor
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.state import JudgeState
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
+from tests.statistics.together import Traffic
 
 BOUNDARY, VERDICT, COVERAGE = (s for s in SIGNALS if s.name in ("boundary_proximity", "verdict_mix", "coverage"))
 MONTH_MS = 30 * 86_400_000
@@ -63,6 +64,8 @@ class Stream:
     """What holds from the middle of the time on, if that is another matter."""
     wander: float = 0.0
     """Relative sd of the adverse share, drawn anew every twelve ticks."""
+    traffic: Traffic | None = None
+    """Events and adverse verdicts of the one stratum, where they are not drawn one by one."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,10 @@ class Judged:
     open_ms: dict[str, int]
     """By finding, from its first page to its last known end, or to the end of time."""
 
-    def count(self, kind: Kind) -> int:
-        """Findings of a kind that a test of the engine made; plain rules promise nothing."""
-        return sum(1 for f in self.findings if f.kind is kind and f.promise.value == "proved")
+    def count(self, kind: Kind, *promises: str) -> int:
+        """Findings of a kind that something is promised of; those of provisional baselines and rules are not."""
+        wanted = promises or ("proved", "calibrated")
+        return sum(1 for f in self.findings if f.kind is kind and f.promise.value in wanted)
 
 
 def slices_of(streams: list[Stream]) -> dict[int, Slice]:
@@ -100,7 +104,11 @@ def slices_of(streams: list[Stream]) -> dict[int, Slice]:
 
 def counts_of(streams: list[Stream], rng: np.random.Generator, ticks: int) -> Iterator[LoadedCounts]:
     """Counts in chunks of ticks, sorted by tick and cell."""
-    drawn = [stream.events(rng, ticks) for stream in streams]
+    together = [None if stream.traffic is None else stream.traffic(rng, ticks) for stream in streams]
+    drawn = [
+        stream.events(rng, ticks) if dependent is None else dependent[0][:, None]
+        for stream, dependent in zip(streams, together, strict=True)
+    ]
     factors = [np.exp(rng.normal(0, s.wander, ticks // 12 + 1)).repeat(12)[:ticks] for s in streams]
     chunk = max(1, 50_000 // len(streams))
     middle = ticks // 2
@@ -108,24 +116,35 @@ def counts_of(streams: list[Stream], rng: np.random.Generator, ticks: int) -> It
     for start, stop in pairwise(edges):
         parts: tuple[list, list, list] = ([], [], [])
         first = 1
-        for stream, events, factor in zip(streams, drawn, factors, strict=True):
+        for stream, events, dependent, factor in zip(streams, drawn, together, factors, strict=True):
+            adverse = None if dependent is None else dependent[1][start:stop]
             strata = stream.strata if stream.later is None or start < middle else stream.later
             for s, normal in enumerate(strata):
-                _draw(normal, events[start:stop, s], factor[start:stop], rng, (first + s) * COLUMNS, start, parts)
+                drawn_ = events[start:stop, s], factor[start:stop], adverse
+                _draw(normal, *drawn_, rng, (first + s) * COLUMNS, start, parts)
             first += len(stream.strata)
         tick, cell, count = (np.concatenate(part) for part in parts)
         order = np.lexsort((cell, tick))
         yield LoadedCounts(tick[order], cell[order], count[order])
 
 
-def _draw(normal, n, factor, rng, base, start, parts) -> None:
+def _draw(normal, n, factor, judged, rng, base, start, parts) -> None:
     laws = normal.laws()
     _put(n[:, None], base + EVENTS_COLUMN, start, *parts)
     coverage = rng.multinomial(n, laws[COVERAGE.name])
+    if judged is not None:
+        coverage = np.zeros_like(coverage)
+        coverage[:, 0] = n
     ran = coverage[:, 0]  # only these have a score and a verdict
     _put(coverage, base + OFFSETS[COVERAGE.name], start, *parts)
     _put(rng.multinomial(ran, laws[BOUNDARY.name]), base + OFFSETS[BOUNDARY.name], start, *parts)
     verdict = laws[VERDICT.name]
+    if judged is not None:
+        table = np.zeros((len(n), len(VERDICT.bins)), np.int64)
+        table[:, VERDICT.bins.index("deny/block")] = judged
+        table[:, VERDICT.bins.index("allow/allow")] = n - judged
+        _put(table, base + OFFSETS[VERDICT.name], start, *parts)
+        return
     if (factor != 1).any():
         adverse = np.minimum(normal.adverse * factor, 0.99)
         verdict = np.where(verdict == normal.adverse, adverse[:, None], verdict)
@@ -156,11 +175,14 @@ def judge(streams: list[Stream], rule: JudgeSettings, *, seed: int, ticks: int) 
     first: dict[str, Finding] = {}
     ends: Counter[str] = Counter()
     open_ms: dict[str, int] = {}
+    spent: Counter[str] = Counter()
     at = 0
     for counts in counts_of(streams, rng, ticks):
         past.append(counts)
         at = min(ticks, int(counts.tick[-1]) + 1)
-        for finding in assessor.advance(counts, at).findings:
+        outcome = assessor.advance(counts, at)
+        spent.update(outcome.spent)
+        for finding in outcome.findings:
             if finding.kind is Kind.page and finding.paged_at_ms is not None:
                 until = finding.ended_at_ms or ticks * rule.tick_ms
                 open_ms[finding.id] = until - finding.paged_at_ms
@@ -169,26 +191,22 @@ def judge(streams: list[Stream], rule: JudgeSettings, *, seed: int, ticks: int) 
             if known is None or (known.kind is Kind.notice and finding.kind is Kind.page):
                 first[finding.id] = finding
     assessor.advance(LoadedCounts(*(np.zeros(0, np.int64),) * 3), ticks)
-    spent = assessor.fleet.panel.evidence.total_spend()
     spends = assessor.fleet.panel.evidence.snapshot()
     spend = dict(zip(spends["id"].tolist(), np.where(spends["armed"], spends["spend"], 0.0).tolist(), strict=True))
-    page_spend = notice_spend = page_spends = notice_spends = watched = 0.0
+    page_spends = notice_spends = watched = 0.0
     for unit in assessor.fleet.state.units:
         if unit.epoch is None:
             raise AssertionError(f"{unit.unit.guardrail} never learned its baseline")
-        watched += (ticks - unit.epoch.effective_tick) * rule.tick_ms / MONTH_MS
-        page_spend += sum(spent[watch.test] for watch in unit.epoch.page_tests)
+        watched += (ticks - unit.epoch.watched_from) * rule.tick_ms / MONTH_MS
         diffuse = assessor.fleet.panel.dense
         dense = [bet for notice in unit.epoch.any_change_tests for bet in notice.dense]
-        notice_spend += sum(spent[notice.test] for notice in unit.epoch.any_change_tests)
-        notice_spend += sum(diffuse.spent(bet) for bet in dense)
         page_spends += sum(spend[watch.test] for watch in unit.epoch.page_tests)
         notice_spends += sum(spend[notice.test] for notice in unit.epoch.any_change_tests)
         notice_spends += sum(diffuse.spend_of(bet) for bet in dense)
     return Judged(
         findings=list(first.values()),
-        page_spend=page_spend,
-        notice_spend=notice_spend,
+        page_spend=spent["page"],
+        notice_spend=spent["notice"],
         page_spends=page_spends,
         notice_spends=notice_spends,
         stream_months=watched,

@@ -107,7 +107,7 @@ def test_errors_name_the_field_and_never_repeat_the_value(shown: Place) -> None:
     assert "more" in answer.json()["detail"]
     assert "s3cret-value" not in answer.text
     assert bot.post("/api/v1/incidents/1/note", content=b"{" * 9).status_code == 422
-    assert bot.post("/api/v1/incidents/1/note", content=b" " * (300 * 1024)).status_code == 413
+    assert bot.post("/api/v1/incidents/1/note", content=b" " * (600 * 1024)).status_code == 413
     assert bot.get("/api/v1/nothing").json()["status"] == 404
 
 

@@ -79,7 +79,7 @@ def test_what_is_no_request_is_answered_400_and_the_next_client_is_served(shown:
 
 def test_a_body_without_a_length_is_bounded_too(shown: Place) -> None:
     def endless():
-        for _ in range(400):
+        for _ in range(700):
             yield b"x" * 1024
 
     browser = shown.browser()

@@ -84,7 +84,7 @@ def page(alarm: Alarm, watch: PageTest, rule: JudgeSettings) -> Finding:
         stratum=_leading_stratum(alarm),
         kind=Kind.page,
         direction=question.direction,
-        promise=promise_of(signal.name, question.name),
+        promise=promise_of(signal.name, question.name, bursts=watch.bursts, provisional=alarm.epoch.provisional),
         onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,
         onset_high_ms=(int(ticks[start[2]]) + 1) * rule.tick_ms,
         detected_at_ms=(alarm.tick + 1) * rule.tick_ms,
@@ -163,7 +163,7 @@ def notice(alarm: Alarm, watch: AnyChangeTest, rule: JudgeSettings) -> Finding:
         stratum=_leading_stratum(alarm),
         kind=Kind.notice,
         direction=Direction.change,
-        promise=promise_of(signal.name, ANY_CHANGE, bursts=watch.bursts)
+        promise=promise_of(signal.name, ANY_CHANGE, bursts=watch.bursts, provisional=alarm.epoch.provisional)
         if alarm.detector == OURS
         else Promise.uncalibrated,
         onset_low_ms=int(ticks[start[0]]) * rule.tick_ms,

@@ -75,17 +75,25 @@ def stated() -> tuple[Stated, ...]:
     return (*of_signals, *OTHERS)
 
 
-def promise_of(signal: str, question: str, *, bursts: float = 1.0) -> Promise:
-    """The basis of the promise of a finding of this question.
+def promise_of(signal: str, question: str, *, bursts: float = 1.0, provisional: bool = False) -> Promise:
+    """The basis of the promise of a finding of this question, on a stream with such a baseline.
 
     Args:
         signal, question: what was asked.
-        bursts: how many events of the baseline come together: such traffic is not exchangeable, whatever it does.
+        bursts: how many events of the baseline come together. Bets on a mean are discounted by it, which is
+            simulated; such traffic is not exchangeable, whatever it does.
+        provisional: the baseline spans too little time to tell.
 
     Raises:
         LookupError: no promise is stated for it.
     """
-    for one in stated():
-        if (one.signal, one.question) == (signal, question):
-            return Promise.rule if bursts > 1 and one.null is Null.exchangeable else one.promise
-    raise LookupError(f"no promise is stated for {signal}/{question}")
+    one = next((one for one in stated() if (one.signal, one.question) == (signal, question)), None)
+    if one is None:
+        raise LookupError(f"no promise is stated for {signal}/{question}")
+    if one.promise is Promise.rule or one.null not in (Null.mean, Null.exchangeable):
+        return one.promise
+    if bursts > 1 and one.null is Null.exchangeable:
+        return Promise.rule
+    if provisional:
+        return Promise.provisional
+    return Promise.calibrated if bursts > 1 else one.promise

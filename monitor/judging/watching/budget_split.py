@@ -159,9 +159,9 @@ class Shares:
 
     def _known(self, watched: list[tuple[UnitState, Epoch]]) -> set[Stream]:
         now = self._state.reviewed * self._review
-        first = min((epoch.effective_tick for _, epoch in watched), default=0)
+        first = min((epoch.watched_from for _, epoch in watched), default=0)
         settled = max(first + self._day, now - self._day)
-        return {stream_of(unit.unit) for unit, epoch in watched if epoch.by_person or epoch.effective_tick <= settled}
+        return {stream_of(unit.unit) for unit, epoch in watched if epoch.by_person or epoch.watched_from <= settled}
 
 
 def _weights(rule: JudgeSettings) -> NDArray[np.float64]:

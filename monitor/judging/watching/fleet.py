@@ -7,6 +7,7 @@ ticks. Counts of the past come through ``history``, which reads them back from s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -31,12 +32,15 @@ from monitor.judging.state import (
 from monitor.judging.watching.any_change import Notices
 from monitor.judging.watching.battery import TestId
 from monitor.judging.watching.budget_split import Shares
+from monitor.judging.watching.epoch_tests import add_tests, kept
 from monitor.judging.watching.from_baseline import (
-    NotTested,
     Window,
     arrange,
+    as_baseline,
     miss_share,
     place_of,
+    shortened,
+    stretch_of,
     window_of,
 )
 from monitor.judging.watching.pages import Pages, Tests
@@ -86,6 +90,7 @@ class Fleet:
         self.shares = Shares(rule, state)
         self.pages = Pages(self.panel, rule, self.tests)
         self.notices = Notices(self.panel, rule)
+        self._add_tests = partial(add_tests, self.pages, self.notices)
         noted = [
             (n, unit, w) for n, unit in enumerate(state.units) if unit.epoch for w in unit.epoch.any_change_tests
         ]
@@ -149,14 +154,24 @@ class Fleet:
         """The unit's counts of ticks in [from_tick, to_tick)."""
         return self._past.counts(self.slices_of(number), from_tick, to_tick)
 
+    def counts_of_each(self, since: Mapping[int, int], to_tick: int) -> dict[int, LoadedCounts]:
+        """Counts of several units, each since its own tick, in one pass; ticks put together as in their windows."""
+        return self._past.counts_of_each(
+            {
+                number: (self.slices_of(number), from_tick, stretch_of(to_tick - from_tick))
+                for number, from_tick in since.items()
+            },
+            to_tick,
+        )
+
     def events_by_slice(self, from_tick: int, to_tick: int, *, column: int = EVENTS_COLUMN) -> NDArray[np.int64]:
         """Events of ticks in [from_tick, to_tick), or those of a column, by slice id."""
         size = len(self._guardrail_of)
         return self._past.events(np.arange(size), size, from_tick, to_tick, column=column)
 
-    def window(self, number: int, counts: LoadedCounts) -> Window:
-        """The unit's counts as the window of a baseline."""
-        return window_of(counts, self.slices_of(number), self.rule)
+    def window(self, number: int, counts: LoadedCounts, span: tuple[int, int] | None = None) -> Window:
+        """The unit's counts as the window of a baseline, of the ticks in ``span`` if that is known."""
+        return window_of(counts, self.slices_of(number), self.rule, span=span)
 
     def activate(
         self,
@@ -170,10 +185,12 @@ class Fleet:
     ) -> None:
         """From ``tick`` on the unit is watched against these counts of the ticks in ``span``: a new epoch.
 
+        One that the policy puts in the place of an earlier one *refines* it: what was said before is known still.
         Signals that are ``lacking`` were not counted in them, or not all of the time; they learn for themselves.
         """
-        window = self.window(number, counts)
+        window = self.window(number, counts, span)
         unit = self.state.units[number]
+        before = None if by_person else unit.epoch
         if unit.epoch is not None:
             self._retire(number, unit.epoch)
         epoch = Epoch(
@@ -181,8 +198,10 @@ class Fleet:
             window=span,
             events=window.events,
             by_person=by_person,
+            provisional=window.provisional,
+            since=-1 if before is None else before.watched_from,
             strata=list(window.strata),
-            baseline=[_kept(window.signal(signal)) for signal in SIGNALS],
+            baseline=[kept(window.signal(signal)) for signal in SIGNALS],
             page_tests=[],
             any_change_tests=[],
             unavailable={},
@@ -200,7 +219,7 @@ class Fleet:
                 epoch.unavailable[SIGNALS[signal].name] = NEWER
                 epoch.new_signals.append(NewSignal(signal=signal, from_tick=tick))
             else:
-                self._add_tests(number, epoch, window, signal, tick)
+                self._add_tests(unit.unit, epoch, window, signal, tick, before=before)
         self._note_new_signals(number, epoch)
         tested = {watch.signal for watch in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
         epoch.joins = [
@@ -218,12 +237,12 @@ class Fleet:
         if epoch is None:
             raise LookupError(f"unit {number} has no epoch that a signal could be added to")
         kind = SIGNALS[signal]
-        window = arrange(counts, self.slices_of(number), epoch.strata)
+        window = as_baseline(arrange(shortened(counts), self.slices_of(number), epoch.strata), self.rule)
         epoch.new_signals = [new for new in epoch.new_signals if new.signal != signal]
         self._note_new_signals(number, epoch)
         epoch.unavailable.pop(kind.name, None)
-        epoch.baseline[signal] = _kept(window.signal(kind))
-        self._add_tests(number, epoch, window, signal, tick)
+        epoch.baseline[signal] = kept(window.signal(kind))
+        self._add_tests(self.state.units[number].unit, epoch, window, signal, tick)
         if kind.misses and window.signal(request_join.SIGNAL).any():
             asked = {page.signal for page in epoch.page_tests} | {notice.signal for notice in epoch.any_change_tests}
             tested = signal in asked
@@ -347,24 +366,6 @@ class Fleet:
         else:
             self.with_new_signals.discard(number)
 
-    def _add_tests(self, number: int, epoch: Epoch, window: Window, signal: int, tick: int) -> None:
-        self._add_notice(number, epoch, window, signal, tick)
-        for question in range(len(SIGNALS[signal].questions)):
-            self._add_page_test(epoch, window, signal, question, tick)
-
-    def _add_page_test(self, epoch: Epoch, window: Window, signal: int, question: int, tick: int) -> None:
-        try:
-            epoch.page_tests.append(self.pages.start(window, signal, question, tick))
-        except NotTested as error:
-            epoch.unavailable[f"{SIGNALS[signal].name}/{SIGNALS[signal].questions[question].name}"] = str(error)
-
-    def _add_notice(self, number: int, epoch: Epoch, window: Window, signal: int, tick: int) -> None:
-        unit = self.state.units[number].unit
-        try:
-            epoch.any_change_tests.append(self.notices.start(unit, window, signal, tick))
-        except NotTested as error:
-            epoch.unavailable[SIGNALS[signal].name] = str(error)
-
     def _retire(self, number: int, epoch: Epoch) -> None:
         """A new baseline is a new epoch: the tests of the old one end with it."""
         for watch in epoch.page_tests:
@@ -389,9 +390,3 @@ class Fleet:
         own = int(sums[self.guardrails.index(name)])
         others = int(sums.sum()) - own
         self.state.guardrails[name].share = own / others if others else 0.0
-
-
-def _kept(table: NDArray[np.int64]) -> list[list[int]]:
-    """A signal's baseline by stratum and bin; nothing where there is nothing, as of most signals of most streams."""
-    sums = table.sum(axis=0)
-    return sums.tolist() if sums.any() else []

@@ -7,15 +7,18 @@ and tested against the level of the whole unit where its own is stricter.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.alternatives import Bank, Unavailable, material
-from detectors.level import FEWEST, Level, bursts, propose
+from detectors.dependence import ALONE, FEWEST, SCALES, SPANS, measure, measure_bins
+from detectors.level import FEWEST as FEWEST_EVENTS
+from detectors.level import Level, bursts, propose
 from detectors.recoupling import MAX_REFERENCE, declared, split_of
+from monitor.clock import DAY_MS, HOUR_MS
 from monitor.counts.cuts import observations
 from monitor.counts.model import LoadedCounts, Slice
 from monitor.counts.units import REST, stratum_of
@@ -35,6 +38,11 @@ MISSES_AT_MOST = 0.2
 be .8 of the mean of what is found: as far off as the margin of 1.25 of the proposed level allows for."""
 
 
+ROWS: Final = 2_500
+"""Rows of a window: ticks of longer ones are put together, four at a time, of a day of 10 s ticks once. What hangs
+together within four ticks shows in longer blocks as well; a week of ticks would take gigabytes."""
+
+
 class NotTested(Exception):  # noqa: N818 - an answer, not a failure
     """A signal or question cannot be tested on this unit; the message gives the reason."""
 
@@ -46,6 +54,10 @@ class Window:
     ticks: NDArray[np.int64]
     strata: tuple[str, ...]
     counts: NDArray[np.int64]
+    provisional: bool = False
+    """It spans too little time to show how its events hang together, or does not show it."""
+    hours: NDArray[np.int64] | None = None
+    """Hour of the day of each tick (UTC), where it spans a day."""
 
     def signal(self, signal: Signal) -> NDArray[np.int64]:
         """(ticks, strata, bins) of one signal."""
@@ -58,12 +70,16 @@ class Window:
         return int(self.counts[:, :, OBSERVATIONS[:USED_COLUMNS]].sum())
 
 
-def window_of(loaded: LoadedCounts, slices: Mapping[int, Slice], rule: JudgeSettings) -> Window:
+def window_of(
+    loaded: LoadedCounts, slices: Mapping[int, Slice], rule: JudgeSettings, *, span: tuple[int, int] | None = None
+) -> Window:
     """Arrange the counts of one unit's slices; which strata stand alone is decided here.
 
     Args:
         loaded: counts of the window, of this unit's slices only.
         slices: the unit's slices by id.
+        rule: how they are judged.
+        span: ticks of the window, half-open; by default from the first to the last that has an event.
     """
     names = {i: stratum_of(piece) for i, piece in slices.items()}
     size: dict[str, int] = {}
@@ -72,7 +88,53 @@ def window_of(loaded: LoadedCounts, slices: Mapping[int, Slice], rule: JudgeSett
         size[names[i]] = size.get(names[i], 0) + n
     large = sorted((name for name, n in size.items() if n >= rule.stratum_events), key=lambda s: (-size[s], s))
     strata = (*large[: rule.strata], REST) if len(large) > 1 else ("",)
-    return arrange(loaded, slices, strata)
+    return as_baseline(arrange(shortened(loaded, span), slices, strata), rule, span=span)
+
+
+def shortened(counts: LoadedCounts, span: tuple[int, int] | None = None) -> LoadedCounts:
+    """The counts in no more than :data:`ROWS` stretches of time, each under the number of its first tick."""
+    if not len(counts.tick):
+        return counts
+    first, end = span or (int(counts.tick[0]), int(counts.tick[-1]) + 1)
+    together = stretch_of(end - first)
+    return LoadedCounts(counts.tick // together * together, counts.cell, counts.count)
+
+
+def stretch_of(span: int) -> int:
+    """Ticks that one row of a window of so many ticks holds."""
+    together = 1
+    while span > ROWS * together:
+        together *= SCALES[1]
+    return together
+
+
+def as_baseline(window: Window, rule: JudgeSettings, *, span: tuple[int, int] | None = None) -> Window:
+    """The window with what its length allows to say of it."""
+    if not len(window.ticks):
+        return window
+    ticks = _span(window) if span is None else span[1] - span[0]
+    short = len(window.ticks) < 2 or ticks * rule.tick_ms < rule.baseline_span_ms
+    if not short and rule.baseline_span_ms and ticks < SPANS * SCALES[-1]:
+        short = ticks < SPANS * _longest(window)
+    day = not short and ticks * rule.tick_ms >= DAY_MS
+    return replace(
+        window,
+        provisional=short and rule.baseline_span_ms > 0,
+        hours=window.ticks * rule.tick_ms // HOUR_MS % 24 if day else None,
+    )
+
+
+def _longest(window: Window) -> int:
+    """The longest scale of dependence, in ticks, that any question shows."""
+    return max(
+        (
+            measure(window.signal(kind).sum(axis=1), question.values, ticks=window.ticks).scale
+            for kind in SIGNALS
+            for question in kind.questions
+            if window.signal(kind).any()
+        ),
+        default=1,
+    )
 
 
 def place_of(piece: Slice, strata: Sequence[str]) -> int:
@@ -157,7 +219,7 @@ def material_test(window: Window, signal: int, question: int) -> MaterialTest:
     events = int(table.sum())
     if events == 0:
         raise NotTested(kind.unavailable)
-    whole = propose(table.sum(axis=1), asked.values, direction=_way(asked))
+    whole = _proposed(window, table.sum(axis=1), asked)
     try:
         limit = whole.limit
     except Unavailable as error:
@@ -168,7 +230,7 @@ def material_test(window: Window, signal: int, question: int) -> MaterialTest:
         bound = limit
         if len(window.strata) > 1:
             rest = stratum == len(window.strata) - 1
-            bound = _stratum_limit(table[:, stratum], asked, limit=limit, rest=rest)
+            bound = _stratum_limit(window, table[:, stratum], asked, limit=limit, rest=rest)
         try:
             bank = material(asked.values, level=bound, direction=_way(asked), bursts=whole.bursts)
         except Unavailable:
@@ -213,17 +275,22 @@ def notice_test(window: Window, signal: int) -> NoticeTest:
         laws=laws,
         references=[_reference(table[cut:, stratum].sum(axis=0)) for stratum in range(len(window.strata))],
         n_ref=max(1.0, float(table.sum()) / _span(window)),
-        bursts=_bursts(table.sum(axis=1).astype(np.float64)),
+        bursts=_bursts(table.sum(axis=1).astype(np.float64), window.ticks),
         dense_n_ref=[max(1.0, float(events) / _span(window)) for events in table.sum(axis=(0, 2))]
         if dense_share(kind)
         else [],
     )
 
 
-def _bursts(table: NDArray[np.float64]) -> float:
+def _bursts(table: NDArray[np.float64], ticks: NDArray[np.int64]) -> float:
+    """How many events come together in the bin where most do; a season, which is no more exchangeable, counts too."""
+    if len(table) < FEWEST:
+        return ALONE.design
     mass = table.sum(axis=0)
-    each = np.eye(table.shape[1])[np.minimum(mass, mass.sum() - mass) >= FEWEST]  # fewer make too few stretches
-    return max((bursts(table, one, sd=BURSTS_SD) for one in each), default=1.0)
+    # with fewer events there are too few stretches of them
+    each = np.eye(table.shape[1])[np.minimum(mass, mass.sum() - mass) >= FEWEST_EVENTS]
+    short = max((bursts(table, one, sd=BURSTS_SD) for one in each), default=1.0)
+    return max(short, measure_bins(table, ticks=ticks, sd=BURSTS_SD).design)
 
 
 def missed_of(signal: Signal) -> NDArray[np.bool_]:
@@ -266,17 +333,30 @@ def _span(window: Window) -> int:
     return int(window.ticks[-1] - window.ticks[0]) + 1
 
 
-def _stratum_limit(per_tick: NDArray[np.int64], question: Question, *, limit: float, rest: bool) -> float:
+def _stratum_limit(
+    window: Window, per_tick: NDArray[np.int64], question: Question, *, limit: float, rest: bool
+) -> float:
     """m of one stratum; the pooled rest is held to the whole unit's where its own is stricter."""
     if per_tick.sum() == 0:
         return limit
     try:
-        own = propose(per_tick, question.values, direction=_way(question)).limit
+        own = _proposed(window, per_tick, question).limit
     except Unavailable:
         return float("nan")
     if not rest:
         return own
     return max(own, limit) if question.direction is Direction.rise else min(own, limit)
+
+
+def _proposed(window: Window, per_tick: NDArray[np.int64], question: Question) -> Level:
+    return propose(
+        per_tick,
+        question.values,
+        direction=_way(question),
+        ticks=window.ticks,
+        hours=window.hours,
+        provisional=window.provisional,
+    )
 
 
 def _way(question: Question) -> Literal["rise", "fall"]:

@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from monitor.errors import DriftlineError
-from monitor.incidents.report import markdown
+from monitor.incidents.report import Record, parts, state, title
+from monitor.incidents.report_markdown import markdown
 from monitor.web.acts import IncidentAct, act_on, known_act
 from monitor.web.asked import Number, Stored
 from monitor.web.identity import FORM_FIELD, Asker, Responder, site_of
@@ -38,15 +39,23 @@ def show(
 
 
 @router.get("/incidents/{incident_id}/report")
-def report(incident_id: Number, asker: Asker, stored: Stored) -> Response:
+def report(request: Request, incident_id: Number, asker: Asker, stored: Stored) -> Response:
     """The post-incident report in Markdown."""
     with stored.alerts.reading() as store:
         incident = store.incident(incident_id)
         if incident is None:
             raise Answered(HTTPStatus.NOT_FOUND, f"there is no INC-{incident_id}")
-        case, findings = store.case(incident_id), store.findings(incident_id=incident_id)
-        entries = store.timeline(incident_id)
-    text = markdown(incident, case, findings, entries, phrases=stored.policy.phrases)
+        record = Record(
+            incident=incident,
+            case=store.case(incident_id),
+            findings=store.findings(incident_id=incident_id),
+            entries=store.timeline(incident_id),
+            captures=store.captures(incident_id),
+            measures=store.measures(incident_id),
+            actions=store.actions(incident_id),
+        )
+    chapters = parts(record, phrases=stored.policy.phrases, now_ms=site_of(request).clock.now_ms())
+    text = markdown(title(incident), state(incident), chapters)
     name = f'inline; filename="inc-{incident_id}.md"'
     return PlainTextResponse(text, media_type="text/markdown", headers={"Content-Disposition": name})
 

@@ -32,24 +32,29 @@ def test_a_page_that_knows_better_when_it_began_says_so_up_to_when_it_was_seen()
     assert (found.onset_low_ms, found.onset_high_ms) == (T0 + MINUTE, T0 + 2 * MINUTE)
 
 
-@pytest.mark.parametrize(("turns", "promise"), [(1, "proved"), (6, "rule")])
-def test_a_notice_promises_nothing_where_the_baseline_s_events_come_together(turns, promise):
+@pytest.mark.parametrize(
+    ("turns", "span_ms", "notices", "pages"),
+    [(1, 0, "proved", "proved"), (6, 0, "rule", "calibrated"), (1, 3_600_000, "provisional", "provisional")],
+)
+def test_a_promise_is_what_the_baseline_of_the_stream_allows(turns, span_ms, notices, pages):
     rng = np.random.default_rng(5)
-    rate = np.where(np.arange(120) < 80, 0.1, 0.3)  # a baseline of 60 ticks, then calm, then a drift
+    rate = np.where(np.arange(120) < 80, 0.1, 0.5)  # a baseline of 60 ticks, then calm, then a drift
     deny = rng.binomial(60 // turns, rate) * turns
     columns = (EVENTS_COLUMN, *(OFFSETS["verdict_mix"] + verdict_mix.SIGNAL.bins.index(b) for b in BINS))
     table = np.stack((np.full(120, 60), 60 - deny, deny), axis=1)
     order = np.argsort(columns)
     tick, cell = np.repeat(np.arange(120), 3), np.tile(np.asarray(columns)[order] + COLUMNS, 120)
     counts = LoadedCounts(tick, cell.astype(np.int64), table[:, order].ravel())
-    rule = JudgeSettings(baseline_events=3600, baseline_ticks=20, silence="off", volume="off")
+    rule = JudgeSettings(
+        baseline_events=3600, baseline_ticks=20, baseline_span_ms=span_ms, silence="off", volume="off"
+    )
     state = JudgeState(judged_before=0, units=[], guardrails={})
     assessor = Assessor(rule, lambda start, end: between(counts, start, end), state=state)
     assessor.learn_slices({1: Slice("a", "1", "", "output", "continuous", "p_unsafe", 500, "", "", "", "", "")})
     found = assessor.advance(counts, 120).findings
     told = {f.promise.value for f in found if (f.signal, f.question, f.kind.value) == NOTICE}
-    assert told == {promise}
-    assert {f.promise.value for f in found if f.question == "adverse_rise"} <= {"proved"}
+    assert told == {notices}
+    assert {f.promise.value for f in found if f.question == "adverse_rise"} == {pages}
 
 
 BINS = ("allow/allow", "deny/block")

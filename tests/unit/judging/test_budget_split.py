@@ -18,7 +18,9 @@ from monitor.signals import verdict_mix
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS
 
 HOUR_MS = 3_600_000
-RULE = JudgeSettings(tick_ms=HOUR_MS, baseline_events=400, baseline_ticks=4, silence="off", volume="off")
+RULE = JudgeSettings(
+    tick_ms=HOUR_MS, baseline_events=400, baseline_ticks=4, baseline_span_ms=0, silence="off", volume="off"
+)
 WHOLE = UNITS_SHARE * RULE.pages * HOUR_MS / RULE.page_period_ms
 DAY = 24
 ALLOW = OFFSETS["verdict_mix"] + verdict_mix.SIGNAL.bins.index("allow/allow")

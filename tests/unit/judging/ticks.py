@@ -17,7 +17,13 @@ from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
 
 BASE = Slice("shield", "1", "", "output", "continuous", "p_unsafe", 500, "en", "", "", "1", "")
 RULE = JudgeSettings(
-    tick_ms=60_000, baseline_events=400, baseline_ticks=4, silence="off", volume="off", campaign="off"
+    tick_ms=60_000,
+    baseline_events=400,
+    baseline_ticks=4,
+    baseline_span_ms=0,
+    silence="off",
+    volume="off",
+    campaign="off",
 )
 """Ticks of a minute: a quarter of an hour is 15 of them. Of the rules, each test turns on what it is about."""
 

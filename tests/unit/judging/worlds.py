@@ -18,6 +18,7 @@ from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
 RULE = JudgeSettings(
     baseline_events=1_600,
     baseline_ticks=20,
+    baseline_span_ms=0,
     silence="off",
     volume="off",
     signals=(("coverage", SignalRule(detector="PageHinkley", parameters=(("threshold", 25.0),))),),
