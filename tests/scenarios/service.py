@@ -199,9 +199,7 @@ def service(
                 timer=lambda: 0.0,
             )
 
-        yield kind(
-            stores, new_worker, rule or JudgeSettings(), judging or Judging(), clock, policy or AlertPolicy()
-        )
+        yield kind(stores, new_worker, rule or JudgeSettings(), judging or Judging(), clock, policy or AlertPolicy())
 
 
 def judged(partitions: Sequence[Sequence[MemoryRecord]], **options) -> Outcome:

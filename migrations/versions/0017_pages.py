@@ -1,7 +1,7 @@
 """Pages and API: credentials, the audit trail, answers under idempotency keys.
 
-Revision ID: 0014
-Revises: 0018
+Revision ID: 0017
+Revises: 0016
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0018"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

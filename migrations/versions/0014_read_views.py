@@ -1,6 +1,6 @@
 """What others may read: views in a schema of their own, and the length of a tick beside the judge's position.
 
-Revision ID: 0015
+Revision ID: 0014
 Revises: 0013
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0015"
+revision = "0014"
 down_revision = "0013"
 branch_labels = None
 depends_on = None
