@@ -5,11 +5,13 @@
 | opened, reopened | trigger | trigger |
 | finding_added, finding_upgraded, finding_continued | update | trigger |
 | still_going_on: found by a backfill, and not over now that judging has caught up | update | trigger |
-| finding_ended, all_ended | update | nothing |
+| alert_received: another tool reports more | update | trigger |
+| finding_ended, all_ended, alert_resolved | update | nothing |
 | typed: what fires together is of another type now | update | nothing |
 | notice_added (channels with ``notices: true``) | update | nothing |
 | acknowledged | acknowledge | nothing |
 | snoozed, assigned, triaged, a phase reached, merged in, split off | update | nothing |
+| a measure proposed, approved, refused, taken, failed, undone | update | nothing |
 | merged into another | resolve | nothing |
 | resolved | resolve | nothing |
 | closed, note, found_by_backfill | nothing | nothing |
@@ -55,13 +57,22 @@ CONTROL: Final = "control"
 
 TRIGGERS: Final = frozenset({What.opened, What.reopened})
 MORE_TROUBLE: Final = frozenset(
-    {What.finding_added, What.finding_upgraded, What.finding_continued, What.still_going_on}
+    {What.finding_added, What.finding_upgraded, What.finding_continued, What.still_going_on, What.alert_received}
 )
 BY_DRIFTLINE: Final = frozenset(
-    {What.opened, What.paged, What.nobody_reached, What.deadline_missed, What.silence_ended}
+    {
+        What.opened,
+        What.paged,
+        What.nobody_reached,
+        What.deadline_missed,
+        What.silence_ended,
+        What.action_due,
+        What.alert_received,
+        What.alert_resolved,
+    }
 )
 BEGINS_ANEW: Final = frozenset({What.reopened, What.split_from, What.follows})
-OF_INTEREST: Final = frozenset({What.finding_ended, What.all_ended, What.typed})
+OF_INTEREST: Final = frozenset({What.finding_ended, What.all_ended, What.typed, What.alert_resolved})
 OF_PEOPLE: Final[Mapping[str, EventAction]] = {
     kind: EventAction(step.action) for kind, step in STEPS.items() if step.action and kind not in BY_DRIFTLINE
 }
@@ -84,12 +95,12 @@ def record(
     *,
     what: What,
     data: Mapping[str, object],
-    finding: Finding,
+    finding: Finding | None,
     now_ms: int,
     policy: AlertPolicy,
     silent: bool = False,
 ) -> None:
-    """Write what Driftline found to the timeline and, unless ``silent``, to the outbox."""
+    """Write what Driftline found or was told to the timeline and, unless ``silent``, to the outbox."""
     silence = None if silent else silence_of(store, incident, now_ms)
     deeds = {} if silent or silence else _deeds(what, knowing(store.timeline(incident.id)), policy)
     address = policy.address_of(incident.id)

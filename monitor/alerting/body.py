@@ -71,6 +71,7 @@ def body(
             "acknowledged_by": incident.acknowledged_by,
             "acknowledged_at": _time(incident.acknowledged_at_ms),
             "resolved_at": _time(incident.resolved_at_ms),
+            "exercise": incident.exercise,
         },
         "control": control,
         "page": None if page is None else dict(page),

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from monitor.alerting.breaker import Breakers
 from monitor.alerting.channels.base import Channel, ChannelError
 from monitor.alerting.ports import EventAction, Outbox, Pending
 
@@ -75,10 +76,12 @@ def deliver_step(
     *,
     now_ms: int,
     backoff: Backoff = Backoff(),
+    breakers: Breakers | None = None,
 ) -> Delivered:
     """Send what is due, at most :data:`AT_ONCE`; call again while something was claimed.
 
-    A failed notification holds up the later ones of its own incident and channel, nothing else.
+    A failed notification holds up the later ones of its own incident and channel, nothing else. With breakers, a
+    receiver that fails again and again is left alone for a while.
 
     Raises:
         StoreUnavailable: what was sent and could not be marked is sent again when its claim runs out.
@@ -88,7 +91,7 @@ def deliver_step(
     for pending in outbox.claim(now_ms=now_ms, lease_ms=AT_ONCE * longest_ms + SLACK_MS, limit=AT_ONCE):
         if pending.notification.deed is EventAction.page and not outbox.wanted(pending):
             continue  # withdrawn: somebody acknowledged while it was claimed
-        failure = _send(pending, channels)
+        failure = _send(pending, channels, breakers or Breakers(), now_ms)
         if failure is None:
             outbox.delivered(pending, now_ms=now_ms)
             outcome = Outcome.sent
@@ -100,7 +103,7 @@ def deliver_step(
             outbox.failed(pending, error=str(failure), retry_at_ms=now_ms + wait_ms)
             outcome = Outcome.retried
         outcomes.append((pending.notification.channel, outcome))
-        if failure is not None:
+        if failure is not None and not isinstance(failure, PutOffError):
             _LOG.warning(
                 "notification failed",
                 incident_id=pending.notification.incident_id,
@@ -113,7 +116,24 @@ def deliver_step(
     return Delivered(tuple(outcomes))
 
 
-def _send(pending: Pending, channels: Mapping[str, Channel]) -> ChannelError | None:
+class PutOffError(ChannelError):
+    """It was not tried: its receiver has failed again and again."""
+
+
+def _send(pending: Pending, channels: Mapping[str, Channel], breakers: Breakers, now_ms: int) -> ChannelError | None:
+    name = pending.notification.channel
+    wait_ms = breakers.wait_ms(name, now_ms)
+    if wait_ms > 0:
+        return PutOffError(f"channel {name!r} has failed again and again", permanent=False, retry_after_ms=wait_ms)
+    failure = _tried(pending, channels)
+    if failure is None or failure.permanent:  # refused for good: the receiver is there
+        breakers.arrived(name)
+    else:
+        breakers.failed(name, now_ms)
+    return failure
+
+
+def _tried(pending: Pending, channels: Mapping[str, Channel]) -> ChannelError | None:
     name = pending.notification.channel
     channel = channels.get(name)
     if channel is None:

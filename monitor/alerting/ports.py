@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 from monitor.alerting.escalation.model import Escalation
+from monitor.alerting.inbound.model import KnownAlert
 from monitor.alerting.silences import Silence
+from monitor.incidents.model import Incident
 from monitor.incidents.ports import ResponseStore
+from monitor.incidents.timeline import Head
+
+if TYPE_CHECKING:  # it uses this port
+    from monitor.alerting.releases import Release
 
 
 class EventAction(StrEnum):
@@ -79,6 +85,33 @@ class AlertStore(ResponseStore, Protocol):
 
     def count_silenced(self, silence_id: int, *, now_ms: int) -> None:
         """A silence has held something back."""
+
+    def first_delivered(self, incident_id: int) -> int | None:
+        """When the first message of an incident was delivered; None where it was not, or that is forgotten."""
+
+    def incident_by_key(self, key: str) -> Incident | None:
+        """The incident with this dedup key, or the one that it was merged into."""
+
+    def releases(self) -> Sequence[Release]:
+        """The versions of guardrails and models that were seen."""
+
+    def save_release(self, release: Release) -> None:
+        """Insert or replace it."""
+
+    def heads_since(self, since_ms: int, *, known: Mapping[int, int], limit: int) -> Sequence[tuple[int, Head]]:
+        """(incident, head) of timelines with an entry since a time, beyond the seq that is known of them."""
+
+    def known_alert(self, source: str, fingerprint: str) -> KnownAlert | None:
+        """An alert from elsewhere that an incident holds."""
+
+    def known_alerts(self, incident_id: int) -> Sequence[KnownAlert]:
+        """The alerts from elsewhere that an incident holds."""
+
+    def save_known_alert(self, alert: KnownAlert) -> None:
+        """Insert or replace it; the incident must be locked."""
+
+    def first_time(self, digest: str, *, now_ms: int, window_ms: int) -> bool:
+        """Whether a request is seen for the first time within the window; older ones are forgotten."""
 
 
 class Outbox(Protocol):

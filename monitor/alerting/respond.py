@@ -27,6 +27,7 @@ from monitor.alerting.reclassify import classified, reclassify_related
 from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle
 from monitor.incidents.classify import leading
+from monitor.incidents.evidence import Capture, Moment
 from monitor.incidents.facts import facts
 from monitor.incidents.model import Incident, Status
 from monitor.incidents.naming import most_telling
@@ -39,7 +40,9 @@ NEAR_INCIDENTS = 50
 _LIVE = (Status.open, Status.acknowledged)
 
 
-def respond(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPolicy) -> Finding:
+def respond(
+    store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPolicy, exercise: bool = False
+) -> Finding:
     """Record a new version of a finding; returns it as stored, with its incident.
 
     Idempotent: the same version a second time changes nothing.
@@ -49,6 +52,7 @@ def respond(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPo
         finding: ``incident_id`` is ignored; the stored one is kept.
         now_ms: the service's clock; it separates live findings from those of a backfill and dates the timeline.
         policy: the team's rules.
+        exercise: it is made up; an incident that it opens is marked.
 
     Raises:
         StoreUnavailable: a person changed the incident at the same moment; run the transaction again.
@@ -62,7 +66,7 @@ def respond(store: AlertStore, finding: Finding, *, now_ms: int, policy: AlertPo
             return known
     else:
         finding = msgspec.structs.replace(finding, incident_id=None)
-    response = _Response(store, now_ms=now_ms, policy=policy)
+    response = _Response(store, now_ms=now_ms, policy=policy, exercise=exercise)
     return response.take(known, classified(store, finding))
 
 
@@ -92,8 +96,9 @@ def still_going_on(store: AlertStore, finding: Finding, *, now_ms: int, policy: 
 class _Response:
     """One version of one finding on its way into the record."""
 
-    def __init__(self, store: AlertStore, *, now_ms: int, policy: AlertPolicy) -> None:
+    def __init__(self, store: AlertStore, *, now_ms: int, policy: AlertPolicy, exercise: bool) -> None:
         self._store = store
+        self._exercise = exercise
         self._now_ms = now_ms
         self._policy = policy
         self._happened_ms = now_ms
@@ -186,6 +191,7 @@ class _Response:
             last_found_ms=_paged_at(finding),
             trouble=finding.trouble,
             trouble_rule=finding.trouble_rule,
+            exercise=self._exercise,
         )
         finding = self._saved(finding, incident)
         self._record(incident, What.opened, finding, why=why)
@@ -273,6 +279,10 @@ class _Response:
         self._write(
             incident, what, facts(finding, self._policy.phrases) | more, finding=finding, silent=silent or history
         )
+        if what in _CAPTURED:
+            self._store.request_capture(
+                Capture(incident_id=incident.id, finding_id=finding.id, moment=_CAPTURED[what], due_ms=self._now_ms)
+            )
         if history and what in _TELLS_OF_A_PAGE:
             data: dict[str, object] = {"finding": finding.id, "age_ms": age_ms}
             self._write(incident, What.found_by_backfill, data, finding=finding, silent=True)
@@ -293,12 +303,14 @@ class _Response:
 
 
 _TELLS_OF_A_PAGE = frozenset({What.opened, What.finding_added, What.finding_upgraded, What.reopened})
+_CAPTURED = dict.fromkeys(_TELLS_OF_A_PAGE, Moment.found) | {What.finding_ended: Moment.ended}
+"""Entries whose evidence is captured as it is then."""
 
 
 def _of_type(incident: Incident, pages: list[Finding]) -> Incident:
-    """The incident with the type that its pages give it; as it is where that is the same type by another rule."""
+    """The incident with the type that its pages give it, and the rule by which the leading one has it now."""
     found = leading(pages)
-    if found is None or found.trouble is incident.trouble:
+    if found is None:
         return incident
     return msgspec.structs.replace(incident, trouble=found.trouble, trouble_rule=found.rule)
 

@@ -174,7 +174,10 @@ def _baseline_reason(settings: Settings, streams: Sequence[Seen]) -> str:
     events = settings.baseline.events
     why = "the fewest for which the proposed levels kept their promise at base rates down to .4 %"
     if events > LEARNING_EVENTS:
+        short = sum(1 for one in streams if one.stream.events < MONITORED * events)
         why = f"enough to see the rarest events {LEARNING_MASS:.0f} times, and no more than a quarter of any stream"
+        if short:
+            why = f"as given; {short} of {len(streams)} streams have fewer than {MONITORED} times as many here"
     if events < LEARNING_EVENTS:
         why = f"as given; below {LEARNING_EVENTS:,} the levels are wide guesses"
     known = sum(1 for one in streams if one.baseline is not None)

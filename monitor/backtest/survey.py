@@ -383,10 +383,8 @@ def _fine_bin(score: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _family(words: Vocabulary, guardrail: int, category: int) -> Slice:
-    empty = Slice("", "", "", "", "", "", -1, "", "", "", "", "")
-    return family_of(
-        dataclasses.replace(empty, guardrail=words.guardrail.text(guardrail), category=words.category.text(category))
-    )
+    whole = Slice.of_guardrail(words.guardrail.text(guardrail))
+    return family_of(dataclasses.replace(whole, category=words.category.text(category)))
 
 
 def _named(names: tuple[str, ...], counts: list[int]) -> dict[str, int]:

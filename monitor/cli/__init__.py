@@ -25,6 +25,10 @@ COMMANDS: Final = {
     "incidents": ("monitor.cli.incidents:incidents", "List incidents, work on them, read their record."),
     "timeline": ("monitor.cli.timeline:timeline", "Export timelines as files, and verify such a file."),
     "playbooks": ("monitor.cli.playbooks:playbooks", "Show the response to each type of incident."),
+    "measures": ("monitor.cli.measures:measures", "Propose, approve and take back measures of containment."),
+    "actions": ("monitor.cli.actions:actions", "Action items after incidents: owner, due date, done."),
+    "drill": ("monitor.cli.drill:drill", "Hold an exercise through the whole path, and measure it."),
+    "audit": ("monitor.cli.audit:audit", "The audit pack of a period, by the outcomes of the AI RMF."),
     "silences": ("monitor.cli.silences:silences", "Hold pages back for a while, with a reason and an end."),
     "oncall": ("monitor.cli.oncall:oncall", "Show who is on call, and check that no page can end in silence."),
     "controls": (

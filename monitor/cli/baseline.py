@@ -64,8 +64,10 @@ def show(guardrail: str | None, every: bool, config: Path | None, database: str 
 @click.option("--from", "start", required=True, metavar="TIME", help="Start of the window, RFC 3339 (event time).")
 @click.option("--to", "end", required=True, metavar="TIME", help="End of the window.")
 @click.option("--without", multiple=True, metavar="TIME/TIME", help="Leave this stretch out; may be repeated.")
-@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who proposes.")
-@click.option("--reason", default="", help="Why this window.")
+@click.option(
+    "--as", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name", help="Who proposes."
+)
+@click.option("--reason", metavar="TEXT", default="", help="Why this window.")
 @config_option
 @database_option
 @json_option
@@ -108,8 +110,10 @@ def propose(
 
 @baseline.command(epilog="Example: driftline baseline approve 3 --reason 'first quiet week after release 2'")
 @click.argument("baseline_id", type=int, metavar="ID")
-@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who approves.")
-@click.option("--reason", default="", help="Why; kept with the baseline.")
+@click.option(
+    "--as", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name", help="Who approves."
+)
+@click.option("--reason", metavar="TEXT", default="", help="Why; kept with the baseline.")
 @config_option
 @database_option
 @json_option

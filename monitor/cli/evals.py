@@ -47,7 +47,9 @@ def evals() -> None:
     show_default=True,
     help="Difference of shares that does not matter.",
 )
-@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who records.")
+@click.option(
+    "--as", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name", help="Who records."
+)
 @config_option
 @database_option
 @json_option
@@ -139,8 +141,10 @@ def show(run_id: int | None, model: str | None, config: Path | None, database: s
 
 @evals.command(epilog="Example: driftline evals approve 3 --reason 'accepted by the safety board'")
 @click.argument("run_id", type=int, metavar="ID")
-@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who approves.")
-@click.option("--reason", default="", help="Why; kept with the run.")
+@click.option(
+    "--as", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name", help="Who approves."
+)
+@click.option("--reason", metavar="TEXT", default="", help="Why; kept with the run.")
 @config_option
 @database_option
 @json_option

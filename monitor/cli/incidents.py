@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING, Final
 import click
 import msgspec
 
-from monitor.cli.incidents_arguments import head_of_timeline, incident_number
+from monitor.cli.incidents_arguments import anchors_of, anchors_option, head_of_timeline, incident_number
 from monitor.cli.options import (
     database_from,
     database_options,
     errors_to_exit_codes,
+    json_of_change_option,
     json_option,
     moment_ms,
     print_json,
+    wants_json,
 )
 from monitor.clock import SystemClock
 from monitor.errors import NotFound, Refused, StoreUnavailable
 from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle, timeline
 from monitor.incidents.model import Entry, Incident, Status
-from monitor.incidents.words import incident_name
+from monitor.incidents.words import incident_name, rfc3339
 
 if TYPE_CHECKING:
     from monitor.incidents.words import Phrases
@@ -107,6 +109,7 @@ def show(config: Path | None, database: str | None, *, incident: int, everything
 @incident_argument
 @click.argument("text", required=False, default="")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def ack(config: Path | None, database: str | None, *, incident: int, text: str, actor: str | None) -> None:
@@ -119,6 +122,7 @@ def ack(config: Path | None, database: str | None, *, incident: int, text: str, 
 @click.option("--until", required=True, metavar="TIME", help="When to page again, at most 7 days from now.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why it can wait.")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def snooze(
@@ -135,12 +139,13 @@ def snooze(
 @incident_argument
 @click.option("--reason", required=True, metavar="TEXT", help="The cause, and why it is over.")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def resolve(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:
     """Record that an incident is over. A page that began before re-opens it."""
     going_on = change_incident(lifecycle.resolve, config, database, incident=incident, actor=actor, text=reason)
-    if going_on:
+    if going_on and not wants_json():
         what = "page has" if going_on == 1 else "pages have"
         click.echo(f"Note: {going_on} {what} not ended yet.")
 
@@ -149,6 +154,7 @@ def resolve(config: Path | None, database: str | None, *, incident: int, reason:
 @incident_argument
 @click.option("--learned", required=True, metavar="TEXT", help="What happened, and what will be done differently.")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def close(config: Path | None, database: str | None, *, incident: int, learned: str, actor: str | None) -> None:
@@ -160,6 +166,7 @@ def close(config: Path | None, database: str | None, *, incident: int, learned: 
 @incident_argument
 @click.argument("text")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def note(config: Path | None, database: str | None, *, incident: int, text: str, actor: str | None) -> None:
@@ -173,6 +180,7 @@ def note(config: Path | None, database: str | None, *, incident: int, text: str,
     "--head", multiple=True, type=head_of_timeline, metavar="SEQ:HASH", help="As a notification carried it."
 )
 @click.option("--lines", is_flag=True, help="Print each hash and the exact text that it is the SHA-256 of.")
+@anchors_option
 @json_option
 @database_options
 @errors_to_exit_codes
@@ -183,6 +191,7 @@ def verify(
     incident: int | None,
     head: tuple[timeline.Head, ...],
     lines: bool,
+    anchors: Path | None,
     as_json: bool,
 ) -> None:
     """Check that timelines are as they were written; exit code 1 if one is not. Without ID, all are checked."""
@@ -197,18 +206,28 @@ def verify(
     if lines:
         for entry in records[numbers[0]]:
             click.echo(f"{entry.hash}  {timeline.hashed_content(entry).decode()}")
-    print_verified(records, heads=head, as_json=as_json, quiet=lines)
+    anchored = anchors_of(anchors)
+    if incident is None:
+        records |= {each: () for each in anchored if each not in records}  # gone with the whole timeline
+    print_verified(records, heads=head, anchored=anchored, as_json=as_json, quiet=lines)
 
 
 def print_verified(
-    records: Mapping[int, Sequence[Entry]], *, heads: Sequence[timeline.Head], as_json: bool, quiet: bool = False
+    records: Mapping[int, Sequence[Entry]],
+    *,
+    heads: Sequence[timeline.Head],
+    anchored: Mapping[int, Sequence[timeline.Head]],
+    as_json: bool,
+    quiet: bool = False,
 ) -> None:
     """Verify timelines and print the result, unless ``quiet``.
 
     Raises:
         Exit: with code 1, one is not as it was written.
     """
-    results = {each: timeline.verify(entries, heads=heads) for each, entries in records.items()}
+    results = {
+        each: timeline.verify(entries, heads=[*heads, *anchored.get(each, ())]) for each, entries in records.items()
+    }
     if as_json and not quiet:
         print_json(
             [
@@ -275,6 +294,9 @@ def change_incident(
             except StoreUnavailable:
                 if left == 0:
                     raise
+    if wants_json():
+        print_json([_change_json(change, notified=channels) for change in changes])
+        return sum(page.ended_at_ms is None for page in pages)
     notified = f"; notifying {', '.join(channels)}" if channels else ""
     for change in changes:
         kind = change.entry.kind.replace("_", " ")
@@ -334,6 +356,20 @@ def _print_results(records: Mapping[int, Sequence[Entry]], results: dict[int, ti
         click.echo("No incidents.")
 
 
+def _change_json(change: lifecycle.Change, *, notified: Sequence[str]) -> dict[str, object]:
+    incident, entry = change.incident, change.entry
+    return {
+        "incident": incident_name(incident.id),
+        "status": incident.status.value,
+        "severity": incident.severity.value,
+        "done": entry.kind,
+        "by": entry.actor,
+        "at": rfc3339(entry.at_ms),
+        "head": f"{entry.seq}:{entry.hash}",
+        "notified": list(notified),
+    }
+
+
 def _flaw_json(flaw: timeline.Broken) -> dict[str, object]:
     return {"seq": flaw.seq, "why": flaw.why.name, "detail": flaw.why.value}
 
@@ -344,3 +380,4 @@ def _incident_json(incident: Incident) -> dict[str, object]:
 
 
 from monitor.cli import incidents_casework as _  # noqa: E402, F401 - adds its commands to the group
+from monitor.cli import incidents_record as _record  # noqa: E402, F401 - adds its commands to the group

@@ -14,15 +14,18 @@ from monitor.cli.options import (
     database_option,
     database_options,
     errors_to_exit_codes,
+    json_of_change_option,
     json_option,
     moment_ms,
     print_json,
     settings_from,
+    wants_json,
 )
 from monitor.clock import DAY_MS, SystemClock
-from monitor.errors import SettingsError
+from monitor.errors import Refused, SettingsError
 from monitor.incidents import casework, regroup
 from monitor.incidents.case import Functional, Information, Noise, Phase, Recoverability, Verdict
+from monitor.incidents.eu_ai_act import Serious
 
 _reason = click.option("--reason", required=True, metavar="TEXT", help="The grounds for it.")
 
@@ -44,8 +47,10 @@ def _choice(values: type[StrEnum]) -> click.Choice[str]:
     "--factor", multiple=True, metavar="NAME=TEXT", help="asset_criticality, stage or threat_actor; may be repeated."
 )
 @click.option("--candidate", multiple=True, metavar="ID", help="ATLAS or OWASP id that it is consistent with.")
+@click.option("--serious", type=_choice(Serious), help="Class by EU AI Act Art. 3(49); asked for high-risk systems.")
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def triage(
@@ -60,12 +65,17 @@ def triage(
     category: str,
     factor: tuple[str, ...],
     candidate: tuple[str, ...],
+    serious: str | None,
     reason: str,
     actor: str | None,
 ) -> None:
     """Record verdict and impact; the matrix of impact and severity is shown with the cell that applies."""
+    from monitor.incidents.eu_ai_act import clock
     from monitor.incidents.impact import shown
 
+    if serious is None and _is_high_risk(config) and verdict == Verdict.true_positive.value:
+        classes = ", ".join(each.value for each in Serious)
+        raise Refused(f"the settings declare a high-risk system: add --serious with its class, one of {classes}")
     change_incident(
         casework.triage,
         config,
@@ -80,10 +90,24 @@ def triage(
         category=category,
         factors=_factors(factor),
         candidates=candidate,
+        serious=serious or "",
     )
+    if wants_json():
+        return
     with existing_store(config, database) as stores, stores.alerts.transaction() as store:
         case = store.case(incident)
     click.echo(f"{case.priority}{', declared' if case.declared_ms is not None else ''}\n{shown(case)}")
+    running = clock(case.serious, case.aware_ms, SystemClock().now_ms())
+    if running:
+        click.echo(running)
+
+
+def _is_high_risk(config: Path | None) -> bool:
+    """Whether the settings declare a high-risk system; no where there are no settings."""
+    from monitor.settings import DEFAULT_FILE
+
+    given = config is not None or Path(DEFAULT_FILE).exists()
+    return given and settings_from(config).response.high_risk is not None
 
 
 @incidents.command(epilog='Example: driftline incidents phase INC-1 containment --reason "threshold tightened to .4"')
@@ -92,6 +116,7 @@ def triage(
 @click.option("--at", metavar="TIME", help="When it was reached, such as 2026-12-01T18:00Z.  [default: now]")
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def phase(
@@ -122,6 +147,7 @@ def phase(
 @incident_argument
 @click.argument("to", metavar="PERSON")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def assign(config: Path | None, database: str | None, *, incident: int, to: str, actor: str | None) -> None:
@@ -134,6 +160,7 @@ def assign(config: Path | None, database: str | None, *, incident: int, to: str,
 @click.argument("what", type=_choice(Noise))
 @click.option("--reason", default="", metavar="TEXT", help="A better page in your words.")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def noise(
@@ -150,6 +177,7 @@ def noise(
 @click.option("--into", required=True, type=incident_number, metavar="ID", help="The incident that stays.")
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def merge(
@@ -166,6 +194,7 @@ def merge(
 @click.option("--finding", required=True, multiple=True, metavar="ID", help="A finding to take out; may be repeated.")
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def split(
@@ -185,6 +214,7 @@ def split(
 @incident_argument
 @_reason
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def reopen(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:
@@ -227,33 +257,6 @@ def booked(*, days: int, config: Path | None, database: str | None, as_json: boo
     )
     for guardrail, counts in sorted(book_.noise.items()):
         click.echo(f"  {guardrail}: {', '.join(f'{count} x {what}' for what, count in sorted(counts.items()))}")
-
-
-@incidents.command(epilog="Example: driftline incidents report INC-1 > inc-1.md")
-@incident_argument
-@click.option(
-    "--as-format",
-    type=click.Choice(["markdown", "ocsf"]),
-    default="markdown",
-    show_default=True,
-    help="Markdown for people, or OCSF 1.9 events as JSON.",
-)
-@database_options
-@errors_to_exit_codes
-def report(config: Path | None, database: str | None, *, incident: int, as_format: str) -> None:
-    """Print the post-incident report, filled from the record; a draft until the incident is closed."""
-    from monitor.cli.incidents import all_phrases
-    from monitor.incidents.lifecycle import locked
-    from monitor.incidents.ocsf import events
-    from monitor.incidents.report import markdown
-
-    with existing_store(config, database) as stores, stores.alerts.transaction() as store:
-        found, case = locked(store, incident), store.case(incident)
-        findings, entries = store.findings(incident_id=incident), store.timeline(incident)
-    if as_format == "ocsf":
-        print_json(events(found, case, findings, entries, phrases=all_phrases()))
-    else:
-        click.echo(markdown(found, case, findings, entries, phrases=all_phrases()), nl=False)
 
 
 def _factors(given: tuple[str, ...]) -> dict[str, str]:

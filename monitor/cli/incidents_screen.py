@@ -56,15 +56,14 @@ def _reason(rule: str) -> str:
 
 
 def _since(pages: Sequence[Finding]) -> str:
-    first = min(pages, key=lambda page: (page.onset_low_ms, page.id))
-    paged = min(page.paged_at_ms or page.detected_at_ms for page in pages)
+    first = min(pages, key=lambda page: (page.paged_at_ms or page.detected_at_ms, page.id))
+    paged = first.paged_at_ms or first.detected_at_ms
     day = first.onset_low_ms
+    began, latest = moment(day), moment(first.onset_high_ms, day_of_ms=day)
+    onset = began if latest in began else f"{began} to {latest}"
     ends = [page.ended_at_ms for page in pages]
     over = f"all ended {moment(max(end or 0 for end in ends), day_of_ms=day)}" if None not in ends else "not over yet"
-    return (
-        f"{moment(first.onset_low_ms)} to {moment(first.onset_high_ms, day_of_ms=day)}; "
-        f"first page {moment(paged, day_of_ms=day)}; {over}"
-    )
+    return f"{onset}; first page {moment(paged, day_of_ms=day)}; {over}"
 
 
 def _where(page: Finding) -> list[str]:
@@ -81,10 +80,11 @@ def _also(page: Finding, pages: Sequence[Finding], phrases: Phrases) -> list[str
     others = [other for other in pages if other.id != page.id]
     lines = []
     for place, other in enumerate(others[:_ALSO]):
-        more = f" (and {len(others) - _ALSO} more pages)" if place == _ALSO - 1 and len(others) > _ALSO else ""
         since = moment(other.onset_low_ms, day_of_ms=page.onset_low_ms)
-        text = f"{since}, {_apart(other, page)}{summary(other, phrases)}{more}"
+        text = f"{since}, {_apart(other, page)}{summary(other, phrases)}"
         lines += field("Also" if place == 0 else "", text, WIDTH, most=1)
+    if (more := len(others) - _ALSO) > 0:
+        lines += field("", f"and {more} more page{'s' * (more > 1)}", WIDTH, most=1)
     return lines
 
 

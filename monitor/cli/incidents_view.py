@@ -48,7 +48,8 @@ def table(incidents: Sequence[Incident]) -> str:
             f"{incident_name(incident.id):<9} {incident.status.value:<13} {severity} "
             f"{moment(incident.opened_at_ms):<21} {plain(incident.acknowledged_by or '-', longest=23)}"
         )
-        lines += _wrapped(_with_type(incident.trouble, incident.title), indent=10)
+        exercise = "EXERCISE: " if incident.exercise else ""
+        lines += _wrapped(exercise + _with_type(incident.trouble, incident.title), indent=10)
     return "\n".join(lines)
 
 
@@ -89,7 +90,8 @@ def whole(incident: Incident, findings: Sequence[Finding], timeline: Sequence[En
 def heading(incident: Incident) -> list[str]:
     """``INC-1  critical  open since 2026-11-23 03:14 UTC``."""
     severity = click.style(incident.severity.value, fg=_COLOURS[incident.severity], bold=True)
-    return [f"{incident_name(incident.id)}  {severity}  {_status(incident)}"]
+    name = f"EXERCISE {incident_name(incident.id)}" if incident.exercise else incident_name(incident.id)
+    return [f"{name}  {severity}  {_status(incident)}"]
 
 
 def _with_type(trouble: IncidentType | None, text: str) -> str:
@@ -137,11 +139,11 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
     first = f"{finding.kind.value.capitalize()}: {subject(finding)}"
     lines = [click.style(line, bold=True) for line in _wrapped(first)]
     lines += _field("What", sentence(finding, phrases)) + _typed(finding)
-    found = finding.paged_at_ms or finding.detected_at_ms
+    paged = "" if finding.paged_at_ms is None else f"; paged {moment(finding.paged_at_ms)}"
     lines += _field(
         "Since",
         f"{moment(finding.onset_low_ms)} at the earliest, {moment(finding.onset_high_ms)} at the latest; "
-        f"found {moment(found)}",
+        f"first seen {moment(finding.detected_at_ms)}{paged}",
     )
     if finding.kind is Kind.page:
         lines += _field("Ended", "not yet" if finding.ended_at_ms is None else moment(finding.ended_at_ms))

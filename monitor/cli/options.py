@@ -31,12 +31,13 @@ if TYPE_CHECKING:  # loaded inside the functions: --help need not wait for pydan
     from monitor.settings import Settings
     from monitor.storage.stores import Stores
 
+_JSON = "driftline.json"
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class Exit(IntEnum):
-    """Exit codes; 75 is EX_TEMPFAIL of sysexits.h, 130 is 128 + SIGINT."""
+    """Exit codes, as README.md lists them; 75 is EX_TEMPFAIL of sysexits.h, 130 is 128 + SIGINT."""
 
     failed = 1
     settings = 2
@@ -76,6 +77,25 @@ def database_options(command: Callable[P, R]) -> Callable[P, R]:
 def json_option(command: Callable[P, R]) -> Callable[P, R]:
     """``--json``, passed as ``as_json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(command)
+
+
+def json_of_change_option(command: Callable[P, R]) -> Callable[P, R]:
+    """``--json`` for commands that change something: read by :func:`wants_json`, not passed on."""
+
+    def remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        ctx.meta[_JSON] = value
+
+    return click.option(
+        "--json", is_flag=True, expose_value=False, callback=remember, help="Print JSON instead of text."
+    )(command)
+
+
+def wants_json() -> bool:
+    """Whether the command that runs was given ``--json``."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return False
+    return bool(context.meta.get(_JSON) or context.params.get("as_json"))
 
 
 def settings_from(config: Path | None, *, database: str | None = None) -> Settings:
@@ -152,7 +172,7 @@ def errors_to_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
             result = command(*args, **kwargs)
             sys.stdout.flush()
         except DriftlineError as error:
-            _fail(str(error) or type(error).__doc__ or type(error).__name__, _code(error))
+            _fail(str(error) or type(error).__doc__ or type(error).__name__, _code(error), kind=type(error).__name__)
         except BrokenPipeError:
             # The reader (head, less) has seen enough. Python would complain once more when it closes stdout.
             _print_no_more()
@@ -188,7 +208,11 @@ def _code(error: DriftlineError) -> Exit:
     return Exit.try_again if isinstance(error, TryAgain) else Exit.failed
 
 
-def _fail(message: str, code: Exit) -> NoReturn:
+def _fail(message: str, code: Exit, *, kind: str = "OSError") -> NoReturn:
+    """End with this code; the message goes to standard error, under ``--json`` as a document."""
+    if wants_json():
+        click.echo(json.dumps({"error": {"kind": kind, "exit_code": int(code), "message": message}}), err=True)
+        sys.exit(code)
     for line in message.splitlines():
         click.echo(f"driftline: {line}", err=True)
     sys.exit(code)

@@ -9,7 +9,15 @@ import click
 import msgspec
 
 from monitor.cli.incidents import existing_store, user_name
-from monitor.cli.options import database_options, errors_to_exit_codes, json_option, moment_ms, print_json
+from monitor.cli.options import (
+    database_options,
+    errors_to_exit_codes,
+    json_of_change_option,
+    json_option,
+    moment_ms,
+    print_json,
+    wants_json,
+)
 from monitor.clock import SystemClock
 from monitor.incidents.words import moment, plain, rfc3339
 
@@ -26,6 +34,7 @@ def silences() -> None:
 @click.option("--guardrail", multiple=True, metavar="NAME", help="Only of this guardrail; may be repeated.")
 @click.option("--maintenance", is_flag=True, help="A maintenance window rather than a silence.")
 @click.option("--as", "actor", metavar="NAME", help="Who does this.  [default: your user name]")
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def add(
@@ -54,6 +63,9 @@ def add(
     )
     with existing_store(config, database) as stores, stores.alerts.transaction() as store:
         stored = store.new_silence(silence)
+    if wants_json():
+        print_json(_plain(msgspec.to_builtins(stored)))
+        return
     click.echo(f"{stored.kind.value} {stored.id} by {stored.author} until {moment(stored.end_ms)}.")
 
 
@@ -85,6 +97,7 @@ def list_(config: Path | None, database: str | None, *, only_unused: bool, as_js
 
 @silences.command(epilog="Example: driftline silences end 3")
 @click.argument("silence", type=click.IntRange(1), metavar="ID")
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def end(config: Path | None, database: str | None, *, silence: int) -> None:
@@ -96,6 +109,9 @@ def end(config: Path | None, database: str | None, *, silence: int) -> None:
     with existing_store(config, database) as stores, stores.alerts.transaction() as store:
         store.update_silence(ended_early(store.silence(silence), now_ms=now_ms))
         count = paging.released(store, silence, now_ms=now_ms)
+    if wants_json():
+        print_json({"silence": silence, "due": count})
+        return
     click.echo(f"silence {silence} ended; {count} {'incident is' if count == 1 else 'incidents are'} due.")
 
 

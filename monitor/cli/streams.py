@@ -53,4 +53,4 @@ def streams(
     elif every:
         click.echo("No streams like that." if guardrail or unwatched else "No streams.")
     else:
-        click.echo("No streams yet: the judge writes them once the first minute of events is over (`driftline run`).")
+        click.echo("No streams yet: the judge writes them a minute after its start or an upgrade (`driftline run`).")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from monitor.cli.incidents import existing_store, print_verified
-from monitor.cli.incidents_arguments import head_of_timeline, incident_number
+from monitor.cli.incidents_arguments import anchors_of, anchors_option, head_of_timeline, incident_number
 from monitor.cli.options import database_options, errors_to_exit_codes, json_option
 from monitor.errors import NotFound
 from monitor.incidents import timeline as chain
@@ -44,9 +44,10 @@ def export(config: Path | None, database: str | None, *, incident: int) -> None:
     metavar="SEQ:HASH",
     help="As a notification carried it: proves that nothing after it was cut off. Needs a file of one incident.",
 )
+@anchors_option
 @json_option
 @errors_to_exit_codes
-def verify(file: Path, *, head: tuple[chain.Head, ...], as_json: bool) -> None:
+def verify(file: Path, *, head: tuple[chain.Head, ...], anchors: Path | None, as_json: bool) -> None:
     """Check an exported file; exit code 1 if an entry was changed, removed, added or moved. Names the first one."""
     from monitor.incidents.exported import read
 
@@ -57,4 +58,4 @@ def verify(file: Path, *, head: tuple[chain.Head, ...], as_json: bool) -> None:
         raise NotFound(f"{file}: {error.strerror or error}") from None
     if head and len(records) > 1:
         raise click.UsageError("--head needs a file of one incident")
-    print_verified(records, heads=head, as_json=as_json)
+    print_verified(records, heads=head, anchored=anchors_of(anchors), as_json=as_json)

@@ -77,7 +77,7 @@ class Columns:
         columns.clear(slice(None))
         return columns
 
-    def clear(self, rows: int | slice) -> None:
+    def clear(self, rows: int | slice | NDArray[np.int64]) -> None:
         """Make rows all missing, also after a decoder gave up on one half way."""
         self.cells[:_CODE, rows] = 0
         self.code[:, rows] = MISSING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ from monitor.events.general import read
 from monitor.events.interning import Interner
 from monitor.events.keyed import SubKey, keyed_hash
 from monitor.events.lookup import build_lookup
+from monitor.events.mapped import Program, scan_mapped
+from monitor.events.paths import ORDER
 from monitor.events.reasons import Reason, Rejected, Rejection
 from monitor.events.records import RecordBlock
 from monitor.events.scanner import no_order, scan
@@ -35,6 +37,27 @@ class Decoded:
 
     batch: EventBatch
     rejected: list[Rejected]
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """Rows of a block that another scanner has read.
+
+    Attributes:
+        columns: their cells; of the other rows anything.
+        keep: bool (n,), which rows they are.
+        aside: strings that are not in the block's buffer, by hash.
+    """
+
+    columns: Columns
+    keep: NDArray[np.bool_]
+    aside: Mapping[int, str]
+
+    def at(self, rows: NDArray[np.int64]) -> Scanned:
+        """The same for a block of these rows of the block, over the same bytes."""
+        columns = Columns.empty(len(rows))
+        columns.cells[:] = self.columns.cells[:, rows]
+        return Scanned(columns, self.keep[rows], self.aside)
 
 
 class Decoder:
@@ -74,31 +97,75 @@ class Decoder:
         self._order = no_order()
         self._keys = np.array([*self._string_key.words(), *self._text_key.words()], np.uint64)
 
-    def decode(self, block: RecordBlock) -> Decoded:
+    def decode(self, block: RecordBlock, scanned: Scanned | None = None) -> Decoded:
         """Decode every record of the block.
+
+        Args:
+            block: the records.
+            scanned: rows that are read already, which are taken as they are.
 
         Raises:
             ValueError: a span of the block points outside of its buffer (a fault of the source, not of the data).
         """
-        return self._decode(block, scan_first=True)
+        return self._decode(block, scan_first=True, scanned=scanned)
 
     def decode_general(self, block: RecordBlock) -> Decoded:
         """The same as :meth:`decode`, with the general decoder alone: slower, and the yardstick of the scanner."""
         return self._decode(block, scan_first=False)
 
-    def _decode(self, block: RecordBlock, *, scan_first: bool) -> Decoded:
+    def scan_mapped(self, block: RecordBlock, program: Program) -> Scanned:
+        """Those rows of a block that a compiled mapping reads with certainty.
+
+        Raises:
+            ValueError: as :meth:`decode`.
+        """
+        _check_spans(block)
+        columns = Columns.empty(len(block))
+        aside: dict[int, str] = {}
+        self._fill(columns, slice(None), program.constants, aside)
+        keep = np.zeros(len(block), np.bool_)
+        scan_mapped(
+            _read_only(block.buffer),
+            _read_only(block.value_start),
+            _read_only(block.value_end),
+            self._readable(block),
+            _has_timestamp(block),
+            columns.cells,
+            columns.cells.view(np.float64),
+            keep,
+            self._lookup.fields,
+            self._keys,
+            self._max_depth,
+            program.nodes,
+            program.heads,
+            program.steps,
+            program.tests,
+            program.words,
+            program.names,
+            program.highest,
+            np.empty((len(program.nodes), 2), np.int64),
+            np.full(ORDER, -1, np.int64),
+        )
+        return Scanned(columns, keep, aside)
+
+    def _readable(self, block: RecordBlock) -> NDArray[np.bool_]:
+        return (block.value_start >= 0) & (block.value_end - block.value_start <= self._max_bytes)
+
+    def _decode(self, block: RecordBlock, *, scan_first: bool, scanned: Scanned | None = None) -> Decoded:
         _check_spans(block)
         columns = Columns.empty(len(block))
         aside: dict[int, str] = {}
         keep = np.zeros(len(block), np.bool_)
-        has_timestamp = (block.timestamp_ms >= 0) & (block.timestamp_ms <= LAST_TIME_MS)
-        if scan_first:
-            length = block.value_end - block.value_start
+        if scanned is not None:
+            columns, aside, keep = scanned.columns, dict(scanned.aside), scanned.keep.copy()
+            columns.clear(np.flatnonzero(~keep))
+        has_timestamp = _has_timestamp(block)
+        if scan_first and not keep.all():
             scan(
                 _read_only(block.buffer),
                 _read_only(block.value_start),
                 _read_only(block.value_end),
-                (block.value_start >= 0) & (length <= self._max_bytes),
+                self._readable(block) & ~keep,
                 has_timestamp,
                 columns.cells,
                 columns.cells.view(np.float64),
@@ -131,7 +198,11 @@ class Decoder:
         return read(value, has_timestamp=has_timestamp, max_depth=self._max_depth)
 
     def _fill(
-        self, columns: Columns, row: int, event: dict[str, str | bytes | int | float], aside: dict[int, str]
+        self,
+        columns: Columns,
+        row: int | slice,
+        event: Mapping[str, str | bytes | int | float],
+        aside: dict[int, str],
     ) -> None:
         cells = columns.cells
         for name, value in event.items():
@@ -146,7 +217,7 @@ class Decoder:
             else:
                 cells[SLOT[name], row] = value
         text = event.get("text")
-        if isinstance(text, bytes):
+        if isinstance(text, bytes) and isinstance(row, int):
             self._measure(cells, row, np.frombuffer(text, np.uint8), given=event.keys())
 
     def _measure(self, cells: NDArray[np.uint64], row: int, text: NDArray[np.uint8], *, given: Set[str]) -> None:
@@ -169,6 +240,10 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view
+
+
+def _has_timestamp(block: RecordBlock) -> NDArray[np.bool_]:
+    return (block.timestamp_ms >= 0) & (block.timestamp_ms <= LAST_TIME_MS)
 
 
 def _check_spans(block: RecordBlock) -> None:

@@ -163,7 +163,7 @@ def _scan_row(buffer, start, end, row, has_timestamp, cells, numbers, slots, fie
             text_end, text_escaped = string_end(buffer, text_start, end)
             at = text_end + (text_end >= 0)
         else:
-            at = _read(buffer, at, end, row, cells, numbers, field, fields, keys, max_depth)
+            at = read_field(buffer, at, end, row, cells, numbers, field, fields, keys, max_depth)
             versioned |= fields[field, KIND] == VERSION
         if at < 0:
             return False
@@ -182,12 +182,12 @@ def _scan_row(buffer, start, end, row, has_timestamp, cells, numbers, slots, fie
     if skip_space(buffer, at + 1, end) != end:
         return False
     if text_start >= 0:
-        _measure(buffer, text_start, text_end, text_escaped, row, cells, keys)
-    return versioned and _complete(cells, numbers, row, has_timestamp)
+        measure_text(buffer, text_start, text_end, text_escaped, row, cells, keys)
+    return versioned and complete(cells, numbers, row, has_timestamp)
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _complete(cells, numbers, row, has_timestamp):  # type: ignore[no-untyped-def]
+def complete(cells, numbers, row, has_timestamp):  # type: ignore[no-untyped-def]
     """Whether the row has what every event must have."""
     if cells[_GUARDRAIL, row] == _ZERO:
         return False
@@ -201,7 +201,7 @@ def _complete(cells, numbers, row, has_timestamp):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def _read(buffer, at, end, row, cells, numbers, field, fields, keys, max_depth):  # type: ignore[no-untyped-def]  # noqa: PLR0911 - a grammar branches
+def read_field(buffer, at, end, row, cells, numbers, field, fields, keys, max_depth):  # type: ignore[no-untyped-def]  # noqa: PLR0911 - a grammar branches
     """Store the value of a known field that is not the text; the position after it, or -1."""
     kind, slot = fields[field, KIND], fields[field, PLACE]
     minimum, maximum = fields[field, MINIMUM], fields[field, MAXIMUM]
@@ -251,7 +251,7 @@ def _forget(cells, numbers, kind, slot, row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _measure(buffer, start, end, escaped, row, cells, keys):  # type: ignore[no-untyped-def]
+def measure_text(buffer, start, end, escaped, row, cells, keys):  # type: ignore[no-untyped-def]
     """Length of the text and, unless the producer gave them, fingerprint and shape; nothing else of it is kept."""
     wanted = cells[_DECLARED_FINGERPRINT, row] == np.uint64(0)
     if escaped:

@@ -33,8 +33,8 @@ class Book:
 
 
 def book(store: ResponseStore, *, since_ms: int, now_ms: int) -> Book:
-    """Count the verdicts and the noise of incidents opened since a time."""
-    incidents = {each.id: each for each in store.incidents(limit=MOST)}
+    """Count the verdicts and the noise of incidents opened since a time; exercises are left out."""
+    incidents = {each.id: each for each in store.incidents(limit=MOST) if not each.exercise}
     first = min((each.opened_at_ms for each in incidents.values()), default=now_ms)
     recent = {number: each for number, each in incidents.items() if each.opened_at_ms >= since_ms}
     cases = [case for case in store.cases(limit=MOST) if case.incident_id in recent]

@@ -84,6 +84,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         keys: dedup keys of incidents that were merged into this one.
         linked: incidents that it was split from, follows, or took over.
         noise: the faults that people recorded of its pages.
+        serious: class by Article 3(49) of the EU AI Act; empty: not asked.
+        aware_ms: first awareness of a serious incident, from which Article 73's clocks run.
     """
 
     incident_id: int
@@ -103,3 +105,5 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()
     linked: tuple[int, ...] = ()
     noise: tuple[Noise, ...] = ()
+    serious: str = ""
+    aware_ms: int | None = None

@@ -44,6 +44,7 @@ def triage(
     category: str = "",
     factors: Mapping[str, str] | None = None,
     candidates: Sequence[str] = (),
+    serious: str = "",
 ) -> Change:
     """Record verdict and impact; a true positive takes its severity from the impact.
 
@@ -77,6 +78,8 @@ def triage(
         declared_ms=now_ms if declared else case.declared_ms,
         factors={name: plain(value, longest=LONGEST_FACTOR) for name, value in (factors or {}).items()},
         candidates=tuple(candidates),
+        serious=serious or case.serious,
+        aware_ms=now_ms if serious not in ("", "none") and case.aware_ms is None else case.aware_ms,
     )
     store.save_case(after)
     data = {
@@ -91,6 +94,7 @@ def triage(
         "factors": after.factors,
         "candidates": list(candidates),
         "booked": verdict is Verdict.false_positive,
+        **({"serious": serious} if serious else {}),
     }
     changed = msgspec.structs.replace(incident, severity=severity)
     change = write(store, incident, changed, actor=actor, now_ms=now_ms, kind=What.triaged, data=data)

@@ -185,7 +185,7 @@ RULES: Final[tuple[Rule, ...]] = (
         trouble=IncidentType.probing,
         sentence="near-duplicate prompts whose scores crowd the threshold: somebody tests variants at the edge",
         any_of=CROWDING,
-        also_any_of=REPEATED,
+        also_any_of=VARIANTS,
         none_of=("input_rules/*",),  # a wave of known attacks crowds the threshold, too, and repeats itself
         weighed=("input_rules/*",),
     ),

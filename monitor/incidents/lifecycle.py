@@ -20,7 +20,7 @@ import msgspec
 from monitor.clock import DAY_MS
 from monitor.errors import NotFound, Refused, StoreUnavailable
 from monitor.incidents import timeline
-from monitor.incidents.model import Entry, Incident, Status
+from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.incidents.ports import ResponseStore
 from monitor.incidents.timeline import What
 from monitor.incidents.words import incident_name, plain
@@ -150,6 +150,16 @@ def reopened(incident: Incident) -> Incident:
         acknowledged_by=None,
         acknowledged_at_ms=None,
         resolved_at_ms=None,
+    )
+
+
+def found_again(incident: Incident, *, severity: Severity, onset_ms: int, found_ms: int) -> Incident:
+    """The incident with more trouble in it."""
+    return msgspec.structs.replace(
+        incident,
+        severity=severity,
+        onset_low_ms=min(incident.onset_low_ms, onset_ms),
+        last_found_ms=max(incident.last_found_ms, found_ms),
     )
 
 

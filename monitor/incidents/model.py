@@ -54,6 +54,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """The most specific type among its pages."""
     trouble_rule: str = ""
     """The rule that typed that page."""
+    exercise: bool = False
+    """It was made by a drill: everybody is told so, and nothing of it is booked."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,4 +73,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     previous_hash: str
     """``hash`` of entry seq - 1; 64 zeros for the first."""
     hash: str
-    """Hex SHA-256 over the canonical JSON of all the fields above."""
+    """Hex SHA-256 over the canonical JSON of the other fields, with ``content`` in place of ``data``."""
+    content: str = ""
+    """Hex SHA-256 over the hashes of the fields of ``data``; empty in older entries, which hash it whole."""

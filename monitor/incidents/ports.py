@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from monitor.findings.model import Finding, IncidentType
 from monitor.incidents.case import Case
 from monitor.incidents.model import Entry, Incident, Severity, Status
+
+if TYPE_CHECKING:  # they use this port
+    from monitor.incidents.actions import ActionItem
+    from monitor.incidents.containment import Measure
+    from monitor.incidents.evidence import Capture, Moment
 
 
 class ResponseStore(Protocol):
@@ -41,6 +46,7 @@ class ResponseStore(Protocol):
         last_found_ms: int,
         trouble: IncidentType | None = None,
         trouble_rule: str = "",
+        exercise: bool = False,
     ) -> Incident:
         """Store a new open incident and give it the next id."""
 
@@ -76,3 +82,51 @@ class ResponseStore(Protocol):
 
     def timeline(self, incident_id: int) -> Sequence[Entry]:
         """All entries by seq."""
+
+    def request_capture(self, capture: Capture) -> None:
+        """Ask for a capture; one that was asked for before stays as it is."""
+
+    def due_captures(self, *, now_ms: int, limit: int) -> Sequence[Capture]:
+        """Captures to be made, the longest due first."""
+
+    def capture(self, incident_id: int, finding_id: str, moment: Moment) -> Capture | None:
+        """One capture, made or not."""
+
+    def captures(self, incident_id: int) -> Sequence[Capture]:
+        """The captures of an incident that are made, in the order of their entries."""
+
+    def save_capture(self, capture: Capture) -> None:
+        """Replace it; the incident must be locked."""
+
+    def new_measure(self, measure: Measure) -> Measure:
+        """Store it with the next number."""
+
+    def measure(self, measure_id: int) -> Measure | None:
+        """One measure."""
+
+    def measures(self, incident_id: int | None = None, *, limit: int = 1000) -> Sequence[Measure]:
+        """Newest first, all or of one incident."""
+
+    def due_measures(self, *, now_ms: int, limit: int) -> Sequence[Measure]:
+        """Measures for which something is due, the longest due first."""
+
+    def save_measure(self, measure: Measure) -> None:
+        """Replace it; the incident must be locked."""
+
+    def new_action(self, item: ActionItem) -> ActionItem:
+        """Store it with the next number."""
+
+    def action(self, action_id: int) -> ActionItem | None:
+        """One action item."""
+
+    def actions(self, incident_id: int | None = None, *, limit: int = 1000) -> Sequence[ActionItem]:
+        """Newest first, all or of one incident."""
+
+    def due_actions(self, *, now_ms: int, limit: int) -> Sequence[ActionItem]:
+        """Action items that their owners are to be reminded of, the longest due first."""
+
+    def save_action(self, item: ActionItem) -> None:
+        """Replace it; the incident must be locked."""
+
+    def redact_entry(self, entry: Entry) -> None:
+        """Replace the data of an entry, and nothing else of it; the incident must be locked."""

@@ -4,6 +4,10 @@ The hash of an entry covers the canonical JSON of all its other fields, the hash
 Changing, inserting, removing or reordering entries breaks the chain at the first place touched. Cutting off the
 newest entries does not: that is caught by the head (seq and hash) that every notification carried outside.
 
+The data of an entry is hashed field by field, and the entry covers the hash of those hashes. So one field can be
+redacted: its hash takes its place, the chain holds, and a later entry records who took it out and why. Entries of
+versions before cover their data as a whole; they verify by that rule, and cannot be redacted.
+
 Source: the linked time-stamps of Haber and Stornetta, "How to Time-Stamp a Digital Document", J. Cryptology 3 (1991).
 """
 
@@ -17,9 +21,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from monitor.incidents.model import Entry
 from monitor.incidents.ports import ResponseStore
 
+REDACTED: Final = "redacted_sha256"
+"""The one key of what stands in the place of a redacted field."""
 ZERO_HASH: Final = "0" * 64
 """The former hash named in the first entry."""
 MOST_BYTES: Final = 64 * 1024
@@ -66,6 +74,21 @@ class What(StrEnum):
     declared = "declared"
     phase_reached = "phase_reached"
     noise = "noise"
+    evidence = "evidence"
+    redacted = "redacted"
+    measure_proposed = "measure_proposed"
+    measure_tried = "measure_tried"
+    measure_approved = "measure_approved"
+    measure_refused = "measure_refused"
+    measure_taken = "measure_taken"
+    measure_failed = "measure_failed"
+    measure_undone = "measure_undone"
+    action_added = "action_added"
+    action_done = "action_done"
+    action_due = "action_due"
+    alert_received = "alert_received"
+    alert_resolved = "alert_resolved"
+    drill_measured = "drill_measured"
 
 
 class Flaw(StrEnum):
@@ -78,6 +101,7 @@ class Flaw(StrEnum):
     not_canonical = "holds a value that no entry can hold: it was changed after it was written"
     missing = "is not there, but a notification named it: the newest entries were cut off"
     other_head = "has another hash than the notification named: the record was rewritten"
+    unrecorded = "was redacted, and no later entry says by whom"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +137,44 @@ def canonical(value: object) -> bytes:
 
 def hashed_content(entry: Entry) -> bytes:
     """The exact bytes that ``entry.hash`` is the SHA-256 of."""
+    covered: dict[str, object] = {"content": entry.content} if entry.content else {"data": entry.data}
     return canonical(
-        {
+        covered
+        | {
             "actor": entry.actor,
             "at_ms": entry.at_ms,
-            "data": entry.data,
             "incident_id": entry.incident_id,
             "kind": entry.kind,
             "previous_hash": entry.previous_hash,
             "seq": entry.seq,
         }
     )
+
+
+def content_of(data: Mapping[str, object]) -> str:
+    """Hex SHA-256 over the canonical JSON of {field: hash of its value}; a redacted field brings its hash along.
+
+    Raises:
+        ValueError: as for :func:`canonical`.
+    """
+    canonical(data)  # its size as a whole
+    return hashlib.sha256(canonical({name: _field_hash(value) for name, value in data.items()})).hexdigest()
+
+
+def redacted_value(value: object) -> dict[str, object]:
+    """What stands in the place of a redacted field: its hash."""
+    return {REDACTED: _field_hash(value)}
+
+
+def is_redacted(value: object) -> bool:
+    """Whether this is what stands in the place of a redacted field."""
+    return isinstance(value, dict) and set(value) == {REDACTED} and isinstance(value[REDACTED], str)
+
+
+def _field_hash(value: object) -> str:
+    if isinstance(value, dict) and is_redacted(value):
+        return str(value[REDACTED])
+    return hashlib.sha256(canonical(value)).hexdigest()
 
 
 def entry_after(
@@ -145,8 +196,9 @@ def entry_after(
         data=dict(data),
         previous_hash=ZERO_HASH if last is None else last.hash,
         hash="",
+        content=content_of(data),
     )
-    return _signed(unsigned)
+    return msgspec.structs.replace(unsigned, hash=hashlib.sha256(hashed_content(unsigned)).hexdigest())
 
 
 def append(
@@ -172,12 +224,19 @@ def verify(entries: Iterable[Entry], *, heads: Iterable[Head] = ()) -> Broken | 
     """
     last: Entry | None = None
     hashes: dict[int, str] = {}
+    redacted: set[int] = set()
     for entry in entries:
         why = _flaw(last, entry)
         if why is not None:
             return Broken(seq=entry.seq if why is not Flaw.wrong_seq else _next_seq(last), why=why)
         hashes[entry.seq] = entry.hash
+        if any(is_redacted(value) for value in entry.data.values()):
+            redacted.add(entry.seq)
+        if entry.kind == What.redacted:
+            redacted.discard(_int_of(entry.data.get("seq")))
         last = entry
+    if redacted:
+        return Broken(seq=min(redacted), why=Flaw.unrecorded)
     for head in sorted(heads, key=lambda head: head.seq):
         if head.seq not in hashes:
             return Broken(seq=head.seq, why=Flaw.missing)
@@ -195,27 +254,18 @@ def _flaw(last: Entry | None, entry: Entry) -> Flaw | None:
         return Flaw.wrong_link
     try:
         right = hashlib.sha256(hashed_content(entry)).hexdigest()
+        content = content_of(entry.data) if entry.content else ""
     except ValueError:
         return Flaw.not_canonical
-    return None if entry.hash == right else Flaw.wrong_hash
+    return None if (entry.hash, entry.content) == (right, content) else Flaw.wrong_hash
+
+
+def _int_of(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _next_seq(last: Entry | None) -> int:
     return 1 if last is None else last.seq + 1
-
-
-def _signed(unsigned: Entry) -> Entry:
-    digest = hashlib.sha256(hashed_content(unsigned)).hexdigest()
-    return Entry(
-        incident_id=unsigned.incident_id,
-        seq=unsigned.seq,
-        at_ms=unsigned.at_ms,
-        actor=unsigned.actor,
-        kind=unsigned.kind,
-        data=unsigned.data,
-        previous_hash=unsigned.previous_hash,
-        hash=digest,
-    )
 
 
 def _check(value: object, *, depth: int) -> None:

@@ -12,7 +12,7 @@ and a tick that is judged again brings the same rows: they replace themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final
@@ -204,6 +204,8 @@ Asked = tuple[int, str, str]
 def _minute_points(view: JudgeView, since: int) -> list[EvidencePoint]:
     """A point for each question of the streams that had events from ``since`` on, as many as there is room for."""
     active = {place for place, one in enumerate(view.streams) if one.last_tick is not None and one.last_tick >= since}
+    # A new version is compared before it has a baseline, and its stream tells no last event until then.
+    active |= {test.stream for test in view.tests if test.kind is TestKind.release}
     if not active:
         return []
     asked = _folded(test for test in view.tests if test.stream in active or test.stream < 0)
@@ -225,7 +227,7 @@ def _alarm_points(view: JudgeView, findings: Sequence[Finding], tick_ms: int) ->
         return
     asked = _folded(view.tests)
     thresholds = {(test.stream, test.signal, test.question): test.log_threshold for test in view.tests}
-    holders = {(test.stream, test.finding) for test in view.tests if test.finding is not None}
+    holders = {test.finding: test.stream for test in view.tests if test.finding is not None}
     for finding in findings:
         place = -1 if finding.guardrail == EVERY_GUARDRAIL else _place_of(view, finding, holders, tick_ms)
         leading = [share.name for share in finding.attribution if share.what == "question"]
@@ -236,8 +238,13 @@ def _alarm_points(view: JudgeView, findings: Sequence[Finding], tick_ms: int) ->
             yield _point(view, tick, known, finding.evidence.log_evidence - thresholds[known], asked[known][1])
 
 
-def _place_of(view: JudgeView, finding: Finding, holders: Container[tuple[int, str]], tick_ms: int) -> int | None:
-    """The stream of a finding, which names neither threshold nor kind of score: by its id, where several fit."""
+def _place_of(view: JudgeView, finding: Finding, holders: Mapping[str, int], tick_ms: int) -> int | None:
+    """The stream of a finding: the one whose test holds it, else one of its names.
+
+    A finding names neither threshold nor kind of score, so that several streams may have its names.
+    """
+    if finding.id in holders:
+        return holders[finding.id]
     of = (finding.guardrail, finding.guardrail_version, finding.category, finding.stage)
     tick = finding.detected_at_ms // tick_ms - 1
     fitting = None
@@ -247,7 +254,7 @@ def _place_of(view: JudgeView, finding: Finding, holders: Container[tuple[int, s
         if one.watched_from is not None and named == of:
             # A page may have taken the id of a notice, and may be over by the time of the view.
             derived = [finding_id(unit, finding.signal, asked, tick) for asked in (finding.question, ANY_CHANGE)]
-            if (place, finding.id) in holders or finding.id in derived:
+            if finding.id in derived:
                 return place
             fitting = place
     return fitting

@@ -43,7 +43,6 @@ class _Kept:
     """The constant part of one epoch of a stream."""
 
     effective_tick: int
-    unavailable: tuple[tuple[str, str], ...]
     scarce: tuple[tuple[str, float], ...]
     pages: list[tuple[Any, ...]]
     """The leading fields of each page test's view."""
@@ -152,7 +151,7 @@ class ViewBuilder:
             provisional=epoch.provisional,
             wanted_span=-(-rule.baseline_span_ms // rule.tick_ms),
             last_tick=unit.last_event_tick if unit.last_event_tick >= 0 else None,
-            unavailable=kept.unavailable,
+            unavailable=tuple(sorted(epoch.unavailable.items())),
             scarce=kept.scarce,
             joins=tuple(
                 JoinView(signal=SIGNALS[one.signal].name, missed=one.share, paused=one.case.open is not None)
@@ -217,8 +216,7 @@ def _kept(number: int, unit: Slice, epoch: Epoch) -> _Kept:
         any_changes.append((*_head(*asked, kind, since), None, None, 0.0))
         strata = range(len(notice.dense))
         dense.append([(*_head(*asked, TestKind.dense, f"{since} {s}"), None, None, 0.0) for s in strata])
-    unavailable = tuple(sorted(epoch.unavailable.items()))
-    return _Kept(since, unavailable, tuple(_scarce(epoch)), pages, ends, any_changes, dense)
+    return _Kept(since, tuple(_scarce(epoch)), pages, ends, any_changes, dense)
 
 
 def _tests_of(epoch: Epoch, kept: _Kept, engines: _Engines) -> Iterator[TestView]:

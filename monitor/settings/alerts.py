@@ -56,19 +56,11 @@ class LogChannel(Section):
     )
 
 
-class HttpChannel(Section):
-    """The common part of all channels that post over HTTP."""
+class HttpReceiver(Section):
+    """Something that takes requests over HTTP, and how it is reached."""
 
-    type: str = setting(..., "the kind of channel")
-    name: str = setting(
-        ..., "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="chat"
-    )
     url: Annotated[WebhookUrl, AfterValidator(_webhook_url)] = setting(
         ..., "where to send; shown without path and query", allowed="an https URL", example="https://example.com/hook"
-    )
-    notices: bool = setting(False, "send notices too, not only pages")
-    every_incident: bool = setting(
-        True, "notify it of every incident; false: only when an escalation step pages through it"
     )
     allow_private: bool = setting(False, "let the URL lead to private and local addresses")
     allow_http: bool = setting(False, "let the URL be unencrypted")
@@ -95,6 +87,24 @@ class HttpChannel(Section):
         return place_of(self.secret_file, self.secret_env)
 
 
+class ChannelHead(Section):
+    """What every channel but the log says first."""
+
+    type: str = setting(..., "the kind of channel")
+    name: str = setting(
+        ..., "name in metrics and records", pattern=CHANNEL_NAME, allowed=CHANNEL_NAME_ALLOWED, example="chat"
+    )
+
+
+class HttpChannel(HttpReceiver, ChannelHead):
+    """The common part of all channels that post over HTTP. (Fields of the last base come first.)"""
+
+    notices: bool = setting(False, "send notices too, not only pages")
+    every_incident: bool = setting(
+        True, "notify it of every incident; false: only when an escalation step pages through it"
+    )
+
+
 class WebhookChannel(HttpChannel):
     """Sends JSON to a URL, signed if a secret is given."""
 
@@ -105,6 +115,9 @@ class SlackChannel(HttpChannel):
     """Posts to an incoming webhook of Slack."""
 
     type: Literal["slack"] = setting(..., "the kind of channel", example="slack")
+    acknowledge_button: bool = setting(
+        False, "messages have a button that acknowledges; the Slack app must send its interactions to /inbound/NAME"
+    )
 
 
 class TeamsChannel(HttpChannel):
@@ -117,6 +130,12 @@ class AlertmanagerChannel(HttpChannel):
     """Posts alerts to Alertmanager; the URL is its base."""
 
     type: Literal["alertmanager"] = setting(..., "the kind of channel", example="alertmanager")
+
+
+class GoAlertChannel(HttpChannel):
+    """Posts to a generic integration key of GoAlert; the URL holds it."""
+
+    type: Literal["goalert"] = setting(..., "the kind of channel", example="goalert")
 
 
 class PagerDutyChannel(HttpChannel):
@@ -191,7 +210,14 @@ class EmailChannel(Section):
 
 
 AnyChannel = (
-    LogChannel | WebhookChannel | PagerDutyChannel | AlertmanagerChannel | SlackChannel | TeamsChannel | EmailChannel
+    LogChannel
+    | WebhookChannel
+    | PagerDutyChannel
+    | AlertmanagerChannel
+    | SlackChannel
+    | TeamsChannel
+    | GoAlertChannel
+    | EmailChannel
 )
 Channel = Annotated[AnyChannel, Discriminator("type")]
 

@@ -105,7 +105,8 @@ def _in_words(node: Any) -> Any:
         return {key: _in_words(value) for key, value in node.items()}
     low, high = (Duration(ms) for ms in bounds)
     kept = {key: value for key, value in node.items() if key not in ("ge", "le")}
-    return kept | {"description": f"{node['description']}; from {low} to {high}"}
+    meaning = f"{node['description']}; " if "description" in node else ""  # of one that may be none, it stands above
+    return kept | {"description": f"{meaning}from {low} to {high}"}
 
 
 def in_force(loaded: SettingsWithOrigin) -> dict[str, Any]:

@@ -50,6 +50,10 @@ FormatName = Literal[
     "presidio",
     "guard-models",
     "evaluation-scores",
+    "kong",
+    "databricks",
+    "snowflake",
+    "datadog",
     "vendor-error",
 ]
 
@@ -161,8 +165,12 @@ class Mapping(Expressions):
         "unusual character pairs among 64 bytes of the text, 0 to 64", example="disorder"
     )
     text: str | None = expression("the text; fingerprinted, measured and discarded at once", example="text")
+    fingerprint: str | None = expression(
+        "SimHash of the text, 16 hexadecimal digits, made by the producer", example="simhash"
+    )
     rules: str | None = expression("names of the rules that hit; only their number is kept", example="rules")
     latency_ms: str | None = expression("latency of the guardrail, in milliseconds", example="latency_ms")
+    labels: str | None = expression("an object of texts for your own use; checked and dropped", example="tags")
     harmful: str | None = expression("a person's later judgement: makes the record a label", example="harmful")
     highest: float = setting(1, "upper end of the score's scale; 0 is the lower", unit="score", gt=0, le=1_000_000)
 

@@ -14,6 +14,7 @@ from monitor.errors import SettingsError
 from monitor.settings.alerts import Alerts, Rules
 from monitor.settings.controls import ControlStatement
 from monitor.settings.oncall import OnCall
+from monitor.settings.response import Response
 from monitor.settings.retention import Retention
 from monitor.settings.secret import SecretPlace, place_of
 from monitor.settings.section import File, Section, setting
@@ -219,6 +220,7 @@ class Settings(Section):
         {}, "the control statement of each guardrail, by its name in the log", max_length=100_000
     )
     oncall: OnCall = setting(OnCall(), "who is on call, and who is paged when nobody answers")
+    response: Response = setting(Response(), "what the response can do beyond paging")
     rules: Rules = setting(Rules(), "plain rules")
     retention: Retention = setting(Retention(), "how long records are kept")
     http: Http = setting(Http(), "metrics and health")

@@ -50,10 +50,11 @@ PLACED: Final[tuple[tuple[Signal | Retired, int], ...]] = (
     (score_shift.SIGNAL, 54),
     *zip(input_shape.SIGNALS, (74, 87, 97, 102, 111), strict=True),
     *zip(output_shape.SIGNALS, (116, 129, 131), strict=True),
-    (category_mix.SIGNAL, 137),
+    (Retired("category_mix", 1, 25), 137),
     (repetition.SIGNAL, 162),
     (campaign.SIGNAL, 164),
     (labels.HARMFUL, 170),
     (labels.BENIGN, 172),
+    (category_mix.SIGNAL, 174),
 )
-"""Every signal that there is or was, with its first column. The next free one is 174."""
+"""Every signal that there is or was, with its first column. The next free one is 199."""

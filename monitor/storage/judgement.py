@@ -16,7 +16,7 @@ from monitor.judging.ports import Baseline, BaselineState, Dismissal, JudgementS
 from monitor.storage import baselines as baseline_rows
 from monitor.storage import evidence, layouts, retention
 from monitor.storage.response import ResponseTransaction
-from monitor.storage.response_tables import dismissals, findings
+from monitor.storage.response_tables import OF_AN_EXERCISE, dismissals, findings
 from monitor.storage.session import insert_into
 from monitor.storage.tables import baselines, judge, snapshots
 
@@ -37,9 +37,10 @@ class JudgementTransaction(ResponseTransaction, JudgementStore):
         )
 
     def open_pages(self) -> Sequence[Finding]:
-        """Open pages as stored, sorted by id."""
+        """Open pages as stored, sorted by id; those of exercises are nothing that was judged."""
         at = findings.c
-        query = select(at.document).where(at.ended_at_ms.is_(None), at.kind == Kind.page).order_by(at.id)
+        query = select(at.document).where(at.ended_at_ms.is_(None), at.kind == Kind.page, ~OF_AN_EXERCISE)
+        query = query.order_by(at.id)
         return [msgspec.json.decode(document, type=Finding) for document in self._connection.execute(query).scalars()]
 
     def roll_up_hour(self, before: int, *, per_hour: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -13,8 +13,10 @@ from monitor.alerting.ports import Alerts, AlertStore, Notification
 from monitor.errors import StoreRefused
 from monitor.findings.model import Finding, IncidentType
 from monitor.incidents.model import Entry, Incident, Severity, Status
+from monitor.incidents.timeline import Head
+from monitor.storage.handling import HandlingTransaction
 from monitor.storage.paging import PagingTransaction
-from monitor.storage.response_tables import findings, incidents, outbox, timeline
+from monitor.storage.response_tables import OF_AN_EXERCISE, findings, incidents, outbox, timeline
 from monitor.storage.session import Database, insert_into
 
 
@@ -31,7 +33,7 @@ class SqlAlerts(Alerts):
             yield ResponseTransaction(connection)
 
 
-class ResponseTransaction(PagingTransaction, AlertStore):
+class ResponseTransaction(PagingTransaction, HandlingTransaction, AlertStore):
     """The response record, for as long as the transaction of this connection lasts."""
 
     def save_finding(self, finding: Finding) -> None:
@@ -69,11 +71,14 @@ class ResponseTransaction(PagingTransaction, AlertStore):
     def findings_around(
         self, guardrails: Sequence[str] | None, *, from_ms: int, to_ms: int, limit: int = 1000
     ) -> Sequence[Finding]:
-        """Findings of these guardrails (or all), detected from ``from_ms``, onset up to ``to_ms``; newest first."""
+        """Findings of these guardrails (or all), detected from ``from_ms``, onset up to ``to_ms``; newest first.
+
+        Those of exercises are left out: nothing that was found may be classified by what was made up.
+        """
         at = findings.c
         query = (
             select(at.document)
-            .where(at.detected_at_ms >= from_ms, at.onset_low_ms <= to_ms)
+            .where(at.detected_at_ms >= from_ms, at.onset_low_ms <= to_ms, ~OF_AN_EXERCISE)
             .order_by(at.detected_at_ms.desc(), at.id)
             .limit(limit)
         )
@@ -93,6 +98,7 @@ class ResponseTransaction(PagingTransaction, AlertStore):
         last_found_ms: int,
         trouble: IncidentType | None = None,
         trouble_rule: str = "",
+        exercise: bool = False,
     ) -> Incident:
         """Store a new open incident with the next id.
 
@@ -115,6 +121,7 @@ class ResponseTransaction(PagingTransaction, AlertStore):
             last_found_ms=last_found_ms,
             trouble=trouble,
             trouble_rule=trouble_rule,
+            exercise=exercise,
         )
         self._connection.execute(insert(incidents).values(msgspec.structs.asdict(incident)))
         return incident
@@ -128,6 +135,17 @@ class ResponseTransaction(PagingTransaction, AlertStore):
     def incident(self, incident_id: int) -> Incident | None:
         """One incident."""
         return next(iter(self._incidents(select(incidents).where(incidents.c.id == incident_id))), None)
+
+    def first_delivered(self, incident_id: int) -> int | None:
+        """When the first message of an incident was delivered; None where it was not, or that is forgotten."""
+        query = select(func.min(outbox.c.delivered_at_ms)).where(outbox.c.incident_id == incident_id)
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def incident_by_key(self, key: str) -> Incident | None:
+        """The incident with this dedup key, or the one that it was merged into."""
+        found = next(iter(self._incidents(select(incidents).where(incidents.c.key == key).limit(1))), None)
+        into = None if found is None else self.case(found.id).merged_into
+        return found if into is None else self.incident(into)
 
     def incidents(
         self, *, guardrail: str | None = None, status: Sequence[Status] | None = None, limit: int = 1000
@@ -163,6 +181,23 @@ class ResponseTransaction(PagingTransaction, AlertStore):
         """All entries by seq."""
         query = _ENTRIES.where(timeline.c.incident_id == incident_id).order_by(timeline.c.seq)
         return [_entry(row) for row in self._connection.execute(query)]
+
+    def heads_since(self, since_ms: int, *, known: Mapping[int, int], limit: int) -> Sequence[tuple[int, Head]]:
+        """(incident, head) of timelines with an entry since a time, beyond the seq that is known of them."""
+        at = timeline.c
+        newest = select(at.incident_id, func.max(at.seq)).where(at.at_ms >= int(since_ms)).group_by(at.incident_id)
+        rows = self._connection.execute(newest.order_by(at.incident_id))
+        grown = [(number, seq) for number, seq in rows if seq > known.get(number, 0)][:limit]
+        return [(number, Head(seq, self._hash(number, seq))) for number, seq in grown]
+
+    def _hash(self, incident_id: int, seq: int) -> str:
+        query = select(timeline.c.hash).where(timeline.c.incident_id == incident_id, timeline.c.seq == seq)
+        return str(self._connection.execute(query).scalar_one())
+
+    def redact_entry(self, entry: Entry) -> None:
+        """Replace the data of an entry, and nothing else of it."""
+        mine = (timeline.c.incident_id == entry.incident_id) & (timeline.c.seq == entry.seq)
+        self._connection.execute(update(timeline).where(mine).values(data=msgspec.json.encode(entry.data).decode()))
 
     def enqueue(self, notification: Notification) -> None:
         """Put it into the outbox; a second one with the same (incident, seq, channel) is ignored."""

@@ -10,12 +10,14 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
     Table,
     Text,
     UniqueConstraint,
+    select,
     text,
 )
 
@@ -39,6 +41,11 @@ incidents: Final = Table(
     Column("closed_at_ms", BigInteger),
     Column("trouble", SafeText),
     Column("trouble_rule", SafeText, nullable=False, server_default=""),
+    Column("exercise", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_incidents_guardrail", "guardrail", "status", "id"),
+    Index("ix_incidents_guardrail_newest", "guardrail", "id"),
+    Index("ix_incidents_status", "status", "id"),
+    Index("ix_incidents_key", "key"),
 )
 
 cases: Final = Table(
@@ -68,6 +75,63 @@ silences: Final = Table(
     Index("ix_silences_end_ms", "end_ms"),
 )
 
+captures: Final = Table(
+    "captures",
+    metadata,
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), primary_key=True, autoincrement=False),
+    Column("finding_id", SafeText, primary_key=True),
+    Column("moment", SafeText, primary_key=True),
+    # When it is to be made; null: it is made.
+    Column("due_ms", BigInteger, index=True),
+    Column("seq", BigInteger),
+    Column("document", Text),
+)
+
+measures: Final = Table(
+    "measures",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False, index=True),
+    Column("due_ms", BigInteger, index=True),
+    Column("document", Text, nullable=False),
+)
+
+action_items: Final = Table(
+    "action_items",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False, index=True),
+    Column("due_ms", BigInteger, index=True),
+    Column("document", Text, nullable=False),
+)
+
+inbound_alerts: Final = Table(
+    "inbound_alerts",
+    metadata,
+    Column("source", SafeText, primary_key=True),
+    Column("fingerprint", SafeText, primary_key=True),
+    Column("incident_id", BigInteger, ForeignKey("incidents.id"), nullable=False, index=True),
+    Column("document", Text, nullable=False),
+)
+
+# Requests that were taken, so that the same one sent again within its window is recognised.
+inbound_seen: Final = Table(
+    "inbound_seen",
+    metadata,
+    Column("digest", SafeText, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+)
+
+releases: Final = Table(
+    "releases",
+    metadata,
+    Column("kind", SafeText, primary_key=True),
+    Column("name", SafeText, primary_key=True),
+    Column("version", SafeText, primary_key=True),
+    Column("seen_ms", BigInteger, nullable=False),
+    Column("told", Boolean, nullable=False),
+)
+
 findings: Final = Table(
     "findings",
     metadata,
@@ -82,6 +146,11 @@ findings: Final = Table(
     Column("document", Text, nullable=False),
     Column("trouble", SafeText),
 )
+
+OF_AN_EXERCISE: Final = (
+    select(incidents.c.id).where(incidents.c.id == findings.c.incident_id, incidents.c.exercise).exists()
+)
+"""A finding that a drill has made up."""
 
 dismissals: Final = Table(
     "dismissals",
@@ -105,6 +174,8 @@ timeline: Final = Table(
     Column("data", Text, nullable=False),
     Column("previous_hash", SafeText, nullable=False),
     Column("hash", SafeText, nullable=False),
+    Column("content", SafeText, nullable=False, server_default=""),
+    Index("ix_timeline_at_ms", "at_ms"),
 )
 
 outbox: Final = Table(

@@ -5,7 +5,8 @@
 
 Healthy means: every loop has shown itself lately; else a restart may help. Ready means: it can do its work; the
 database answers, a source is assigned. Both answer 200 or 503 with the reasons as JSON. Whatever clients send, they
-get at most :data:`MAX_THREADS` threads, and each :data:`MAX_REQUEST_BYTES` bytes and :data:`REQUEST_SECONDS`.
+get at most :data:`MAX_THREADS` threads, and each :data:`MAX_REQUEST_BYTES` bytes and :data:`REQUEST_SECONDS`. Other
+tools post to ``/inbound/NAME``, where the settings name them; a body has at most :data:`MAX_BODY_BYTES`.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class Check:
 
 Answer = tuple[HTTPStatus, str, bytes]
 """Status, content type, body."""
+Inbound = Callable[[str, Mapping[str, str], bytes], tuple[int, Mapping[str, object]]]
+"""(name, headers, body) -> status and JSON document. Runs on a thread of the server, several at once."""
+INBOUND: Final = "/inbound/"
+MAX_BODY_BYTES: Final = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ def serve(
     *,
     alive: Callable[[], Sequence[Check]],
     ready: Callable[[], Sequence[Check]],
+    inbound: Inbound | None = None,
 ) -> Iterator[str]:
     """Serve while the block runs; yields the address, such as ``http://127.0.0.1:9464``.
 
@@ -98,6 +104,7 @@ def serve(
         host: address to listen at.
         port: port to listen at; 0 takes a free one.
         registry, alive, ready: see :class:`Served`.
+        inbound: takes what is posted to ``/inbound/NAME``; None: nothing may be posted.
 
     Raises:
         SettingsError: the address is taken or not ours.
@@ -112,7 +119,7 @@ def serve(
         return page(served, accept)
 
     try:
-        server = _Server((host, port), answer)
+        server = _Server((host, port), answer, inbound)
     except OSError as error:
         raise SettingsError(
             f"http: cannot listen at {host}:{port}: {error.strerror or error}; set http.host and http.port"
@@ -157,9 +164,12 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], answer: Callable[[str, str], Answer]) -> None:
+    def __init__(
+        self, address: tuple[str, int], answer: Callable[[str, str], Answer], inbound: Inbound | None
+    ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.answer = answer
+        self.inbound = inbound
         self._free = threading.BoundedSemaphore(MAX_THREADS)
         self._reading: dict[socket.socket, None] = {}
         self._lock = threading.Lock()
@@ -212,7 +222,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request per connection, GET and HEAD only; never logs, never reads a body."""
+    """One request per connection: GET and HEAD, and POST to the inbound addresses; never logs."""
 
     server: _Server
     server_version = "driftline"
@@ -220,12 +230,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.rfile = io.BufferedReader(_Bounded(self.connection))
+        self._input = _Bounded(self.connection)
+        self.rfile = io.BufferedReader(self._input)
 
     def parse_request(self) -> bool:
         if not super().parse_request():
             return False
         self.server.is_read(self.connection)
+        if self.command == "POST" and self.server.inbound is not None and self.path.startswith(INBOUND):
+            return True
         if self.command not in ("GET", "HEAD"):
             self._send(HTTPStatus.METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", b"GET and HEAD only\n")
             return False
@@ -237,6 +250,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.do_GET()
+
+    def do_POST(self) -> None:
+        """Hand the body on as it arrived: a signature covers its bytes."""
+        length = self.headers.get("Content-Length", "")
+        if self.server.inbound is None or not (length.isascii() and length.isdigit() and len(length) < 9):
+            self._send(HTTPStatus.LENGTH_REQUIRED, "text/plain; charset=utf-8", b"Content-Length is needed\n")
+            return
+        if int(length) > MAX_BODY_BYTES:
+            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "text/plain; charset=utf-8", b"the body is too long\n")
+            return
+        self._input.allow(int(length))
+        name = self.path.partition("?")[0].removeprefix(INBOUND)
+        status, document = self.server.inbound(name, dict(self.headers.items()), self.rfile.read(int(length)))
+        self._send(HTTPStatus(status), "application/json", json.dumps(document).encode() + b"\n")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Probes and scrapes come every few seconds; metrics count what matters."""
@@ -266,6 +293,11 @@ class _Bounded(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def allow(self, more: int) -> None:
+        """A body of so many bytes may follow."""
+        self._left += more
+        self._deadline = time.monotonic() + REQUEST_SECONDS
 
     def readinto(self, buffer: Any) -> int:
         seconds = self._deadline - time.monotonic()

@@ -39,6 +39,7 @@ def _channel(channel: alerts.AnyChannel, *, clock: Clock, env: Mapping[str, str]
         secret=None if secret is None else secret.encode(),
         outbound=Outbound(rules),
         clock=clock,
+        buttons=isinstance(channel, alerts.SlackChannel) and channel.acknowledge_button,
     )
     try:
         return HTTP_CHANNELS[channel.type](target)

@@ -12,7 +12,8 @@ from monitor.events.batch import Vocabulary
 from monitor.events.decode import MAX_DEPTH, Decoder
 from monitor.events.envelopes.registry import ENVELOPES, envelopes_with
 from monitor.events.envelopes.unwrap import unwrap_envelope
-from monitor.events.formats.decoder import BlockDecoder, FormatDecoder
+from monitor.events.formats.compiled_mapping import Scan, compiled, scan_of
+from monitor.events.formats.decoder import BlockDecoder, CanonicalDecoder, FormatDecoder
 from monitor.events.formats.format import Context, Envelope, Format
 from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.events.formats.mapping import mapping_format
@@ -44,9 +45,10 @@ def block_decoder(
         reader: of other formats, in place of the one of the settings.
     """
     limits = settings.limits
-    canonical: BlockDecoder = Decoder(vocabulary, key, max_bytes=limits.record_bytes, max_depth=limits.depth)
+    decoder = Decoder(vocabulary, key, max_bytes=limits.record_bytes, max_depth=limits.depth)
+    canonical: CanonicalDecoder = decoder
     if settings.source.thresholds:
-        canonical = ThresholdFiller(canonical, Thresholds.parse(settings.source.thresholds))
+        canonical = ThresholdFiller(decoder, Thresholds.parse(settings.source.thresholds))
     if settings.source.format == CANONICAL:
         return canonical
     return FormatDecoder(
@@ -57,7 +59,25 @@ def block_decoder(
         on_format=lambda partition, name, why: _LOG.info(
             "format recognised", partition=partition, format=name, why=why
         ),
+        scan=None if reader else mapping_scan(settings.source, decoder),
     )
+
+
+def mapping_scan(source: Source, decoder: Decoder) -> Scan | None:
+    """The compiled scan of ``source.mapping``; None if there is none, or if it takes more than paths and constants.
+
+    Left to the reader are records with a key by which an envelope or, with ``auto``, another format is told.
+    """
+    mapping = source.mapping
+    if source.format not in (AUTO, MAPPING) or mapping is None or mapping.events is not None or source.unwrap:
+        return None
+    aside = {key for one in ENVELOPES if not one.weak for key in one.keys}
+    if source.format == AUTO:
+        aside |= {"v", *(key for one in FORMATS for key in one.keys)}
+    program = compiled(
+        mapping.expressions, when=mapping.when, highest=mapping.highest, verdicts=mapping.words, aside=sorted(aside)
+    )
+    return None if program is None else scan_of(decoder, program, Thresholds.parse(source.thresholds or ()))
 
 
 def reader_of(source: Source, *, max_depth: int, kind: Callable[..., Reader] = Reader) -> Reader:

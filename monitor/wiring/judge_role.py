@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from monitor.alerting.breaker import Breakers
 from monitor.alerting.channels.base import Channel
 from monitor.alerting.deliver import Delivered, deliver_step
 from monitor.alerting.escalation.step import escalation_step
@@ -24,6 +25,7 @@ from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.retention import Retained, RetentionRule
 from monitor.oncall.policy import weaknesses
 from monitor.storage.stores import Stores
+from monitor.wiring.handling import Handling
 from monitor.wiring.jobs import Job
 
 JUDGE_EVERY_S: Final = 0.1
@@ -54,8 +56,10 @@ class Judging:
         on_judged: Callable[[JudgeReport, float], None],
         on_delivered: Callable[[Delivered], None],
         on_alive: Callable[[str], None],
+        handling: Handling | None = None,
     ) -> None:
         self._stores = stores
+        self._handling = handling
         self._tick_ms = rule.tick_ms
         self._retention = retention
         self._evidence_retention = evidence_retention
@@ -63,6 +67,7 @@ class Judging:
         self.leads = False
         """Whether this process held the judge's lease at its last step."""
         self._channels = channels
+        self._breakers = Breakers()
         self._clock = clock
         self._on_judged = on_judged
         self._on_delivered = on_delivered
@@ -89,6 +94,7 @@ class Judging:
             Job("coverage", COVERAGE_EVERY_S, self.coverage_step, at_once=True),
             Job("forget", FORGET_EVERY_S, self.forget_step, leader_only=True),
             Job("retain", RETAIN_EVERY_S, self.retain_step, leader_only=True),
+            *(self._handling.jobs() if self._handling is not None else ()),
         ]
 
     def _judging_now_ms(self) -> int:
@@ -122,7 +128,9 @@ class Judging:
             TryAgain: the database did not answer.
         """
         for _ in range(MOST_STEPS):
-            delivered = deliver_step(self._stores.outbox, self._channels, now_ms=self._clock.now_ms())
+            delivered = deliver_step(
+                self._stores.outbox, self._channels, now_ms=self._clock.now_ms(), breakers=self._breakers
+            )
             self._on_alive("deliver")
             self._on_delivered(delivered)
             if delivered.claimed == 0:

@@ -27,6 +27,7 @@ from monitor.web.health import Check, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
+from monitor.wiring.handling import Handling, InboundDoor, inbound_sources, measure_receivers, measure_rules, setup_of
 from monitor.wiring.jobs import LONGEST_PAUSE_S, STALE_S, Job, Jobs
 from monitor.wiring.judge_role import Judging
 from monitor.wiring.observe import Observer
@@ -85,6 +86,11 @@ class Service:
         self._opening = Trouble("opening the database", longest_s=LONGEST_PAUSE_S)
         self._stores: Stores | None = None
         self._counting: Counting | None = None
+        self._inbound: InboundDoor | None = None
+        """Where other tools send to; None where the settings name none, or this process does not judge."""
+        if roles.judge and settings.response.inbound:
+            sources = inbound_sources(settings, env)
+            self._inbound = InboundDoor(sources, translate.alert_policy(settings), clock=clock)
         self.http_address: str | None = None
         """The address of metrics and health, once it runs."""
 
@@ -107,6 +113,8 @@ class Service:
             if stores is None:
                 return
             _refuse_other_ticks(stores, self._settings)
+            if self._inbound is not None:
+                self._inbound.stores = stores
             self._counting = counting = self._counter(stores)
             judging = opened.enter_context(self._judge(stores)) if self._roles.judge else None
             gauges = Job("gauges", GAUGES_EVERY_S, self._gauges)
@@ -150,12 +158,14 @@ class Service:
 
     @contextmanager
     def _judge(self, stores: Stores) -> Iterator[Judging]:
+        policy = translate.alert_policy(self._settings)
+        sending = channels(self._settings, clock=self._clock, env=self._env)
         judging = Judging(
             stores,
             translate.judge_rule(self._settings),
             translate.retention_rule(self._settings),
-            translate.alert_policy(self._settings),
-            channels(self._settings, clock=self._clock, env=self._env),
+            policy,
+            sending,
             translate.evidence_retention(self._settings),
             # Two processes under one name (a pod that was replaced while cut off) must not share the lease's token.
             holder=f"{worker_name(self._settings)}/{secrets.token_hex(4)}",
@@ -163,6 +173,17 @@ class Service:
             on_judged=lambda report, seconds: self._judged(report, seconds, judging),
             on_delivered=self._observer.delivered,
             on_alive=self._job_alive,
+            handling=Handling(
+                stores,
+                policy,
+                clock=self._clock,
+                tick_ms=self._settings.ticks.length.ms,
+                setup=setup_of(self._settings),
+                rules=measure_rules(self._settings),
+                receivers=measure_receivers(self._settings, clock=self._clock, env=self._env),
+                anchor_file=self._settings.response.anchor_file,
+                channels=sending,
+            ),
         )
         try:
             yield judging
@@ -179,7 +200,12 @@ class Service:
             yield
             return
         with serve(
-            http.host, http.port, self._metrics.registry, alive=self._alive_checks, ready=self._ready_checks
+            http.host,
+            http.port,
+            self._metrics.registry,
+            alive=self._alive_checks,
+            ready=self._ready_checks,
+            inbound=self._inbound,
         ) as address:
             self.http_address = address
             yield

@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from monitor.alerting.body import body
+from monitor.alerting.channels import slack
 from monitor.alerting.channels.base import Channel, ChannelError
 from monitor.alerting.channels.email import EmailChannel, Mailbox
 from monitor.alerting.channels.json_post import Target
@@ -362,3 +363,14 @@ def test_starttls_is_never_given_up_for_plain_text(mails: MailServer) -> None:
 def test_a_body_with_holes_still_makes_a_message() -> None:
     assert message({}).headline
     assert message({"finding": {"effect": {}, "evidence": {}}, "incident": None}).facts == ()
+
+
+def test_a_slack_message_has_a_button_that_acknowledges_only_where_it_is_wanted_and_asks_for_it() -> None:
+    def actions(deed: EventAction, *, buttons: bool) -> list[str]:
+        blocks = slack.document(notification(deed), buttons=buttons)["blocks"]
+        pressed = [each for block in blocks if block["type"] == "actions" for each in block["elements"]]
+        return [each["value"] for each in pressed if each.get("action_id") == slack.ACKNOWLEDGE]
+
+    assert actions(EventAction.page, buttons=True) == ["7"]
+    assert actions(EventAction.page, buttons=False) == []
+    assert actions(EventAction.acknowledge, buttons=True) == []

@@ -65,7 +65,7 @@ LEAVES = {path: command for path, command in ALL.items() if not isinstance(comma
 
 def test_the_menu_is_what_we_promise() -> None:
     menu = "run, count, judge, demo, try, backtest, baseline, streams, evals, incidents, timeline, playbooks, "
-    menu += "silences, oncall, controls, findings, config, db, formats, schema"
+    menu += "measures, actions, drill, audit, silences, oncall, controls, findings, config, db, formats, schema"
     assert list(COMMANDS) == menu.split(", ")
 
 

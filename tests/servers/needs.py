@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 KAFKA_POM = ROOT / "deploy" / "kafka" / "pom.xml"
+REGISTRY_VERSION = "2.6.13.Final"
+REGISTRY_DIRECTORY = "DRIFTLINE_REGISTRY_DIR"  # environment variable: where it is unpacked, instead of .cache/
 KAFKA_DIRECTORY = "DRIFTLINE_KAFKA_DIR"  # environment variable: where the jars lie, instead of .cache/
 
 
@@ -39,6 +41,24 @@ def kafka_jars() -> Path:
             f"or name a directory with its jars in {KAFKA_DIRECTORY}"
         )
     return directory
+
+
+def registry_jar() -> Path:
+    """Apicurio Registry, which speaks Confluent's API; it is not fetched by deploy/test: 140 MB for one slow test.
+
+    Raises:
+        ServerUnavailable: it has not been fetched.
+    """
+    given = os.environ.get(REGISTRY_DIRECTORY)
+    directory = Path(given) if given else ROOT / ".cache" / f"apicurio-{REGISTRY_VERSION}"
+    jar = directory / f"apicurio-registry-app-{REGISTRY_VERSION}-runner.jar"
+    if not jar.is_file():
+        raise ServerUnavailable(
+            f"Apicurio Registry is not in {directory}: fetch it with `mvn dependency:get -Dtransitive=false"
+            f" -Dartifact=io.apicurio:apicurio-registry-app:{REGISTRY_VERSION}:tar.gz:all` and unpack it there from"
+            f" the local repository, or name its directory in {REGISTRY_DIRECTORY}"
+        )
+    return jar
 
 
 def java() -> str:

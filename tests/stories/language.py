@@ -12,6 +12,8 @@ ann-phone gets page "step 1 of 2"         the next message; the words are in it
 ann-phone gets nothing                    no message is left
 INC-1 is open                             its status
 the timeline of INC-1 holds paged         an entry of this kind
+
+More sentences, on measures, action items, other tools and reports, are in ``handling.py``.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from monitor.incidents import regroup
 from monitor.incidents.booked import book
 from monitor.incidents.case import Functional, Information, Noise, Phase, Verdict
 from monitor.storage.stores import Stores
+from tests.stories.handling import HANDLING
 from tests.stories.world import World, plan
 from tests.unit.alerting.record import ended, notice, page
 
@@ -259,7 +262,7 @@ def tell(world: World, sentence: str) -> None:
     Raises:
         ValueError: no sentence of the language fits.
     """
-    for pattern, deed in SENTENCES:
+    for pattern, deed in (*SENTENCES, *HANDLING):
         said = re.fullmatch(pattern, sentence)
         if said is not None:
             deed(world, said)

@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from sqlalchemy import text
+
 from monitor.alerting.announce import announce
 from monitor.alerting.channels.base import ChannelError
+from monitor.alerting.containing import contain_step
 from monitor.alerting.deliver import deliver_step
 from monitor.alerting.escalation.step import escalation_step
+from monitor.alerting.inbound.model import Reply
 from monitor.alerting.policy import AlertPolicy, Route
 from monitor.alerting.ports import EventAction, Notification
+from monitor.alerting.reminding import remind_step
 from monitor.alerting.respond import respond
 from monitor.clock import HOUR_MS, ManualClock
 from monitor.findings.model import Finding
-from monitor.incidents import casework, lifecycle, regroup
+from monitor.incidents import actions, casework, containment, lifecycle, redaction, regroup
+from monitor.incidents.containment import MeasureRule
+from monitor.incidents.evidence import Setup
 from monitor.incidents.model import Incident
 from monitor.incidents.timeline import verify
+from monitor.judging.capture import capture_step
 from monitor.oncall.policy import Deadline, Plan, Policy, Step
 from monitor.oncall.rotation import Rotation, Unit
 from monitor.oncall.schedule import Layer, Schedule, Window
@@ -24,11 +32,38 @@ from monitor.oncall.zones import local
 from monitor.storage.stores import Stores
 
 STEP_MS = 30_000
-MOST_STEPS = 1000
-"""Of one passing of time: 8 h 20 min in half minutes."""
+DUE = " UNION ALL ".join(
+    f"SELECT {column} AS at FROM {table}"
+    for table, column in (
+        ("escalations", "wakes_ms"),
+        ("captures", "due_ms"),
+        ("measures", "due_ms"),
+        ("action_items", "due_ms"),
+        ("(SELECT due_at_ms FROM outbox WHERE state = 'waiting')", "due_at_ms"),
+    )
+)
+SETUP = Setup(version="0.0", settings={"budget": {"pages": 1}})
 MINUTE_MS = 60_000
 PEOPLE = ("ann", "ben", "kim")
 DAILY = Rotation(people=("ann", "ben"), zone="Europe/Berlin", first_local_ms=local(2026, 10, 1, 9), unit=Unit.day)
+
+
+@dataclass
+class Actuator:
+    """What carries measures out, and keeps what it was asked for, once per key."""
+
+    down: bool = False
+    refuses: bool = False
+    asked: dict[str, str] = field(default_factory=dict)
+    requests: int = 0
+    longest_ms: int = 100
+
+    def request(self, document: Mapping[str, object], *, key: str) -> str:
+        self.requests += 1
+        if self.down or self.refuses:
+            raise ChannelError("the receiver does not do it", permanent=self.refuses)
+        self.asked[key] = str(document["verb"])
+        return "200 done"
 
 
 @dataclass
@@ -79,10 +114,21 @@ class World:
         self.channels = {name: Receiver(name) for name in ("chat", *(f"{person}-phone" for person in PEOPLE))}
         self.policy = AlertPolicy(routes=(Route(channel="chat"),), plan=plan())
         self.findings: dict[str, Finding] = {}
+        self.actuator = Actuator()
+        self.rules: dict[str, MeasureRule] = {}
+        self.reply: Reply | None = None
+        self.alerts: dict[str, int] = {}
+        """When each alert of another tool began."""
 
     @property
     def now_ms(self) -> int:
         return self.clock.now_ms()
+
+    def _due_ms(self) -> int:
+        """When the service has something to do next; never, if nothing is due."""
+        with self.stores.database.reading() as connection:
+            times = connection.execute(text(f"SELECT min(at) FROM ({DUE})")).scalar_one()
+        return 2**62 if times is None else int(times)
 
     def uses(self, new: Plan) -> None:
         """Another plan from now on."""
@@ -97,24 +143,30 @@ class World:
 
     def acts(self, act: str, who: str, incident_id: int, **more: object) -> None:
         """A person's part."""
-        room = next(each for each in (lifecycle, casework, regroup) if act in vars(each))
+        rooms = (lifecycle, casework, regroup, containment, actions, redaction)
+        room = next(each for each in rooms if act in vars(each))
         with self.stores.alerts.transaction() as store:
             done = getattr(room, act)(store, incident_id, actor=who, now_ms=self.now_ms, **more)
             for change in done if isinstance(done, tuple) else (done,):
-                announce(store, change)
+                if isinstance(change, lifecycle.Change):
+                    announce(store, change)
         self.settle()
 
     def fast_forward(self, length_ms: int) -> None:
-        """Let time pass in half minutes, days in larger steps, with the jobs of the service running in it."""
+        """Let time pass, with the service's jobs run at each half minute in which one of them has something to do."""
         end = self.now_ms + length_ms
-        step = max(STEP_MS, length_ms // MOST_STEPS)
         while self.now_ms < end:
-            self.clock.advance(min(step, end - self.now_ms))
+            halves = max(1, -(-(self._due_ms() - self.now_ms) // STEP_MS))
+            self.clock.advance(min(halves * STEP_MS, end - self.now_ms))
             self.settle()
 
     def settle(self) -> None:
-        """What the service's timers do within a second."""
-        escalation_step(self.stores.alerts, now_ms=self.now_ms, policy=self.policy)
+        """What the service's timers do within a few seconds."""
+        alerts, now = self.stores.alerts, self.now_ms
+        escalation_step(alerts, now_ms=now, policy=self.policy)
+        contain_step(alerts, dict.fromkeys(self.rules, self.actuator), self.rules, now_ms=now, policy=self.policy)
+        remind_step(alerts, now_ms=now, policy=self.policy)
+        capture_step(alerts, self.stores.judge, self.stores.evidence, now_ms=now, tick_ms=10_000, setup=SETUP)
         self.deliver()
 
     def deliver(self) -> None:

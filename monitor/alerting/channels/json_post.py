@@ -22,12 +22,14 @@ class Target:
     Attributes:
         url: the receiver's; its path and query may be secret and are never shown.
         secret: a key, token or password; None: none is needed.
+        buttons: whether messages may have buttons that act on the incident.
     """
 
     url: str
     secret: bytes | None
     outbound: Outbound
     clock: Clock
+    buttons: bool = False
 
 
 class JsonPost:

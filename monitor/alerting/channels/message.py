@@ -66,6 +66,8 @@ def message(body: Mapping[str, object]) -> Message:
 
 def _headline(body: Mapping[str, object], incident: Mapping[str, object], page: Mapping[str, object]) -> str:
     name, title = _text(incident, "name"), _text(incident, "title")
+    if incident.get("exercise") is True:
+        name = f"EXERCISE {name}"
     done = _DONE.get(_text(body, "event_action"))
     if done is not None:
         actor = _text(_part(body, "timeline"), "actor")

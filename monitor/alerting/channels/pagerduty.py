@@ -4,11 +4,13 @@ A page and an update are triggers with the same key: PagerDuty appends them to t
 resolved opens anew. Acknowledge and resolve use the routing key of the trigger.
 
 Source: https://developer.pagerduty.com/docs/events-api-v2/overview/ (202 accepted, 400 never again, 429 and 5xx
-later; summary at most 1,024 characters, dedup key 255, an event 512 KB).
+later; summary at most 1,024 characters, dedup key 255, an event 512 KB); change events go to ``/v2/change/enqueue``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from monitor.alerting.channels.base import ChannelError
@@ -35,6 +37,7 @@ class PagerDutyChannel:
             raise ChannelError("PagerDuty needs the service's routing key as its secret", permanent=True)
         self._routing_key = target.secret.decode("utf-8", "replace").strip()
         self._post = JsonPost(target)
+        self._changes = JsonPost(replace(target, url=target.url.replace("/v2/enqueue", "/v2/change/enqueue")))
 
     @property
     def longest_ms(self) -> int:
@@ -48,6 +51,24 @@ class PagerDutyChannel:
             ChannelError: PagerDuty did not take it.
         """
         self._post.post(self.event(notification))
+
+    def change(self, document: Mapping[str, object]) -> None:
+        """Enqueue a change event: shown beside incidents, wakes nobody.
+
+        Raises:
+            ChannelError: PagerDuty did not take it.
+        """
+        self._changes.post(
+            {
+                "routing_key": self._routing_key,
+                "payload": {
+                    "summary": str(document["summary"])[:LONGEST_SUMMARY],
+                    "source": str(document["deployment"] or "driftline"),
+                    "timestamp": document["seen_at"],
+                    "custom_details": dict(document),
+                },
+            }
+        )
 
     def event(self, notification: Notification) -> dict[str, object]:
         """The event in the form that PagerDuty expects."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from monitor.alerting.channels.alertmanager import AlertmanagerChannel
 from monitor.alerting.channels.base import Channel
+from monitor.alerting.channels.goalert import GoAlertChannel
 from monitor.alerting.channels.json_post import Target
 from monitor.alerting.channels.pagerduty import PagerDutyChannel
 from monitor.alerting.channels.slack import SlackChannel
@@ -26,6 +27,7 @@ HTTP_CHANNELS: Final[Mapping[str, Callable[[Target], Channel]]] = MappingProxyTy
         "alertmanager": AlertmanagerChannel,
         "slack": SlackChannel,
         "teams": TeamsChannel,
+        "goalert": GoAlertChannel,
     }
 )
 """Type -> how it is made; raises ChannelError where nothing may be sent to its address or a key is missing."""

@@ -11,12 +11,16 @@ from typing import Any, Final
 
 from monitor.alerting.channels.json_post import JsonPost, Target
 from monitor.alerting.channels.message import message
-from monitor.alerting.ports import Notification
+from monitor.alerting.ports import EventAction, Notification
 
 LONGEST_HEADER: Final = 150
 LONGEST_SECTION: Final = 3000
 LONGEST_FIELD: Final = 2000
 MOST_FIELDS: Final = 10
+
+ACKNOWLEDGE: Final = "driftline_acknowledge"
+"""Action id of the button that acknowledges; its value is the incident's number."""
+_ASKS: Final = frozenset({EventAction.trigger, EventAction.update, EventAction.page})
 
 
 class SlackChannel:
@@ -24,6 +28,7 @@ class SlackChannel:
 
     def __init__(self, target: Target) -> None:
         self._post = JsonPost(target)
+        self._buttons = target.buttons
 
     @property
     def longest_ms(self) -> int:
@@ -36,11 +41,11 @@ class SlackChannel:
         Raises:
             ChannelError: Slack did not take it.
         """
-        self._post.post(document(notification))
+        self._post.post(document(notification, buttons=self._buttons))
 
 
-def document(notification: Notification) -> dict[str, Any]:
-    """The message in the form that Slack expects."""
+def document(notification: Notification, *, buttons: bool = False) -> dict[str, Any]:
+    """The message in the form that Slack expects; with ``buttons`` whoever reads it can acknowledge."""
     shown = message(notification.body)
     fields = [
         {"type": "mrkdwn", "text": _cut(f"*{escaped(label)}*\n{escaped(value)}", LONGEST_FIELD)}
@@ -57,17 +62,21 @@ def document(notification: Notification) -> dict[str, Any]:
     ]
     if fields:
         blocks.append({"type": "section", "fields": fields[:MOST_FIELDS]})
+    pressed = []
+    if buttons and notification.deed in _ASKS:
+        pressed.append(_button("Acknowledge", action_id=ACKNOWLEDGE, value=str(notification.incident_id)))
     if shown.link:
-        button = {
-            "type": "button",
-            "text": {"type": "plain_text", "text": "Open the incident", "emoji": False},
-            "url": shown.link,
-        }
-        blocks.append({"type": "actions", "elements": [button]})
+        pressed.append(_button("Open the incident", url=shown.link))
+    if pressed:
+        blocks.append({"type": "actions", "elements": pressed})
     tail = " ".join(escaped(value) for label, value in shown.facts if label in ("Open", "Record"))
     if tail:
         blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": _cut(tail, LONGEST_FIELD)}]})
     return {"text": escaped(shown.headline), "blocks": blocks, "unfurl_links": False}
+
+
+def _button(label: str, **more: str) -> dict[str, Any]:
+    return {"type": "button", "text": {"type": "plain_text", "text": label, "emoji": False}, **more}
 
 
 def escaped(text: str) -> str:

@@ -30,7 +30,13 @@ from monitor.incidents.timeline import What
 
 HELD: Final = frozenset({State.acknowledged, State.snoozed})
 LIVE: Final = frozenset({What.opened, What.reopened})
-TROUBLE: Final = LIVE | {What.finding_added, What.finding_upgraded, What.finding_continued, What.still_going_on}
+TROUBLE: Final = LIVE | {
+    What.finding_added,
+    What.finding_upgraded,
+    What.finding_continued,
+    What.still_going_on,
+    What.alert_received,
+}
 
 
 def found(

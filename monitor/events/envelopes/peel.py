@@ -17,6 +17,9 @@ from monitor.events.reasons import Reason, Rejection
 MAX_ENVELOPES: Final = 4
 """Gzip around a CloudWatch subscription around text around a Bedrock invocation log is four."""
 MAX_PARTS: Final = 16_384
+_MAP: Final = b'"kvlistValue"'
+_DEEPEST: Final = 64
+"""Of OTLP with maps in it, whatever the settings allow: the record inside is a quarter as deep."""
 MAX_EXPANDED: Final = 16 << 20
 """Bytes; 16 records of the longest length that is read by default."""
 
@@ -60,45 +63,62 @@ class Peeler:
 
     def parts(self, value: bytes, around: Sequence[Identity] = ()) -> list[Part]:
         """The records inside of a record, in their order: each with what is around it, or with its own fault."""
-        waiting = [Part(value, identities=list(around))]
+        bare = Part(self._parsed(value), identities=list(around))
+        envelope = self._envelope(bare.record)
+        if envelope is None:  # nearly every record
+            return [bare]
+        try:
+            waiting = self._opened(bare, envelope, others=0)
+        except Rejection as why:
+            return [replace(bare, fault=why)]
         found: list[Part] = []
         room = MAX_EXPANDED
         while waiting:
             outer = waiting.pop()
-            record, is_text = outer.record, isinstance(outer.record, bytes | str)
             try:
-                if is_text and outer.envelopes:
-                    room -= len(record)
+                part = outer
+                if isinstance(outer.record, bytes | str):
+                    room -= len(outer.record)
                     _check(
                         room >= 0, Reason.too_large, f"more than {MAX_EXPANDED} bytes in the envelopes of a record"
                     )
-                part = Part(self._parsed(record), outer.envelopes, outer.identities) if is_text else outer
+                    part = Part(self._parsed(outer.record), outer.envelopes, outer.identities)
                 envelope = self._envelope(part.record)
                 if envelope is None:
                     found.append(part)
-                    continue
-                _check(
-                    len(part.envelopes) < MAX_ENVELOPES,
-                    Reason.too_deep,
-                    f"more than {MAX_ENVELOPES} envelopes around a record",
-                )
-                inside = envelope.open(part.record)
-                inner = inside if isinstance(inside, list) else [inside]
-                _check(bool(inner), Reason.no_verdict, f"{envelope.name}: nothing in it")
-                _check(
-                    len(inner) + len(waiting) + len(found) <= MAX_PARTS,
-                    Reason.out_of_range,
-                    f"{envelope.name}: more than {MAX_PARTS} records in one",
-                )
-                waiting += reversed(_below(part, envelope, inner))
+                else:
+                    waiting += self._opened(part, envelope, others=len(waiting) + len(found))
             except Rejection as why:
                 found.append(replace(outer, fault=why))
         return found
 
-    def _parsed(self, record: bytes | str) -> Any:
-        return parse(
-            record.encode("utf-8", "replace") if isinstance(record, str) else record, max_depth=self._max_depth
+    def _opened(self, part: Part, envelope: Envelope, *, others: int) -> list[Part]:
+        """The contents of an envelope, last first.
+
+        Raises:
+            Rejection: there are none, or too many with the ``others``, or it is one envelope too deep.
+        """
+        _check(
+            len(part.envelopes) < MAX_ENVELOPES,
+            Reason.too_deep,
+            f"more than {MAX_ENVELOPES} envelopes around a record",
         )
+        inside = envelope.open(part.record)
+        inner = inside if isinstance(inside, list) else [inside]
+        _check(bool(inner), Reason.no_verdict, f"{envelope.name}: nothing in it")
+        _check(
+            len(inner) + others <= MAX_PARTS,
+            Reason.out_of_range,
+            f"{envelope.name}: more than {MAX_PARTS} records in one",
+        )
+        below = _below(part, envelope, inner)
+        below.reverse()
+        return below
+
+    def _parsed(self, record: bytes | str) -> Any:
+        value = record.encode("utf-8", "replace") if isinstance(record, str) else record
+        deep = _MAP in value  # OTLP writes four levels for each one of a record in it
+        return parse(value, max_depth=_DEEPEST if deep else self._max_depth)
 
     def _envelope(self, record: Any) -> Envelope | None:
         for envelope in self._envelopes_of(record):

@@ -31,6 +31,11 @@ def message_types(schema: Schema) -> FileDescriptor:
     Raises:
         Rejection: it is none.
     """
+    if "message" in schema.text and "{" in schema.text:  # neither is in base64
+        raise Rejection(
+            Reason.unknown_format,
+            "protobuf: the registry gives the schema's source and not its descriptor (format=serialized)",
+        )
     pool = descriptor_pool.DescriptorPool()
     try:
         return _file(pool, "schema.proto", schema, {})

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events.batch import EventBatch
-from monitor.events.decode import Decoded
+from monitor.events.decode import Decoded, Scanned
 from monitor.events.formats import cloudevents_binary
 from monitor.events.formats.format import MAX_EVENTS, Event, Identity
+from monitor.events.formats.mapping import NAME as MAPPING
 from monitor.events.formats.parse import encoded
-from monitor.events.formats.reader import Reader, Recognised
+from monitor.events.formats.reader import Reader
 from monitor.events.reasons import Reason, Rejected, Rejection
 from monitor.events.records import RecordBlock
 from monitor.events.schema import VERSION
@@ -31,6 +32,14 @@ _NOTHING: Final[Mapping[int, Identity]] = {}
 
 OnFormat = Callable[[str, str, str], None]
 """Called with the first record of each format in each partition: partition, format, reason."""
+
+
+class CanonicalDecoder(Protocol):
+    """The decoder of canonical events, which also takes rows that are read already."""
+
+    def decode(self, block: RecordBlock, scanned: Scanned | None = None) -> Decoded:
+        """Accepted events in offset order, and why the other records were not accepted."""
+        ...
 
 
 class BlockDecoder(Protocol):
@@ -60,22 +69,25 @@ class FormatDecoder:
         max_bytes: longest record that is read.
         auto: whether canonical events may be among the records.
         on_format: called once per partition and format.
+        scan: reads most records of a mapping at the speed of canonical ones; what it leaves, the reader reads.
     """
 
     def __init__(
         self,
-        canonical: BlockDecoder,
+        canonical: CanonicalDecoder,
         reader: Reader,
         *,
         max_bytes: int,
         auto: bool = True,
         on_format: OnFormat = lambda partition, name, why: None,
+        scan: Callable[[RecordBlock], Scanned] | None = None,
     ) -> None:
         self._canonical = canonical
         self._reader = reader
         self._max_bytes = max_bytes
         self._auto = auto
         self._on_format = on_format
+        self._scan = scan
         self._reported: set[tuple[str, str]] = set()
 
     def decode(self, block: RecordBlock) -> Decoded:
@@ -84,6 +96,8 @@ class FormatDecoder:
         if around:
             return self._merge(block, self._read(block, range(len(block)), around))
         if not (self._auto and _looks_canonical(block)):
+            if self._scan is not None:
+                return self._scanned(block, self._scan(block))
             return self._merge(block, self._read(block, range(len(block))))
         decoded = self._canonical.decode(block)
         odd = [why.row for why in decoded.rejected if why.reason in _MALFORMED]
@@ -92,6 +106,15 @@ class FormatDecoder:
             return self._merge(block, readings)
         read = {row: _rejected(block, row, parts) for row, parts in readings.items()}
         return Decoded(decoded.batch, [better for why in decoded.rejected for better in read.get(why.row, [why])])
+
+    def _scanned(self, block: RecordBlock, scanned: Scanned) -> Decoded:
+        """The rows that the scan of the mapping has read, and all others as without it."""
+        if scanned.keep.any():
+            self._report(block.partition, MAPPING, "mapping.when holds")
+        left = np.flatnonzero(~scanned.keep)
+        if not len(left):
+            return self._canonical.decode(block, scanned)
+        return self._merge(block, self._read(block, left.tolist()), scanned)
 
     def _read(
         self, block: RecordBlock, rows: Iterable[int], around: Mapping[int, Identity] = _NOTHING
@@ -118,13 +141,13 @@ class FormatDecoder:
                 except Rejection as why:
                     parts.append(_Read([], why))
                     continue
-                self._report(block.partition, found)
+                self._report(block.partition, found.name, found.why)
                 parts.append(_Read([canonical_json(event) for event in events]))
             if parts:
                 readings[row] = parts
         return readings
 
-    def _merge(self, block: RecordBlock, readings: dict[int, list[_Read]]) -> Decoded:
+    def _merge(self, block: RecordBlock, readings: dict[int, list[_Read]], scanned: Scanned | None = None) -> Decoded:
         """The whole block through the canonical decoder, with the readings in place of their records."""
         rows: list[int] = []
         places: list[int] = []  # of each piece, the part of its record that it is from
@@ -134,19 +157,20 @@ class FormatDecoder:
             if parts is None:
                 rows.append(row)
                 places.append(0)
-                pieces.append(block.value(row))
+                pieces.append(None)
                 continue
             for place, part in enumerate(parts):
                 rows += [row] * len(part.pieces)
                 places += [place] * len(part.pieces)
                 pieces += part.pieces
-        decoded = self._canonical.decode(_block(block, np.array(rows, np.int64), pieces))
-        return _whole(block, np.array(rows, np.int64), np.array(places, np.int64), decoded, readings)
+        at = np.array(rows, np.int64)
+        decoded = self._canonical.decode(_block(block, at, pieces), None if scanned is None else scanned.at(at))
+        return _whole(block, at, np.array(places, np.int64), decoded, readings)
 
-    def _report(self, partition: str, found: Recognised) -> None:
-        if (partition, found.name) not in self._reported:
-            self._reported.add((partition, found.name))
-            self._on_format(partition, found.name, found.why)
+    def _report(self, partition: str, name: str, why: str) -> None:
+        if (partition, name) not in self._reported:
+            self._reported.add((partition, name))
+            self._on_format(partition, name, why)
 
 
 _MALFORMED: Final = frozenset(
@@ -161,18 +185,22 @@ def _looks_canonical(block: RecordBlock) -> bool:
 
 
 def _block(block: RecordBlock, rows: NDArray[np.int64], pieces: list[bytes | None]) -> RecordBlock:
-    """The canonical events as records: each with offset and time of the record that it came from."""
+    """The canonical events as records: each with offset and time of the record that it came from.
+
+    A row without a piece is the record itself, where it is.
+    """
     length = np.array([0 if piece is None else len(piece) for piece in pieces], np.int64)
-    null = np.array([piece is None for piece in pieces], np.bool_)
-    end = np.cumsum(length)
+    own = np.array([piece is None for piece in pieces], np.bool_)
+    end = block.buffer.size + np.cumsum(length)
     none = np.full(len(rows), -1, np.int64)
+    written = np.frombuffer(b"".join(piece or b"" for piece in pieces), np.uint8)
     return RecordBlock(
         partition=block.partition,
-        buffer=np.frombuffer(b"".join(piece or b"" for piece in pieces), np.uint8),
+        buffer=np.concatenate((block.buffer, written)),
         offset=block.offset[rows],
         timestamp_ms=block.timestamp_ms[rows],
-        value_start=np.where(null, -1, end - length),
-        value_end=np.where(null, -1, end),
+        value_start=np.where(own, block.value_start[rows], end - length),
+        value_end=np.where(own, block.value_end[rows], end),
         key_start=none,
         key_end=none,
         next_offset=block.next_offset,
@@ -213,10 +241,14 @@ def _whole(
         faults.setdefault((int(rows[why.row]), int(places[why.row])), Rejection(why.reason, why.sentence))
     rejected: list[Rejected] = []
     for row, parts in readings.items():
-        known = [
-            dataclasses.replace(part, fault=faults.get((row, place), part.fault)) for place, part in enumerate(parts)
-        ]
-        rejected += _rejected(block, row, known)
+        known = parts
+        if faults:
+            known = [
+                dataclasses.replace(part, fault=faults.get((row, place), part.fault))
+                for place, part in enumerate(parts)
+            ]
+        if any(part.fault is not None for part in known):
+            rejected += _rejected(block, row, known)
     rejected += [
         Rejected(row, int(block.offset[row]), why.reason, why.sentence)
         for (row, _), why in faults.items()

@@ -29,7 +29,7 @@ from monitor.events.formats.values import flag, identifier, instant, word
 from monitor.events.formats.verdicts import BOOLEAN
 from monitor.events.reasons import Reason, Rejection
 
-_WAY_OUT: Final = (
+WAY_OUT: Final = (
     "which end of this score is bad is not known: give its threshold in source.thresholds, as name >= number or"
     " name <= number, or map it with source.mapping"
 )
@@ -66,7 +66,7 @@ def _event(name: str, record: dict[str, Any], context: Context) -> Event:
     if event.get("verdict") is not None:
         return event
     if low is None:
-        raise Rejection(Reason.no_verdict, _WAY_OUT)
+        raise Rejection(Reason.no_verdict, WAY_OUT)
     if event.get("score") is None:
         raise Rejection(
             Reason.out_of_range, "the score has no label and is not from 0 to 1; map it with source.mapping"

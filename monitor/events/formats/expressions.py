@@ -74,8 +74,8 @@ class Expression:
         tree = _tree(name, text)
         self._compiled = ParsedResult(text, cast(Any, tree))
         self._looks_at = [ParsedResult("", cast(Any, node)) for node in _paths(tree)]
-        self._keys = _plain_path(tree)
-        self._needs = _plain_path(tree["children"][0]) if _asks_for_presence(tree) else self._keys
+        self._keys = plain_path(tree)
+        self._needs = plain_path(tree["children"][0]) if _asks_for_presence(tree) else self._keys
         self.constant = not self._looks_at
         self._value = self._compiled.search(None, scope.options) if tree["type"] == "literal" else None
 
@@ -127,7 +127,7 @@ def _at(record: Any, keys: tuple[str, ...]) -> Any:
     return record
 
 
-def _plain_path(tree: Tree) -> tuple[str, ...] | None:
+def plain_path(tree: Tree) -> tuple[str, ...] | None:
     """The keys of an expression that is nothing but keys and dots: these are looked up without an interpreter."""
     if tree["type"] == "field":
         return (tree["value"],)
@@ -135,7 +135,7 @@ def _plain_path(tree: Tree) -> tuple[str, ...] | None:
         return None
     keys: tuple[str, ...] = ()
     for child in tree["children"]:
-        below = _plain_path(child)
+        below = plain_path(child)
         if below is None:
             return None
         keys += below

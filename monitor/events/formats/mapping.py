@@ -34,7 +34,16 @@ _NOT_FOR_IT: Final = "mapping.when does not hold of this record, so it is of no 
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
+class Rules:
+    """A mapping ready to be evaluated.
+
+    Attributes:
+        fields: canonical field -> its expression.
+        words: words of a verdict, in lower case, and what they mean.
+        highest: upper end of the score's scale.
+        scope: shared by the expressions.
+    """
+
     fields: Mapping[str, Expression]
     words: Mapping[str, str]
     highest: float
@@ -70,7 +79,7 @@ def mapping_format(
         raise ValueError(f"at least one of {', '.join(EVIDENCE)} must read the record; constants make no event")
     condition = Expression("when", when, scope)
     items = None if events is None else Expression("events", events, scope)
-    rules = _Rules(fields, {said.lower(): verdict for said, verdict in verdicts}, highest, scope)
+    rules = Rules(fields, {said.lower(): verdict for said, verdict in verdicts}, highest, scope)
 
     def fits(record: Any) -> str | None:
         if not isinstance(record, dict | list):
@@ -102,7 +111,7 @@ def mapping_format(
     )
 
 
-def _event(rules: _Rules, item: Any, context: Context) -> Event:
+def _event(rules: Rules, item: Any, context: Context) -> Event:
     event: Event = {}
     evident = False
     for name, field in rules.fields.items():
@@ -117,6 +126,26 @@ def _event(rules: _Rules, item: Any, context: Context) -> Event:
             Reason.no_verdict,
             f"none of {', '.join(name for name in EVIDENCE if name in rules.fields)} is in the record",
         )
+    event = _in_our_words(rules, event)
+    if event.get("score") is not None and event.get("threshold") is None:
+        event["threshold"] = context.thresholds.scaled(
+            event.get("guardrail"), event.get("category"), high=rules.highest
+        )
+    return event
+
+
+def constants_of(rules: Rules) -> Event:
+    """The fields that are the same in every event.
+
+    Raises:
+        Rejection: the verdict is none of the words.
+    """
+    known = {name: one(None) for name, one in rules.fields.items() if one.constant}
+    return _in_our_words(rules, {name: value for name, value in known.items() if value is not None})
+
+
+def _in_our_words(rules: Rules, event: Event) -> Event:
+    """The fields on the scales of the canonical event."""
     if rules.words and event.get("verdict") is not None:
         event["verdict"] = _translated(event["verdict"], rules.words)
     for name in ("event_id", "request_id", "session_id"):
@@ -128,10 +157,6 @@ def _event(rules: _Rules, item: Any, context: Context) -> Event:
         value = number(event.get(name))
         if value is not None:
             event[name] = value / rules.highest
-    if event.get("score") is not None and event.get("threshold") is None:
-        event["threshold"] = context.thresholds.scaled(
-            event.get("guardrail"), event.get("category"), high=rules.highest
-        )
     return event
 
 

@@ -1,5 +1,9 @@
 """OpenTelemetry GenAI over OTLP JSON: evaluations, guardrails' spans and logs in their dialects, finish reasons.
 
+Spans and logs of one request are joined by their trace. An evaluation that was made later has no trace, but the id of
+the answer: it is joined by the trace of the span with that id, if both are in one record, and by the id itself
+otherwise. A model's call that is told by its span and by a log is one event.
+
 Source: open-telemetry/semantic-conventions-genai, docs/gen-ai; the dialects are in ``otel_guardrail`` and
 ``otel_dialects``. A guardrail's verdict (what it thought) and action (what was done) are two attributes and stay two.
 In OTLP JSON 64-bit integers are strings and ids hexadecimal.
@@ -43,6 +47,8 @@ _SPAN: Final[Keep] = {
     "attributes": _ATTRIBUTES,
     "events": [{"name": VALUE, "timeUnixNano": VALUE, "attributes": _ATTRIBUTES}],
 }
+_RESPONSE: Final = "gen_ai.response.id"
+_CALL: Final = ":call"
 _FAILED: Final = (2, "2", "STATUS_CODE_ERROR")
 _WANTED: Final = frozenset(
     {
@@ -51,7 +57,7 @@ _WANTED: Final = frozenset(
         "gen_ai.evaluation.name",
         "gen_ai.evaluation.score.value",
         "gen_ai.evaluation.score.label",
-        "gen_ai.response.id",
+        _RESPONSE,
         "gen_ai.response.model",
         "gen_ai.request.model",
         "gen_ai.conversation.id",
@@ -76,7 +82,35 @@ def _fits(record: Any) -> str | None:
 
 
 def _read(record: dict[str, Any], context: Context) -> list[Event]:
-    return [event for item in _items(record) if (event := _event(item, context)) is not None]
+    items = list(_items(record))
+    traces = _traces(items)
+    return _merged([event for item in items if (event := _event(item, context, traces)) is not None])
+
+
+def _merged(events: list[Event]) -> list[Event]:
+    """A call that is told twice is one event, of what either says."""
+    found: list[Event] = []
+    calls: dict[str, Event] = {}
+    for event in events:
+        name = event.get("event_id") or ""
+        if name in calls:
+            calls[name].update({key: value for key, value in event.items() if calls[name].get(key) is None})
+            continue
+        found.append(event)
+        if name.endswith(_CALL):
+            calls[name] = event
+    return found
+
+
+def _traces(items: list[dict[str, Any]]) -> dict[str, str]:
+    """The trace of each answer, by its id."""
+    found: dict[str, str] = {}
+    for item in items:
+        trace = identifier(item.get("traceId"))
+        for pair in item.get("attributes") or []:
+            if trace and pair.get("key") == _RESPONSE and (answer := identifier(at(pair, "value", "stringValue"))):
+                found[answer] = trace
+    return found
 
 
 def _items(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -98,7 +132,7 @@ def _unrolled(span: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield event | {"traceId": span.get("traceId"), "spanId": span.get("spanId"), "place": place}
 
 
-def _event(item: dict[str, Any], context: Context) -> Event | None:
+def _event(item: dict[str, Any], context: Context, traces: dict[str, str]) -> Event | None:
     attrs = attributes(item.get("attributes"))
     name = item.get("eventName") or attrs.get("event.name") or item.get("name")
     if not attrs:
@@ -108,23 +142,26 @@ def _event(item: dict[str, Any], context: Context) -> Event | None:
         guardrail_event(attrs)
         or dialect_event(attrs, item.get("name"), failed=failed)
         or evaluation_event(attrs, context)
-        or finish_event(attrs)
     )
+    is_call = found is None
+    found = finish_event(attrs) if found is None else found
     if found is None:
         return None
     trace, span = identifier(item.get("traceId")), identifier(item.get("spanId"))
     end = nanoseconds_ms(item.get("endTimeUnixNano"))
     begin = nanoseconds_ms(item.get("startTimeUnixNano"))
-    response = identifier(attrs.get("gen_ai.response.id"))
+    response = identifier(attrs.get(_RESPONSE))
     time = end or nanoseconds_ms(item.get("timeUnixNano")) or nanoseconds_ms(item.get("observedTimeUnixNano"))
     place = item.get("place", "")
     subject = f"{trace or ''}:{span or ''}:{place}" if span else response
     if subject and time is not None:
         found["event_id"] = f"otel:{subject}:{name}:{found['guardrail']}:{found.get('category')}:{time}"[:500]
+    if is_call and trace and span:
+        found["event_id"] = f"otel:{trace}:{span}{_CALL}"  # of the span and of the log
     known = float(end - begin) if begin is not None and end is not None and end >= begin else None
     return found | {
         "time": time,
-        "request_id": response or trace,
+        "request_id": trace or traces.get(response or "", response),
         "session_id": identifier(attrs.get("gen_ai.conversation.id")),
         "model": word(attrs.get("gen_ai.request.model")),
         "model_version": word(attrs.get("gen_ai.response.model")),

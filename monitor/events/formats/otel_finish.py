@@ -1,7 +1,11 @@
 """Why a model stopped (``gen_ai.response.finish_reasons``): a provider's own filter as the verdict that it is.
 
-Source: open-telemetry/semantic-conventions-genai, docs/gen-ai/gen-ai-spans.md. Every call has a reason, so the
-share of those that a filter stopped is a rate.
+Sources: open-telemetry/semantic-conventions-genai, docs/gen-ai/gen-ai-spans.md (``gen_ai.usage.*`` beside it);
+OpenLLMetry, whose spans carry ``gen_ai.completion.0.refusal`` where the model refused. Every call has a reason, so
+the share of those that a filter stopped is a rate.
+
+Lengths are in characters and a call has tokens: four characters count as one, OpenAI's rule of thumb
+(help.openai.com, "What are tokens"). One provider's calls are compared with each other: the rule need not be exact.
 """
 
 from __future__ import annotations
@@ -16,7 +20,13 @@ from monitor.events.schema import FINISH_ALIASES
 _REASONS: Final = "gen_ai.response.finish_reasons"
 _PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system")
 """Today's name and the older one."""
-ATTRIBUTES: Final = frozenset({_REASONS, *_PROVIDER})
+_INPUT: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
+_OUTPUT: Final = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")
+_REFUSAL, _ANSWER = "gen_ai.completion.0.refusal", "gen_ai.completion.0.role"
+ATTRIBUTES: Final = frozenset({_REASONS, *_PROVIDER, *_INPUT, *_OUTPUT, _REFUSAL, _ANSWER})
+_CHARACTERS: Final = 4
+"""Of a token."""
+_MOST_TOKENS: Final = 200_000_000
 
 
 def finish_event(attrs: dict[str, Any]) -> Event | None:
@@ -31,6 +41,17 @@ def finish_event(attrs: dict[str, Any]) -> Event | None:
         "guardrail": joined("provider-filter", provider),
         "stage": "output",
         "finish_reason": word((stopped or words)[0]),
+        "refusal": True if _REFUSAL in attrs or "refusal" in words else False if _ANSWER in attrs else None,
+        "input_length": _length(attrs, _INPUT),
+        "output_length": _length(attrs, _OUTPUT),
         **BOOLEAN,
         **(BLOCKED if stopped else ALLOWED),
     }
+
+
+def _length(attrs: dict[str, Any], names: tuple[str, ...]) -> int | None:
+    """Characters of that many tokens."""
+    tokens = next((attrs[name] for name in names if name in attrs), None)
+    if not isinstance(tokens, int) or isinstance(tokens, bool) or not 0 <= tokens <= _MOST_TOKENS:
+        return None
+    return tokens * _CHARACTERS

@@ -18,6 +18,8 @@ from monitor.events.general import nesting_depth
 from monitor.events.reasons import Reason, Rejection
 
 CANONICAL: Final = "canonical"
+_REMEMBERED: Final = 1_024
+"""Sets of keys whose formats are remembered; which keys a record has is the sender's to choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class _Formats:
             for key in one.keys:
                 self._by_key.setdefault(key, []).append(place)
         self._keyless = [place for place, one in enumerate(formats) if not one.keys]
+        self._known: dict[frozenset[str], tuple[Format, ...]] = {}
 
     def __call__(self, record: Any) -> Iterable[Format]:
         """The formats that a record may be of, in their order; of what is no object, all."""
@@ -64,8 +67,14 @@ class _Formats:
         hits = self._by_key.keys() & record.keys()
         if not hits and not self._keyless:
             return ()
-        places = {place for key in hits for place in self._by_key[key]}
-        return [self._formats[place] for place in sorted(places.union(self._keyless))]
+        asked = frozenset(hits)
+        known = self._known.get(asked)
+        if known is None:
+            places = {place for key in hits for place in self._by_key[key]}
+            known = tuple(self._formats[place] for place in sorted(places.union(self._keyless)))
+            if len(self._known) < _REMEMBERED:
+                self._known[asked] = known
+        return known
 
 
 class _Envelopes:

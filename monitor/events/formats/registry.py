@@ -16,10 +16,13 @@ from monitor.events.formats import (
     bedrock_trace,
     cisco_ai_defense,
     cloudflare,
+    databricks,
+    datadog,
     evaluation_scores,
     gemini,
     guard_models,
     guardrails_ai,
+    kong,
     lakera,
     lakera_v1,
     litellm,
@@ -39,6 +42,7 @@ from monitor.events.formats import (
     presidio,
     prisma_airs,
     prompt_guard,
+    snowflake,
     vendor_error,
 )
 from monitor.events.formats.format import Format
@@ -79,6 +83,10 @@ FORMATS: Final[tuple[Format, ...]] = (
     presidio.FORMAT,
     guard_models.FORMAT,
     evaluation_scores.FORMAT,
+    kong.FORMAT,
+    databricks.FORMAT,
+    snowflake.FORMAT,
+    datadog.FORMAT,
     vendor_error.FORMAT,
 )
 

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from monitor.events.batch import MISSING, EventBatch, ScoreSemantics
-from monitor.events.decode import Decoded
-from monitor.events.formats.decoder import BlockDecoder
+from monitor.events.decode import Decoded, Scanned
+from monitor.events.formats.decoder import CanonicalDecoder
 from monitor.events.formats.thresholds import Thresholds
 from monitor.events.records import RecordBlock
 
@@ -29,13 +29,13 @@ class ThresholdFiller:
         thresholds: those of the settings.
     """
 
-    def __init__(self, canonical: BlockDecoder, thresholds: Thresholds) -> None:
+    def __init__(self, canonical: CanonicalDecoder, thresholds: Thresholds) -> None:
         self._canonical = canonical
         self._thresholds = thresholds
 
-    def decode(self, block: RecordBlock) -> Decoded:
+    def decode(self, block: RecordBlock, scanned: Scanned | None = None) -> Decoded:
         """The batch of the decoder behind it, with the missing thresholds."""
-        decoded = self._canonical.decode(block)
+        decoded = self._canonical.decode(block, scanned)
         return Decoded(self._filled(decoded.batch), decoded.rejected)
 
     def _filled(self, batch: EventBatch) -> EventBatch:

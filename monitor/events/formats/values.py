@@ -13,6 +13,7 @@ from monitor.events.reasons import Reason, Rejection
 from monitor.events.schema import FIRST_TIME_MS, LAST_TIME_MS, MAX_RULES, MAX_WORD_BYTES, ROUNDING
 
 T = TypeVar("T")
+_SHORT: Final = MAX_WORD_BYTES // 4
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _NUMERAL: Final = re.compile(r"\s{0,4}[+-]?[0-9]{1,20}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?\s{0,4}", re.ASCII)
 _FLAGS: Final[dict[Any, bool]] = {"true": True, "false": False, "1": True, "0": False, 1: True, 0: False}
@@ -20,6 +21,8 @@ _FLAGS: Final[dict[Any, bool]] = {"true": True, "false": False, "1": True, "0": 
 
 def word(value: Any) -> str | None:
     """A name: text or a whole number, without control characters, cut to what a vocabulary takes."""
+    if type(value) is str and len(value) <= _SHORT and value.isascii() and value.isprintable():  # nearly every name
+        return value or None
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**18 else None
     if not isinstance(value, str) or not value:
@@ -113,6 +116,8 @@ def optional_flag(value: Any, name: str) -> bool | None:
     Raises:
         Rejection: there is one, and it is neither true nor false.
     """
+    if value is True or value is False:  # nearly every flag
+        return value
     return None if value is None or value == "" else flag(value, name)
 
 

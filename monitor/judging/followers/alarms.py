@@ -127,10 +127,23 @@ class Alarms(Follower):
         if describe.unchanged(found):
             self._fleet.notices.ignore(watch)
             return []
-        same = same_change(self._fleet, number, watch, found, tick)
-        watch.finding = found = same or found
+        found = self._again(watch, found, tick) or same_change(self._fleet, number, watch, found, tick) or found
+        watch.finding = found
         self._fleet.notices.rearm(watch, tick, held_back=True)
         return [found]
+
+    def _again(self, watch: AnyChangeTest, found: Finding, tick: int) -> Finding | None:
+        """What changes back and forth is one notice, which began with the first of its alarms; None if it is new."""
+        before = watch.finding
+        if before is None or (tick + 1 - watch.armed_tick) * self._rule.tick_ms > self._rule.reopen_ms:
+            return None
+        return msgspec.structs.replace(
+            found,
+            id=before.id,
+            detected_at_ms=before.detected_at_ms,
+            onset_low_ms=before.onset_low_ms,
+            onset_high_ms=before.onset_high_ms,
+        )
 
     def _page(self, number: int, epoch: Epoch, watch: PageTest, tick: int) -> Finding:
         chosen = self._chosen(watch, epoch)

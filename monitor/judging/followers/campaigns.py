@@ -1,11 +1,12 @@
 """Campaigns: a cluster of near-duplicate prompts that has become large is reported, once, by name.
 
 A plain rule on a declared cap: no query makes up seven of the prompts that a partition remembers, unless they are
-spread: an ordinary question of one template comes seven times a day from seven people. So the last seven must have
-come within :data:`TOGETHER_MS`, or from few sessions (:data:`FEW`). Clusters that were there while the guardrail was
-still learning are favourites, known and never reported; every other one is reported when seven such prompts have
-come, and has ended when it has not been of that size for :data:`QUIET_MS`. Two clusters are the same when their names
-differ in few bits: names are fingerprints, and the oldest prompt of a cluster leaves the memory some day.
+spread: an ordinary question of one template comes seven times a day, from seven people or from one who asks it every
+morning. So the last seven must have come within :data:`TOGETHER_MS`; slower variants show in `repetition`.
+Clusters that were there while the guardrail was still learning are favourites, known and never reported; every other
+one is reported when seven such prompts have come, and has ended when it has not been of that size for
+:data:`QUIET_MS`. Two clusters are the same when their names differ in few bits: names are fingerprints, and the
+oldest prompt of a cluster leaves the memory some day.
 
 The rule promises no rate, since popular questions come and go. The finding states how long the prompts took and from
 how many sessions they came: a campaign has few, a piece of news has many.
@@ -31,8 +32,6 @@ from monitor.signals.registry import COLUMNS, OFFSETS
 QUIET_MS: Final = 60 * 60_000
 TOGETHER_MS: Final = 60 * 60_000
 """The longest pause of a campaign: one with longer pauses would end between any two of its prompts."""
-FEW: Final = 0.5
-"""Sessions per prompt: two prompts of each session on average; independent people with like questions send fewer."""
 SAME: Final = 14
 """Bits: both names are within 7 of the prompt that ties them."""
 KNOWN: Final = 64
@@ -86,7 +85,7 @@ class Campaigns(Follower):
         state = CampaignState(name=seen.name, latest=seen.name, last_tick=seen.tick)
         found = self._raise(state, known, seen)
         if not found and self._finding(seen) is not None:
-            return []  # it is spread over time and people, or enough campaigns are open
+            return []  # it is spread over time, or enough campaigns are open
         known.append(state)
         if len(known) > KNOWN:
             # What is open stays, or it would be reported twice.
@@ -147,16 +146,15 @@ class Campaigns(Follower):
                 level=None,
                 detail=(
                     f"{summary} (cluster {seen.name}), among the last {TEXTS:,} prompts of a partition at most; "
-                    f"{campaign.YOUNG + 1} within {duration(TOGETHER_MS)}, or from few sessions, are a campaign"
+                    f"{campaign.YOUNG + 1} within {duration(TOGETHER_MS)} are a campaign"
                 ),
             ),
         )
 
 
 def _concentrated(seen: Cluster, until_ms: int) -> bool:
-    """Whether the last seven came within an hour, or from few sessions."""
-    few = 0 < seen.senders <= FEW * seen.hits
-    return few or until_ms - seen.since_ms <= TOGETHER_MS
+    """Whether the last seven came within an hour."""
+    return until_ms - seen.since_ms <= TOGETHER_MS
 
 
 def _summary(seen: Cluster, until_ms: int) -> str:

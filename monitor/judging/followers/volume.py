@@ -53,6 +53,15 @@ class Volume(Follower):
         names = self._fleet.guardrails
         return follow_volume(self._fleet.state, self._rule, ticks=ticks, guardrails=names, events=events)
 
+    def retire(self, number: int, tick: int) -> list[Finding]:
+        """Ends what was found of a guardrail that has stopped; its windows begin anew with its next event."""
+        guardrail = self._fleet.state.units[number].unit.guardrail
+        memory = self._fleet.state.guardrails.get(guardrail)
+        if memory is None or not self._fleet.has_stopped(guardrail):
+            return []
+        memory.window, memory.in_window = None, 0
+        return memory.volume.end(tick * self._rule.tick_ms)
+
     def open(self) -> Iterator[Finding]:
         """Guardrails whose windows are unusual now."""
         for memory in self._fleet.state.guardrails.values():

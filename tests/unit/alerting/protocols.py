@@ -89,12 +89,22 @@ def teams_wrong(message: Any) -> list[str]:
     return wrong + [part["type"] for part in card["body"] if part["type"] not in ("TextBlock", "FactSet")]
 
 
+def goalert_wrong(alert: Any) -> list[str]:
+    """What GoAlert's generic API would refuse, or cut."""
+    wrong = [] if alert.get("summary") and "\n" not in alert["summary"] else ["summary"]
+    wrong += [
+        name for name, most in (("summary", 1024), ("details", 6144), ("dedup", 255)) if len(alert[name]) > most
+    ]
+    return wrong + ([] if alert.get("action", "close") == "close" else ["action"])
+
+
 PROTOCOLS: Mapping[str, tuple[int, bytes, Check]] = {
     "webhook": (204, b"", lambda document: []),
     "pagerduty": (202, b'{"status":"success"}', pagerduty_wrong),
     "alertmanager": (200, b"", alertmanager_wrong),
     "slack": (200, b"ok", slack_wrong),
     "teams": (202, b"", teams_wrong),
+    "goalert": (204, b"", goalert_wrong),
 }
 """Type -> status and text of an answer that accepts, and what would be refused."""
 

@@ -9,8 +9,15 @@ import msgspec
 from monitor.incidents import casework, lifecycle
 from monitor.incidents.case import Functional, Information, Verdict
 from monitor.incidents.ocsf import events
-from monitor.incidents.report import OPEN, markdown
+from monitor.incidents.report import OPEN, Record, parts, state, title
+from monitor.incidents.report_markdown import markdown as markdown_of
 from tests.unit.alerting.record import HOUR, PHRASES, T0, Judge, ended, page, sqlite_stores
+
+
+def markdown(incident: Any, case: Any, findings: Any, entries: Any, *, phrases: Any) -> str:
+    record = Record(incident=incident, case=case, findings=findings, entries=entries)
+    return markdown_of(title(incident), state(incident), parts(record, phrases=phrases, now_ms=T0))
+
 
 HOSTILE = "x | [y](http://evil.example) <img src=x> # z"
 

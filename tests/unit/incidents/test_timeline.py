@@ -64,12 +64,27 @@ def test_an_untouched_chain_verifies() -> None:
 
 def test_the_hash_can_be_recomputed_without_driftline() -> None:
     (entry,) = chain(1)
+    fields = {name: hashlib.sha256(value).hexdigest() for name, value in (("size", b"0.0"), ("text", b'"step 0"'))}
+    content = hashlib.sha256(f'{{"size":"{fields["size"]}","text":"{fields["text"]}"}}'.encode()).hexdigest()
     by_hand = (
-        '{"actor":"ana","at_ms":1000,"data":{"size":0.0,"text":"step 0"},"incident_id":1,"kind":"note",'
+        f'{{"actor":"ana","at_ms":1000,"content":"{content}","incident_id":1,"kind":"note",'
         f'"previous_hash":"{"0" * 64}","seq":1}}'
     )
     assert hashed_content(entry) == by_hand.encode()
     assert hashlib.sha256(by_hand.encode()).hexdigest() == entry.hash
+
+
+def test_entries_of_versions_that_hashed_their_data_whole_still_verify() -> None:
+    (entry,) = chain(1)
+    old = msgspec.structs.replace(entry, content="")
+    by_hand = (
+        '{"actor":"ana","at_ms":1000,"data":{"size":0.0,"text":"step 0"},"incident_id":1,"kind":"note",'
+        f'"previous_hash":"{"0" * 64}","seq":1}}'
+    )
+    old = msgspec.structs.replace(old, hash=hashlib.sha256(by_hand.encode()).hexdigest())
+    assert verify([old]) is None
+    broken = verify([msgspec.structs.replace(old, data={"text": "a lie", "size": 0.0})])
+    assert broken is not None
 
 
 @given(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+
 import numpy as np
 import pytest
 
@@ -19,6 +22,8 @@ from tests.unit.events.formats.samples import SAMPLES
 
 NO_HARM = {"code", "text", "not_covered", "default.contains", "portkey.moderateContent"}
 """Names in which a product says what was looked at, or that it has no answer, and no kind of harm."""
+TABLE = 166190377
+"""CRC-32 of the families and their words."""
 HATE, PII = BINS.index("hate"), BINS.index("personal data")
 
 
@@ -46,6 +51,11 @@ def test_every_category_of_the_golden_samples_is_in_the_table():
     named = {event["category"] for sample in SAMPLES for event in sample.events if event.get("category")}
     assert len(named) > 20
     assert {name for name in named if family(name) >= len(FAMILIES)} == NO_HARM
+
+
+def test_another_table_of_families_is_another_version():
+    table = zlib.crc32(json.dumps(FAMILIES).encode())
+    assert (category_mix.SIGNAL.version, table) == (2, TABLE), "a changed table needs a new version, and a new pin"
 
 
 def test_unlisted_categories_are_told_apart_by_their_names_and_nothing_else():

@@ -34,6 +34,7 @@ PINNED = {
     ("campaign", 1): (164, 6, "cdb65fe57db9"),
     ("labels_harmful", 1): (170, 2, "12e37f0066e3"),
     ("labels_benign", 1): (172, 2, "ba8aa15bb00e"),
+    ("category_mix", 2): (174, 25, "b3bae1d69c99"),
 }
 """(signal, version) -> first column, bins, digest of its rule: added to, never changed or taken away."""
 

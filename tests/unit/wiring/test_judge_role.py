@@ -13,12 +13,14 @@ from monitor.alerting.policy import AlertPolicy
 from monitor.clock import DAY_MS, ManualClock
 from monitor.counts.model import Slice
 from monitor.errors import TryAgain
+from monitor.incidents.evidence import Setup
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
 from monitor.judging.evidence_record import EvidenceRetention
 from monitor.judging.judge import JudgeReport
 from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.retention import RetentionRule
 from monitor.storage.stores import Stores, open_stores
+from monitor.wiring.handling import Handling
 from monitor.wiring.judge_role import Judging
 
 README = Path(__file__).resolve().parents[3] / "monitor" / "wiring" / "README.md"
@@ -45,6 +47,15 @@ def role(stores: Stores, retention: EvidenceRetention | None = None) -> Judging:
         on_judged=lambda report, seconds: None,
         on_delivered=lambda delivered: None,
         on_alive=lambda name: None,
+        handling=Handling(
+            stores,
+            AlertPolicy(),
+            clock=ManualClock(1_000),
+            tick_ms=10_000,
+            setup=Setup(),
+            rules={},
+            receivers={},
+        ),
     )
 
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from monitor.events.envelopes.peel import MAX_ENVELOPES, MAX_EXPANDED, MAX_PARTS
 from monitor.events.envelopes.registry import ENVELOPES
 from monitor.events.formats.explain import explain
+from monitor.events.formats.registry import FORMATS
 from monitor.events.reasons import Reason
 from tests.unit.events.blocks import block_of
 from tests.unit.events.envelopes import wraps
 from tests.unit.events.envelopes.wraps import TIME, TIME_MS, WRAPS
-from tests.unit.events.formats.samples import new_decoder, new_reader, read, sample
+from tests.unit.events.formats.samples import SAMPLES, Sample, new_decoder, new_reader, read, sample
 
 CANONICAL = {"v": 1, "guardrail": "own", "score": 0.25, "threshold": 0.5, "verdict": "allow", "stage": "input"}
 INSIDE = {
@@ -50,6 +51,22 @@ def test_a_record_in_an_envelope_is_read_like_the_bare_one(name: str, inside: st
         assert {key: event[key] for key in alone if key != "v"} == {key: alone[key] for key in alone if key != "v"}
     decoded = new_decoder().decode(block_of([value]))
     assert (len(decoded.batch), decoded.rejected) == (len(bare), [])
+
+
+@every_wrap
+def test_in_an_envelope_every_format_is_read_like_bare(name: str) -> None:
+    """The first sample of each format that is an object, all in one block."""
+    firsts = {one.format: one for one in reversed(SAMPLES) if isinstance(one.record, dict) and not in_envelope(one)}
+    assert len(firsts) >= len(FORMATS) - 1
+    decoded = new_decoder().decode(block_of([WRAPS[name][0](one.record) for one in firsts.values()]))
+    assert [(why.row, why.sentence) for why in decoded.rejected] == []
+    guardrails = [decoded.batch.vocabulary.guardrail.text(code) for code in decoded.batch.guardrail.tolist()]
+    expected = [(row, event["guardrail"]) for row, one in enumerate(firsts.values()) for event in one.events]
+    assert list(zip(decoded.batch.offset.tolist(), guardrails, strict=True)) == expected
+
+
+def in_envelope(one: Sample) -> bool:
+    return bool(new_reader().recognise(one.value).envelopes)
 
 
 def test_every_envelope_is_in_the_suite() -> None:
@@ -86,12 +103,14 @@ def test_every_envelope_is_in_the_suite() -> None:
         ("azure_batch", {"time": TIME_MS}),
         ("debezium", {"time": TIME_MS}),
         ("splunk", {"time": TIME_MS}),
+        ("batch_openai", {"event_id": "canonical:batch_req_1#0", "request_id": "r"}),
+        ("batch_vertex", {"time": TIME_MS}),
     ],
 )
 def test_what_an_envelope_knows_fills_what_the_record_lacks_and_no_more(name: str, known: dict[str, Any]) -> None:
     [event] = read(WRAPS[name][0](CANONICAL))
     assert event == CANONICAL | known
-    own = {"time": "2026-04-01T00:00:00Z", "app": "own", "event_id": "own", "session_id": "own"}
+    own = {"time": "2026-04-01T00:00:00Z", "app": "own", "event_id": "own", "session_id": "own", "request_id": "own"}
     assert read(WRAPS[name][0](CANONICAL | own)) == [CANONICAL | own]
 
 
@@ -190,6 +209,8 @@ def test_a_broken_line_does_not_swallow_the_next_one() -> None:
         ({"log": "GET /health 200"}, "unknown_format"),
         ({"message": "GET /health 200"}, "unknown_format"),
         ({"log": "[" * 200}, "too_deep"),
+        ({"id": "b", "custom_id": "1", "response": None, "error": {"code": "batch_expired"}}, "not_judged"),
+        ({"custom_id": "1", "result": {"type": "expired"}}, "not_judged"),
         ({"event": "login", "user": "x"}, "unknown_format"),
     ],
 )

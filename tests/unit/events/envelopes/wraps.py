@@ -211,6 +211,19 @@ def splunk_text(record: Any) -> bytes:
     return _json({"event": _text(record)})
 
 
+def batch_openai(record: Any) -> bytes:
+    response = {"status_code": 200, "request_id": "r", "body": record}
+    return _json({"id": "batch_req_1", "custom_id": "request-1", "response": response, "error": None})
+
+
+def batch_anthropic(record: Any) -> bytes:
+    return _json({"custom_id": "request-1", "result": {"type": "succeeded", "message": record}})
+
+
+def batch_vertex(record: Any) -> bytes:
+    return _json({"request": {"contents": []}, "status": "", "response": record, "processed_time": TIME})
+
+
 def array(record: Any) -> bytes:
     return _json([record])
 
@@ -283,6 +296,9 @@ WRAPS: dict[str, tuple[Callable[[Any], bytes], list[str]]] = {
         (debezium_connect, ["kafka-connect", "debezium"]),
         (splunk, ["splunk-hec"]),
         (splunk_text, ["splunk-hec"]),
+        (batch_openai, ["batch-result"]),
+        (batch_anthropic, ["batch-result"]),
+        (batch_vertex, ["batch-result"]),
         (array, ["array"]),
         (twice_encoded, ["json-text"]),
         (pretty, []),

@@ -240,5 +240,5 @@ def test_an_expression_that_is_none_or_a_field_that_is_none_is_told() -> None:
 
 
 def test_every_canonical_field_that_makes_sense_can_be_mapped() -> None:
-    assert set(BY_NAME) - set(Mapping.model_fields) == {"v", "fingerprint", "labels"}
+    assert set(BY_NAME) - set(Mapping.model_fields) == {"v"}
     assert set(Mapping.model_fields) - set(BY_NAME) == {"events", "highest", "when", "verdicts"}
