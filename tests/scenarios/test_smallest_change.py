@@ -54,12 +54,12 @@ def test_a_level_says_how_it_follows_from_the_window(capsys):
         store = built.stores.judge
         _print(list(views(store, RULE, store.baselines())), RULE, as_json=False)
         levels = shown(built.stores)
+        longer = shown(built.stores, replace(RULE, baseline_span_ms=0))["verdict_mix/adverse_rise"]
     rise, fall = levels["verdict_mix/adverse_rise"], levels["coverage/not_run_rise"]
     assert rise.limit == pytest.approx(rise.level * 1.25 + 0.005)
     assert rise.because.startswith(f"at most {rise.level:.3g} with 99% confidence after 1,6")
     assert rise.because.endswith("+ a floor of 0.005; provisional: as if after 2 times fewer events")
     assert rise.promise == "provisional"
-    longer = shown(built.stores, replace(RULE, baseline_span_ms=0))["verdict_mix/adverse_rise"]
     assert longer.because.endswith("events, + a margin of 25%, + a floor of 0.005")
     assert longer.limit < rise.limit
     assert rise.power.hour is None or rise.power.hour > rise.power.day
