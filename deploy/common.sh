@@ -104,6 +104,13 @@ need_maven() {
   command -v mvn >/dev/null
 }
 
+need_chromium() {
+  local name
+  for name in chromium chromium-browser google-chrome; do command -v "$name" >/dev/null && return 0; done
+  need "Chromium is missing (it shows the pages to the tests)" chromium "brew install --cask google-chrome" || return 1
+  command -v chromium >/dev/null
+}
+
 # Apache Kafka's jars in $DRIFTLINE_KAFKA_DIR, by default .cache/kafka-VERSION in the checkout, fetched once.
 fetch_kafka() {
   local pom=$ROOT/deploy/kafka/pom.xml version main partial

@@ -5,7 +5,8 @@
 A two-sample test by classification (Lopez-Paz and Oquab 2017): gradient-boosted trees learn to tell events before
 the onset from events since. If they cannot on events held out (cross-validated AUC no better than chance), there
 is nothing to explain and None is returned: an importance list of a classifier that guesses is noise with
-names. It explains findings; it raises none, as an alarm determines where and when it looks.
+names. It explains findings; it raises none, as an alarm determines where and when it looks. Needs the extra
+`explain`.
 
     >>> rng = np.random.default_rng(1)
     >>> before, after = rng.normal(size=(300, 2)), rng.normal(size=(300, 2)) + (0, 2)

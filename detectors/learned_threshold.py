@@ -3,7 +3,7 @@
     learn(scores, allowed, adverse) -> Learned          raises CannotTell
 
 A decision rule is a step: adverse from some score t on, plus verdicts that other rules turned over. Isotonic
-regression (scikit-learn) of the verdict on the score fits it without assuming more than that a higher score is not
+regression (SciPy) of the verdict on the score fits it without assuming more than that a higher score is not
 judged safer, and t is where it crosses 1/2, the cut with the fewest contradictions. A logistic regression was not
 taken: on a clean step its slope diverges and leaves no interval, and one verdict turned over far from t moves it.
 
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.isotonic import IsotonicRegression
+from scipy.optimize import isotonic_regression
 
 CONFIDENCE = 0.95
 FEWEST = 20  # verdicts of either class: with fewer, the share of turned-over ones is anybody's guess
@@ -94,9 +94,7 @@ def learn(
     safe_below = np.concatenate([[0.0], safe.cumsum()])
     unsafe_below = np.concatenate([[0.0], unsafe.cumsum()])
     wrong_below, wrong_above = unsafe_below, safe.sum() - safe_below
-    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(
-        np.arange(len(x)), unsafe / (safe + unsafe), sample_weight=safe + unsafe
-    )
+    fitted = isotonic_regression(unsafe / (safe + unsafe), weights=safe + unsafe).x
     best = int(np.searchsorted(fitted, 0.5))
     below, above = safe_below[best] + wrong_below[best], wrong_above[best] + unsafe.sum() - unsafe_below[best]
     turned = wrong_below[best] / max(below, 1), wrong_above[best] / max(above, 1)

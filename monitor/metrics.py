@@ -239,7 +239,9 @@ class Metrics:
 
         self.judge_seconds = self._histogram("driftline_judge_seconds", "time of one judging step")
         self.judged_before = self._gauge(
-            "driftline_judged_before", "Unix seconds", "event time before which everything is judged"
+            "driftline_judged_before_timestamp_seconds",
+            "Unix seconds",
+            "event time before which everything is judged",
         )
         self.judge_lag = self._gauge(
             "driftline_judge_lag_seconds", "seconds", "event time that is counted and not judged yet"
@@ -256,6 +258,18 @@ class Metrics:
             "driftline_log_evidence",
             "natural logarithm",
             "evidence for drift, of the strongest test of a question; its alarm is at 0; the largest are shown",
+            labels=("guardrail", "category", "signal", "question"),
+            most=2000,
+        )
+        self.log_evidence_threshold = self._gauge(
+            "driftline_log_evidence_threshold",
+            "natural logarithm",
+            "the value of driftline_log_evidence from which on there is a finding",
+        )
+        self.page_limit = self._gauge(
+            "driftline_page_limit",
+            "share or weight",
+            "limit that the mean of a question must leave for a page; of several streams the lowest is shown",
             labels=("guardrail", "category", "signal", "question"),
             most=2000,
         )

@@ -10,7 +10,7 @@
 | typed: what fires together is of another type now | update | nothing |
 | notice_added (channels with ``notices: true``) | update | nothing |
 | acknowledged | acknowledge | nothing |
-| snoozed, assigned, triaged, a phase reached, merged in, split off | update | nothing |
+| snoozed, escalated, assigned, triaged, a phase reached, merged in, split off | update | nothing |
 | a measure proposed, approved, refused, taken, failed, undone | update | nothing |
 | merged into another | resolve | nothing |
 | resolved | resolve | nothing |

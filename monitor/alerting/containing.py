@@ -151,9 +151,7 @@ def _mark(
         if not over:
             store.save_measure(msgspec.structs.replace(claimed, due_ms=now_ms + wait_ms, error=str(failure)))
             return
-        failed = msgspec.structs.replace(
-            claimed, state=MeasureState.failed, due_ms=None, ended_ms=now_ms, error=plain(str(failure), longest=500)
-        )
+        failed = _failed(claimed, plain(str(failure), longest=500), now_ms)
         verb = "undo" if claimed.state is MeasureState.undoing else "do"
         data = {"verb": verb, "error": failed.error, "attempts": claimed.attempts}
         _tell(store, failed, What.measure_failed, data, now_ms, policy)
@@ -172,6 +170,15 @@ def _mark(
             claimed, state=MeasureState.taken, taken_ms=now_ms, undo_at_ms=until, due_ms=until, attempts=0
         )
         _tell(store, taken, What.measure_taken, data | {"until_ms": until}, now_ms, policy)
+
+
+def _failed(claimed: Measure, error: str, now_ms: int) -> Measure:
+    """What could not be taken back still stands: a person has to do it, or to try again."""
+    if claimed.state is MeasureState.undoing:
+        return msgspec.structs.replace(
+            claimed, state=MeasureState.taken, due_ms=None, undo_at_ms=None, attempts=0, error=error
+        )
+    return msgspec.structs.replace(claimed, state=MeasureState.failed, due_ms=None, ended_ms=now_ms, error=error)
 
 
 def _locked(store: AlertStore, measure_id: int) -> Measure | None:

@@ -53,11 +53,27 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     notification: Notification
 
 
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of an incident, and how far it has come."""
+
+    seq: int
+    channel: str
+    deed: EventAction
+    state: str
+    """``waiting``, ``delivered``, ``failed`` for good, or ``withdrawn``."""
+    attempts: int
+    error: str | None
+    delivered_at_ms: int | None
+
+
 class AlertStore(ResponseStore, Protocol):
     """The response record and the outbox, in one transaction."""
 
     def enqueue(self, notification: Notification) -> None:
         """Put it into the outbox; a second one with the same (incident, seq, channel) is ignored."""
+
+    def sent(self, incident_id: int) -> Sequence[Sent]:
+        """The messages of an incident in the outbox, in order of the entries that caused them."""
 
     def withdraw_pages(self, incident_id: int) -> int:
         """Take back the pages of an incident that are not delivered yet, also those being tried again; how many."""
@@ -142,3 +158,6 @@ class Alerts(Protocol):
 
     def transaction(self) -> AbstractContextManager[AlertStore]:
         """Commit on leaving, roll back on an exception."""
+
+    def reading(self) -> AbstractContextManager[AlertStore]:
+        """For reading only: it keeps no writer waiting."""

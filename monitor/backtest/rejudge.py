@@ -102,6 +102,21 @@ class _CountsElsewhere(JudgeStore):
         """Own."""
         return self._own.baselines(state=state)
 
+    def some_baselines(
+        self,
+        *,
+        unit: Slice | None = None,
+        states: Sequence[BaselineState] | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Baseline]:
+        """Own."""
+        return self._own.some_baselines(unit=unit, states=states, before=before, limit=limit)
+
+    def baseline(self, baseline_id: int) -> Baseline | None:
+        """Own."""
+        return self._own.baseline(baseline_id)
+
     def pending_baselines(self) -> Sequence[Baseline]:
         """Own."""
         return self._own.pending_baselines()

@@ -13,6 +13,9 @@ COMMANDS: Final = {
     "run": ("monitor.cli.run:run", "Watch the log: count, judge and notify in one process."),
     "count": ("monitor.cli.run:count", "Count only: one of several workers of a consumer group."),
     "judge": ("monitor.cli.run:judge", "Judge and notify only: beside separate counting workers."),
+    "serve": ("monitor.cli.run:serve", "Serve the pages and the API only, from what is stored."),
+    "login": ("monitor.cli.login:login", "Print a link that logs a browser in, once."),
+    "token": ("monitor.cli.token:token", "Make, list and revoke tokens for the API."),
     "demo": ("monitor.cli.demo:demo", "Show an attack being noticed, on this machine, without set-up."),
     "try": (
         "monitor.cli.try_:try_",
@@ -36,6 +39,7 @@ COMMANDS: Final = {
         "Show the purpose of each guardrail, and those without a control statement.",
     ),
     "findings": ("monitor.cli.findings:findings", "List findings; dismiss false notices."),
+    "grafana": ("monitor.cli.grafana:grafana", "Keep dashboards and alert rules in a Grafana of yours."),
     "config": ("monitor.cli.config:config", "Check the settings file, or print an example."),
     "db": ("monitor.cli.db:db", "Create, upgrade and check the database."),
     "formats": ("monitor.cli.formats:formats", "List the log formats that are read, or test a file against them."),

@@ -130,6 +130,28 @@ def approve(
         _print(list(baselines.views(stores.judge, rule, [approved])), rule, as_json=as_json)
 
 
+@baseline.command(epilog="Example: driftline baseline rollback 2 --reason 'release 3 was taken back'")
+@click.argument("baseline_id", type=int, metavar="ID")
+@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who decides it.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; kept with the baseline.")
+@config_option
+@database_option
+@json_option
+@errors_to_exit_codes
+def rollback(
+    baseline_id: int, actor: str, reason: str, config: Path | None, database: str | None, as_json: bool
+) -> None:
+    """Go back to a replaced baseline: its counts are approved again, as a new epoch."""
+    from monitor.clock import SystemClock
+    from monitor.judging import baselines
+
+    rule = settings_rule(config)
+    with open_store(config=config, database=database) as stores:
+        now_ms = SystemClock().now_ms()
+        again = baselines.roll_back(stores.judge, baseline_id, actor=actor, reason=reason, now_ms=now_ms)
+        _print(list(baselines.views(stores.judge, rule, [again])), rule, as_json=as_json)
+
+
 def settings_rule(config: Path | None) -> JudgeSettings:
     """The settings' rule; the defaults where there is no settings file."""
     from monitor.judging.judge_settings import JudgeSettings

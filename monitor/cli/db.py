@@ -55,6 +55,33 @@ def current(config: Path | None, database: str | None, as_json: bool) -> None:
         click.echo(f"{has}, {revision.head} is needed: run `driftline db upgrade`.")
 
 
+@db.command(epilog="Example: driftline db reader grafana --password-file /run/secrets/grafana-reader")
+@click.argument("role")
+@click.option(
+    "--password-file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the role's password in its first line.",
+)
+@database_options
+@errors_to_exit_codes
+def reader(role: str, *, password_file: Path, config: Path | None, database: str | None) -> None:
+    """Make a role of PostgreSQL that may read the views of driftline_read and nothing else; safe to repeat.
+
+    It is for Grafana, and whoever else only looks. The database's user must be allowed to make roles.
+    """
+    from monitor.settings.secret import SecretPlace
+    from monitor.storage.reader import SCHEMA, grant_reader
+    from monitor.storage.session import open_database
+
+    opened = open_database(database_from(config=config, database=database))
+    try:
+        grant_reader(opened, role, password=SecretPlace(file=password_file).read())
+    finally:
+        opened.close()
+    click.echo(f"Role {role} may read the views of {SCHEMA}.")
+
+
 @db.command(epilog="Example: driftline db check && echo fine")
 @database_options
 @json_option

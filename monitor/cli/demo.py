@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,25 +31,30 @@ if TYPE_CHECKING:
 def demo(once: bool, seed: int, speed: float, directory: Path | None, as_json: bool) -> None:
     """Show an attack being noticed: embedded broker, SQLite, real classifiers scoring real prompts.
 
-    Needs the extra: pip install 'driftline[demo]'. Without a terminal it prints a line for each thing that changes;
-    --json prints the state as one JSON object per line. Exit code 1 if the attack was not paged.
+    Needs the extra: pip install 'driftline[demo]'. At a terminal the pages stay up at the end, until Ctrl-C, and a
+    link opens the incident's. Without one it prints a line for each thing that changes; --json prints the state as
+    one JSON object per line. Exit code 1 if the attack was not paged.
     """
     from monitor.backtest.warm_up import warm_up
     from monitor.demo.run import DemoOptions, run_demo
 
     place = directory or Path(tempfile.mkdtemp(prefix="driftline-demo-"))
     program = "driftline" if shutil.which("driftline") else sys.argv[0]
-    options = DemoOptions(directory=place.resolve(), seed=seed, speed=speed, once=once, program=program)
-    with _shown(place, as_json=as_json) as show:
-        page = run_demo(options, show, prepare=warm_up)
+    keep = not once and not as_json and sys.stdout.isatty()
+    options = DemoOptions(directory=place.resolve(), seed=seed, speed=speed, once=once, program=program, keep=keep)
+    with _shown(place, as_json=as_json) as (show, wait):
+        page = run_demo(options, show, prepare=warm_up, wait=wait)
     if page is None:
         click.echo("driftline: the attack was not paged", err=True)
         sys.exit(1)
 
 
 @contextmanager
-def _shown(directory: Path, *, as_json: bool) -> Iterator[Callable[[DemoState], None]]:
-    """Live for a person at a terminal, lines for a pipe, JSON for a script; the service's log goes to a file."""
+def _shown(directory: Path, *, as_json: bool) -> Iterator[tuple[Callable[[DemoState], None], Callable[[], None]]]:
+    """How a state is shown, and how the end is waited for.
+
+    Live for a person at a terminal, lines for a pipe, JSON for a script; the service's log goes to a file.
+    """
     from rich.console import Console
     from rich.live import Live
 
@@ -61,7 +67,7 @@ def _shown(directory: Path, *, as_json: bool) -> Iterator[Callable[[DemoState], 
         set_up_logs(level="info", form="json", stream=log)
         console = Console()
         if as_json:
-            yield lambda state: click.echo(json_line(state))
+            yield lambda state: click.echo(json_line(state)), _at_once
         elif not console.is_terminal:
             narrator = Narrator()
 
@@ -69,7 +75,7 @@ def _shown(directory: Path, *, as_json: bool) -> Iterator[Callable[[DemoState], 
                 for line in narrator.tell(state):
                     click.echo(line)
 
-            yield tell
+            yield tell, _at_once
         else:
             last: list[DemoState] = []
             with Live(console=console, auto_refresh=False) as live:
@@ -78,6 +84,17 @@ def _shown(directory: Path, *, as_json: bool) -> Iterator[Callable[[DemoState], 
                     last[:] = [state]
                     live.update(render(state), refresh=True)
 
-                yield show
+                def wait() -> None:
+                    live.stop()
+                    if last and last[0].incident is not None:
+                        console.print(f"Its page, until Ctrl-C:  {last[0].incident.link}", soft_wrap=True)
+                    with suppress(KeyboardInterrupt):
+                        threading.Event().wait()
+
+                yield show, wait
             if last and last[0].incident is not None:
                 console.print(f"Look at it:  {last[0].incident.address}", soft_wrap=True)
+
+
+def _at_once() -> None:
+    """Nobody is there to wait for."""

@@ -43,7 +43,8 @@ def changed(
 ) -> T:
     """Make a change, run again where another person's came first; the channels that know the incident hear of it."""
     from monitor.alerting.announce import announce
-    from monitor.cli.incidents import TRIES, existing_store, user_name
+    from monitor.alerting.people import TRIES
+    from monitor.cli.incidents import existing_store, user_name
 
     name = user_name(actor)
 

@@ -23,7 +23,7 @@ from monitor.cli.options import (
     wants_json,
 )
 from monitor.clock import SystemClock
-from monitor.errors import NotFound, Refused, StoreUnavailable
+from monitor.errors import NotFound, Refused
 from monitor.findings.model import Finding, Kind
 from monitor.incidents import lifecycle, timeline
 from monitor.incidents.model import Entry, Incident, Status
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from monitor.incidents.words import Phrases
     from monitor.storage.stores import Stores
 
-TRIES: Final = 5
-"""Tries of a change that collides with another person's."""
 MOST: Final = 1000
 
 
@@ -133,6 +131,19 @@ def snooze(
     change_incident(
         lifecycle.snooze, config, database, incident=incident, actor=actor, text=reason, until_ms=until_ms
     )
+
+
+@incidents.command(epilog='Example: driftline incidents escalate INC-1 --reason "needs the model team"')
+@incident_argument
+@click.option("--reason", required=True, metavar="TEXT", help="Whom you need, and what for.")
+@actor_option
+@database_options
+@errors_to_exit_codes
+def escalate(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:
+    """Page the next step of the escalation policy now; the incident is nobody's until one of them takes it."""
+    from monitor.alerting.escalation.hand_over import escalate as call
+
+    change_incident(call, config, database, incident=incident, actor=actor, text=reason)
 
 
 @incidents.command(epilog='Example: driftline incidents resolve INC-1 --reason "rolled back to 2.3"')
@@ -279,30 +290,21 @@ def change_incident(
     **more: object,
 ) -> int:
     """Make the change, notify the channels, print it; returns how many pages have not ended."""
-    from monitor.alerting.announce import announce
+    from monitor.alerting.people import change as changed_by
 
     name = user_name(actor)
     with existing_store(config, database) as stores:
-        for left in reversed(range(TRIES)):
-            try:
-                with stores.alerts.transaction() as store:
-                    done = act(store, incident, actor=name, now_ms=SystemClock().now_ms(), text=text, **more)
-                    changes = done if isinstance(done, tuple) else (done,)
-                    channels = sorted({channel for change in changes for channel in announce(store, change)})
-                    pages = [each for each in store.findings(incident_id=incident) if each.kind is Kind.page]
-                break
-            except StoreUnavailable:
-                if left == 0:
-                    raise
+        now_ms = SystemClock().now_ms()
+        done = changed_by(stores.alerts, act, incident, actor=name, now_ms=now_ms, text=text, more=more)
     if wants_json():
-        print_json([_change_json(change, notified=channels) for change in changes])
-        return sum(page.ended_at_ms is None for page in pages)
-    notified = f"; notifying {', '.join(channels)}" if channels else ""
-    for change in changes:
+        print_json([_change_json(change, notified=done.channels) for change in done.changes])
+        return done.open_pages
+    notified = f"; notifying {', '.join(done.channels)}" if done.channels else ""
+    for change in done.changes:
         kind = change.entry.kind.replace("_", " ")
         status = change.incident.status.value
         click.echo(f"{incident_name(change.incident.id)}: {kind} by {name}{notified}. It is {status}.")
-    return sum(page.ended_at_ms is None for page in pages)
+    return done.open_pages
 
 
 @contextmanager

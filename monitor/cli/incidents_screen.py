@@ -7,12 +7,13 @@ from typing import Final
 
 import click
 
-from monitor.cli.incidents_view import WIDTH, control_lines, heading, level_text, log_lines, sure_text
+from monitor.cli.incidents_view import WIDTH, control_lines, heading, log_lines
 from monitor.cli.wrapping import field, wrapped
 from monitor.findings.model import Finding, Kind
 from monitor.incidents.model import Entry, Incident
 from monitor.incidents.naming import most_telling
 from monitor.incidents.next_steps import next_steps
+from monitor.incidents.told import level_text, since_text, sure_text
 from monitor.incidents.words import Phrases, due_to, incident_name, moment, plain, subject, summary
 
 LINES: Final = 24
@@ -32,7 +33,7 @@ def first_screen(
         lines += field("What", f"{incident.trouble.words}: {_reason(incident.trouble_rule)}", WIDTH, most=2)
     if pages:
         page = most_telling(pages)
-        lines += field("Since", _since(pages), WIDTH, most=2)
+        lines += field("Since", since_text(pages), WIDTH, most=2)
         lines += field("How sure", sure_text(page), WIDTH, most=2)
         lines += field("How large", level_text(page), WIDTH, most=2)
         lines += _where(page)
@@ -53,17 +54,6 @@ def _reason(rule: str) -> str:
     """The sentence of a rule without its name."""
     name, colon, sentence = rule.partition(": ")
     return plain(sentence if colon else name, longest=300)
-
-
-def _since(pages: Sequence[Finding]) -> str:
-    first = min(pages, key=lambda page: (page.paged_at_ms or page.detected_at_ms, page.id))
-    paged = first.paged_at_ms or first.detected_at_ms
-    day = first.onset_low_ms
-    began, latest = moment(day), moment(first.onset_high_ms, day_of_ms=day)
-    onset = began if latest in began else f"{began} to {latest}"
-    ends = [page.ended_at_ms for page in pages]
-    over = f"all ended {moment(max(end or 0 for end in ends), day_of_ms=day)}" if None not in ends else "not over yet"
-    return f"{onset}; first page {moment(paged, day_of_ms=day)}; {over}"
 
 
 def _where(page: Finding) -> list[str]:

@@ -8,17 +8,16 @@ from typing import Final
 import click
 
 from monitor.cli.wrapping import field, wrapped
-from monitor.findings.model import EVERY_GUARDRAIL, Direction, Finding, IncidentType, Kind, Promise, Unit
+from monitor.findings.model import EVERY_GUARDRAIL, Finding, IncidentType, Kind
 from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.incidents.next_steps import next_steps
 from monitor.incidents.timeline import What
+from monitor.incidents.told import level_text, sure_text
 from monitor.incidents.words import (
     Phrases,
-    amount,
     due_to,
     incident_name,
     moment,
-    percent,
     plain,
     rfc3339,
     sentence,
@@ -27,15 +26,6 @@ from monitor.incidents.words import (
 
 WIDTH: Final = 80
 _MOST_OFFSETS: Final = 8
-LIMITED: Final = frozenset({"contradictions", "campaign"})
-"""Held to a plain limit: they have no baseline."""
-PROMISES: Final = {
-    Promise.proved: "proved, if requests are independent: false alarms stay within the budget",
-    Promise.calibrated: "calibrated, if requests hang together as in the baseline: within the budget",
-    Promise.provisional: "provisional: the baseline spans too little time to promise a rate",
-    Promise.rule: "a plain rule: no rate of false alarms is promised",
-    Promise.uncalibrated: "not ours: no rate of false alarms is promised",
-}
 _COLOURS: Final = {Severity.critical: "red", Severity.error: "yellow", Severity.warning: "blue"}
 
 
@@ -158,29 +148,6 @@ def _finding(finding: Finding, phrases: Phrases) -> list[str]:
     for place, cause in enumerate(due_to(finding)):
         lines += _field("Due to" if place == 0 else "", cause)
     return lines
-
-
-def level_text(finding: Finding) -> str:
-    """Size of the change: the level since the onset with its limits, the baseline and the approved level."""
-    effect, level = finding.effect, finding.evidence.level
-    weight = "mean weight " if effect.unit is Unit.weight else ""
-    near = effect.near
-    shares = "" if near is None else f"{percent(near.current)}, baseline {percent(near.baseline)}; "
-    parts = [f"{weight}{amount(effect.current, effect.unit)}"]
-    if effect.low is not None and effect.high is not None:
-        parts[0] += f" ({amount(effect.low, effect.unit)} to {amount(effect.high, effect.unit)} with 95 % confidence)"
-    if finding.signal not in LIMITED:
-        parts.append(f"baseline {amount(effect.baseline, effect.unit)}")
-    if level is not None:
-        parts.append(
-            f"at {'least' if finding.direction is Direction.fall else 'most'} {amount(level, effect.unit)} approved"
-        )
-    return shares + ", ".join(parts)
-
-
-def sure_text(finding: Finding) -> str:
-    """Certainty: the events behind the finding, and the promise about false alarms."""
-    return f"{finding.evidence.events:,} events; {PROMISES[finding.promise]}"
 
 
 def log_lines(finding: Finding, *, most: int = _MOST_OFFSETS) -> list[str]:

@@ -27,11 +27,11 @@ wait_option = click.option(
 @wait_option
 @errors_to_exit_codes
 def run(config: Path | None, database: str | None, as_json: bool, wait: bool) -> None:
-    """Watch the log: count, judge and notify in one process, until stopped by Ctrl-C or SIGTERM.
+    """Watch the log: count, judge, notify and serve the pages in one process, until stopped by Ctrl-C or SIGTERM.
 
     With files as the source it ends when they are read and judged. --json makes the log lines JSON.
     """
-    _serve(config, database, as_json=as_json, wait=wait, count=True, judge=True)
+    _serve(config, database, as_json=as_json, wait=wait, count=True, judge=True, pages=True)
 
 
 @click.command(epilog="Example: driftline count --config driftline.yaml")
@@ -42,7 +42,7 @@ def run(config: Path | None, database: str | None, as_json: bool, wait: bool) ->
 @errors_to_exit_codes
 def count(config: Path | None, database: str | None, as_json: bool, wait: bool) -> None:
     """Count only: one of any number of workers of a consumer group. Needs a judge beside it."""
-    _serve(config, database, as_json=as_json, wait=wait, count=True, judge=False)
+    _serve(config, database, as_json=as_json, wait=wait, count=True, judge=False, pages=False)
 
 
 @click.command(epilog="Example: driftline judge --config driftline.yaml")
@@ -53,10 +53,30 @@ def count(config: Path | None, database: str | None, as_json: bool, wait: bool) 
 @errors_to_exit_codes
 def judge(config: Path | None, database: str | None, as_json: bool, wait: bool) -> None:
     """Judge and notify only. Several may run: one holds the lease, the others stand by."""
-    _serve(config, database, as_json=as_json, wait=wait, count=False, judge=True)
+    _serve(config, database, as_json=as_json, wait=wait, count=False, judge=True, pages=False)
 
 
-def _serve(config: Path | None, database: str | None, *, as_json: bool, wait: bool, count: bool, judge: bool) -> None:
+@click.command(epilog="Example: driftline serve --config driftline.yaml")
+@config_option
+@database_option
+@json_option
+@wait_option
+@errors_to_exit_codes
+def serve(config: Path | None, database: str | None, as_json: bool, wait: bool) -> None:
+    """Serve the pages and the API only, from what is stored: beside separate workers and judges."""
+    _serve(config, database, as_json=as_json, wait=wait, count=False, judge=False, pages=True)
+
+
+def _serve(
+    config: Path | None,
+    database: str | None,
+    *,
+    as_json: bool,
+    wait: bool,
+    count: bool,
+    judge: bool,
+    pages: bool,
+) -> None:
     import structlog
 
     from detectors.compile_notices import notices
@@ -67,7 +87,9 @@ def _serve(config: Path | None, database: str | None, *, as_json: bool, wait: bo
     settings = settings_from(config, database=database)
     set_up_logs(level=settings.log.level, form="json" if as_json else settings.log.format, stream=sys.stderr)
     notices.report = structlog.stdlib.get_logger("driftline.compiling").warning
-    service = Service(settings, Roles(count=count, judge=judge), clock=SystemClock(), env=os.environ, wait=wait)
+    service = Service(
+        settings, Roles(count=count, judge=judge, pages=pages), clock=SystemClock(), env=os.environ, wait=wait
+    )
 
     def stopped(signum: int, frame: FrameType | None) -> None:
         service.stop()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from monitor.cli.wrapping import wrapped
 from monitor.demo.chart import block_rows
-from monitor.findings.model import Unit
-from monitor.incidents.words import moment, number, percent
+from monitor.incidents.words import moment
 from monitor.judging.curves import Picture
+from monitor.judging.drawn import scale_text
 
 ROWS = 5
 LABEL = 8
@@ -51,7 +51,7 @@ def lines(picture: Picture, *, width: int = 80) -> list[str]:
 
 def level_text(picture: Picture, value: float) -> str:
     """A value of the curve with its unit."""
-    return percent(value) if picture.unit is Unit.share else number(value)
+    return scale_text(picture.unit, value)
 
 
 def _step(step_ms: int) -> str:

@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from math import log10
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from monitor.backtest.survey import BINS
 from monitor.backtest.trial import FindingWithCurve, StreamTrial, Trial
 from monitor.cli import try_words as words
-from monitor.cli.try_picture import level_text
 from monitor.events.formats.explain import UNREADABLE
 from monitor.incidents.words import due_to, moment, plain
 from monitor.judging.curves import Picture
+from monitor.judging.drawn import of_picture
+from monitor.render.bars import strip
+from monitor.render.svg import Chart
 
-WIDTH: Final = 680
-HEIGHT: Final = 190
-LEFT, RIGHT, TOP, BOTTOM = 56, 10, 12, 28
-BAR_WIDTH, BARS_HEIGHT = 7, 34
-SMALLEST: Final = 3.5
-"""Decades of the logarithmic histogram: .03 % of the scores are still seen."""
 MOST: Final = 200
 """Findings with drawings; streams in tables."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A vertical line at an event time."""
-
-    x: float
-    name: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A picture in the coordinates of its drawing."""
-
-    what: str
-    lines: Sequence[str]
-    dots: Sequence[tuple[float, float]]
-    level_y: float | None
-    level: str
-    normal_y: float | None
-    band: tuple[float, float] | None
-    marks: Sequence[Mark]
-    ticks_y: Sequence[tuple[float, str]]
-    ticks_x: Sequence[tuple[float, str]]
-    moments: str
 
 
 def page(trial: Trial, name: str) -> str:
@@ -74,14 +40,12 @@ def page(trial: Trial, name: str) -> str:
         streams=[_stream(one) for one in trial.streams[:MOST]],
         more_streams=max(0, len(trial.streams) - MOST),
         learned=[(one.line is not None, words.learned_sentence(one)) for one in trial.learned],
-        pages=[_finding(one) for one in trial.pages[:MOST]],
+        pages=[_finding(one, place) for place, one in enumerate(trial.pages[:MOST])],
         notices=[words.finding_title(one.finding) for one in trial.shown if one not in trial.pages][:MOST],
         budgets=[(one, words.budget_words(one, trial)) for one in trial.budgets],
         period=trial.proposal.settings["budget"]["per"],
         watched=any(one.baseline is not None for one in trial.streams),
         settings=trial.proposal.text(),
-        size={"width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT, "bottom": HEIGHT - BOTTOM},
-        top=TOP,
     )
 
 
@@ -96,10 +60,13 @@ def _stream(one: StreamTrial) -> dict[str, Any]:
         "not_run": words.not_run(one),
         "score": words.score(one),
         "threshold": words.threshold(one),
-        "threshold_x": None
-        if one.stream.unit.threshold_milli < 0
-        else one.stream.unit.threshold_milli / 1000 * BINS * BAR_WIDTH,
-        "bars": _bars(one.stream.scores),
+        "strip": strip(
+            one.stream.scores,
+            label="histogram of scores",
+            mark=None if one.stream.unit.threshold_milli < 0 else one.stream.unit.threshold_milli / 1000,
+        )
+        if any(one.stream.scores)
+        else "",
         "contradictions": words.contradictions(one),
         "levels": list(words.level_rows(one)),
         "not_tested": words.not_tested(one),
@@ -117,20 +84,7 @@ def _stream(one: StreamTrial) -> dict[str, Any]:
     }
 
 
-def _bars(counts: Sequence[int]) -> list[tuple[float, float, float, str]]:
-    """(x, y, height, title) of a histogram's bars, heights on a logarithmic scale."""
-    total = sum(counts)
-    bars: list[tuple[float, float, float, str]] = []
-    for place, count in enumerate(counts):
-        if not count:
-            continue
-        height = max(0.06, 1 + log10(count / total) / SMALLEST) * BARS_HEIGHT
-        title = f"{place / BINS:.2f} to {(place + 1) / BINS:.2f}: {count:,}"
-        bars.append((place * BAR_WIDTH, round(BARS_HEIGHT - height, 1), round(height, 1), title))
-    return bars
-
-
-def _finding(one: FindingWithCurve) -> dict[str, Any]:
+def _finding(one: FindingWithCurve, place: int) -> dict[str, Any]:
     finding = one.finding
     return {
         "title": words.finding_title(finding),
@@ -139,51 +93,13 @@ def _finding(one: FindingWithCurve) -> dict[str, Any]:
         "events": finding.evidence.events,
         "promise": finding.promise.value,
         "shares": due_to(finding),
-        "curve": None if one.picture is None else curve(one.picture),
+        "curve": None if one.picture is None else curve(one.picture, place),
+        "what": "" if one.picture is None else one.picture.what,
     }
 
 
-def curve(picture: Picture) -> Curve:
-    """Coordinates of a picture."""
-    top = max([*(value for value in picture.values if value is not None), picture.level or 0.0, 1e-12]) * 1.05
-    span = max(1, len(picture.values)) * picture.step_ms
-    inside_w, inside_h = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-
-    def at_x(ms: float) -> float:
-        return round(LEFT + inside_w * min(max((ms - picture.start_ms) / span, 0.0), 1.0), 1)
-
-    def at_y(value: float) -> float:
-        return round(TOP + inside_h * (1 - min(max(value / top, 0.0), 1.0)), 1)
-
-    runs: list[list[tuple[float, float]]] = [[]]
-    for place, value in enumerate(picture.values):
-        if value is None:
-            runs.append([])
-        else:
-            runs[-1].append((at_x(picture.start_ms + (place + 0.5) * picture.step_ms), at_y(value)))
-    end_ms = picture.start_ms + span
-    marks = [
-        Mark(at_x(ms), name, f"{name} {moment(ms)}")
-        for ms, name in ((picture.detected_at_ms, "found"), (picture.ended_at_ms, "over"))
-        if ms is not None and picture.start_ms <= ms <= end_ms
-    ]
-    band = (at_x(picture.onset_low_ms), max(2.0, at_x(picture.onset_high_ms) - at_x(picture.onset_low_ms)))
+def curve(picture: Picture, place: int) -> tuple[Chart, str]:
+    """The drawing of a picture, and its moments in words."""
     ended = "" if picture.ended_at_ms is None else f", over {moment(picture.ended_at_ms)}"
-    return Curve(
-        what=picture.what,
-        lines=[" ".join(f"{x},{y}" for x, y in run) for run in runs if len(run) > 1],
-        dots=[run[0] for run in runs if len(run) == 1],
-        level_y=None if picture.level is None else at_y(picture.level),
-        level="" if picture.level is None else f"held to {level_text(picture, picture.level)}",
-        normal_y=None if picture.baseline is None else at_y(picture.baseline),
-        band=band,
-        marks=marks,
-        ticks_y=[(at_y(value), level_text(picture, value)) for value in (0.0, top / 2.1, top / 1.05)],
-        ticks_x=[(at_x(ms), moment(ms, day_of_ms=picture.start_ms)) for ms in _moments(picture.start_ms, end_ms)],
-        moments=f"began {moment(picture.onset_low_ms)}, found {moment(picture.detected_at_ms)}{ended}",
-    )
-
-
-def _moments(start_ms: int, end_ms: int) -> list[int]:
-    """Three times to write below the curve: near the ends, and the middle."""
-    return [start_ms + (end_ms - start_ms) * part // 12 for part in (1, 6, 11)]
+    moments = f"began {moment(picture.onset_low_ms)}, found {moment(picture.detected_at_ms)}{ended}"
+    return of_picture(picture, name=f"finding-{place}", description=moments), moments

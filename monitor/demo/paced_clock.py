@@ -43,6 +43,12 @@ class PacedClock:
         with self._lock:
             self._read_at = self._monotonic()
 
+    def stand_still(self) -> None:
+        """Stop at this moment, for good."""
+        self.now_ms()
+        with self._lock:
+            self._read_at = None
+
     def judged_to(self, at_ms: int) -> None:
         """Everything before this moment of simulated time is judged."""
         self.now_ms()  # what has passed until now passed under the old mark

@@ -7,6 +7,7 @@ said.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ from typing import Final
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
+from monitor.access.credentials import issue
+from monitor.access.model import Kind, Role
+from monitor.clock import DAY_MS
 from monitor.demo.broker import EmbeddedBroker
 from monitor.demo.classifiers import load_guardrails, load_language_identifier
 from monitor.demo.corpus import load_prompts
@@ -35,7 +39,7 @@ from monitor.incidents.words import incident_name, title
 from monitor.ingestion.worker import WorkerReport
 from monitor.judging.judge import JudgeReport
 from monitor.settings.model import Settings
-from monitor.storage.stores import open_stores
+from monitor.storage.stores import Stores, open_stores
 from monitor.wiring import translate
 from monitor.wiring.judge_role import Judging
 from monitor.wiring.service import Hooks, Roles, Service
@@ -44,6 +48,8 @@ TOPIC: Final = "guardrail-events"
 PARTITIONS: Final = 2
 GUARDRAIL: Final = "prompt-injection"
 ATTACK: Final = "probing"
+PERSON: Final = "visitor"
+"""Whom the link logs in."""
 START_MS: Final = 1_798_704_000_000
 """2026-12-31 08:00 UTC: simulated time is apart from the present."""
 RATE: Final = 2.0
@@ -67,6 +73,8 @@ class DemoOptions:
     once: bool = False
     program: str = "driftline"
     """The command line's name on this machine."""
+    keep: bool = False
+    """Whether the pages stay up at the end, for whoever has the link."""
 
 
 def settings_of(options: DemoOptions, servers: str) -> Settings:
@@ -88,7 +96,11 @@ def settings_of(options: DemoOptions, servers: str) -> Settings:
 
 
 def run_demo(
-    options: DemoOptions, show: Callable[[DemoState], None], *, prepare: Callable[[], object]
+    options: DemoOptions,
+    show: Callable[[DemoState], None],
+    *,
+    prepare: Callable[[], object],
+    wait: Callable[[], None] = lambda: None,
 ) -> Finding | None:
     """Run it.
 
@@ -96,6 +108,7 @@ def run_demo(
         options: what to show, and how fast.
         show: called about ten times a second.
         prepare: compiles what the service needs, before simulated time begins to run.
+        wait: returns when the pages, which stay up at the end where the options say so, are not needed any more.
 
     Returns:
         The page of the attack; None if there was none.
@@ -127,6 +140,8 @@ def run_demo(
             stage.clock.start()
             with stage.producer_running(records, broker.bootstrap_servers):
                 stage.watch(show, began=began)
+            if options.keep and stage.attack_page is not None:
+                stage.hold(wait)
         return stage.attack_page
 
 
@@ -139,6 +154,7 @@ class _Stage:
         self._options = options
         self._settings = settings
         self._witness = Witness(guardrail=GUARDRAIL, quiet_phases=frozenset({"baseline", "normal"}))
+        self._opened: Incident | None = None
         self._events = 0
         self._judged_ms = 0
         self._owned = threading.Event()
@@ -288,17 +304,47 @@ class _Stage:
             after=f"after {asked} requests of the attack" if asked else "before the attack: a false alarm",
         )
 
+    def hold(self, wait: Callable[[], None]) -> None:
+        """Keep the service up until ``wait`` returns; time stands still, so that what is shown stays as it is."""
+        self.clock.stand_still()
+        wait()
+        self._raise()
+
     def _incident(self, found: Finding) -> Incident | None:
+        if self._opened is None:
+            self._opened = self._looked_up(found)
+        return self._opened
+
+    def _link(self, stores: Stores, incident_id: int) -> str:
+        """Logs a browser in and leads to the incident's page; of this run, by its clock."""
+        with stores.access.transaction() as store:
+            _, secret = issue(
+                store,
+                kind=Kind.link,
+                name=PERSON,
+                role=Role.admin,
+                lifetime_ms=DAY_MS,
+                made_by=PERSON,
+                now_ms=self.clock.now_ms(),
+                random=secrets.token_bytes,
+            )
+        return f"{self._service.http_address}/login?code={secret}&to=/incidents/{incident_id}"
+
+    def _looked_up(self, found: Finding) -> Incident | None:
         url = self._settings.open_database_url({})
-        with open_stores(url) as stores, stores.alerts.transaction() as store:
-            stored = store.finding(found.id)
-            incident = None if stored is None or stored.incident_id is None else store.incident(stored.incident_id)
-        if incident is None:
-            return None
+        with open_stores(url) as stores:
+            with stores.alerts.reading() as store:
+                stored = store.finding(found.id)
+                number = None if stored is None else stored.incident_id
+                incident = None if number is None else store.incident(number)
+            if incident is None:
+                return None
+            link = self._link(stores, incident.id) if self._options.keep else ""
         return Incident(
             name=incident_name(incident.id),
             severity=incident.severity.value,
             address=f"{self._options.program} incidents show {incident.id} --database {url}",
+            link=link,
         )
 
 

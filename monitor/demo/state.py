@@ -71,11 +71,12 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """The incident that the page opened, and the address at which a browser shows it."""
+    """The incident that the page opened, the command that shows it, and the link to its page where that stays up."""
 
     name: str
     severity: str
     address: str
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,3 +31,6 @@ class Evals(Protocol):
 
     def transaction(self) -> AbstractContextManager[EvalStore]:
         """Commit on leaving, roll back on an exception."""
+
+    def reading(self) -> AbstractContextManager[EvalStore]:
+        """For reading only: it keeps no writer waiting."""

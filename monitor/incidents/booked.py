@@ -10,7 +10,7 @@ from monitor.incidents.case import Verdict
 from monitor.incidents.ports import ResponseStore
 
 MOST: int = 100_000
-"""Incidents that are looked at, newest first."""
+"""Cases that are looked at, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,20 @@ class Book:
 
 def book(store: ResponseStore, *, since_ms: int, now_ms: int) -> Book:
     """Count the verdicts and the noise of incidents opened since a time; exercises are left out."""
-    incidents = {each.id: each for each in store.incidents(limit=MOST) if not each.exercise}
-    first = min((each.opened_at_ms for each in incidents.values()), default=now_ms)
-    recent = {number: each for number, each in incidents.items() if each.opened_at_ms >= since_ms}
-    cases = [case for case in store.cases(limit=MOST) if case.incident_id in recent]
+    number, first = store.opened_since(since_ms)
+    booked = []
+    for case in store.cases(limit=MOST):
+        if case.noise or case.verdict is Verdict.false_positive:
+            incident = store.incident(case.incident_id)
+            if incident is not None and not incident.exercise and incident.opened_at_ms >= since_ms:
+                booked.append((case, incident.guardrail))
     noise: dict[str, Counter[str]] = {}
-    for case in cases:
+    for case, guardrail in booked:
         for each in case.noise:
-            noise.setdefault(recent[case.incident_id].guardrail, Counter())[each.value] += 1
+            noise.setdefault(guardrail, Counter())[each.value] += 1
     return Book(
-        false_pages=sum(case.verdict is Verdict.false_positive for case in cases),
-        incidents=len(recent),
-        span_ms=max(0, now_ms - max(first, since_ms)),
+        false_pages=sum(case.verdict is Verdict.false_positive for case, _ in booked),
+        incidents=number,
+        span_ms=max(0, now_ms - max(now_ms if first is None else first, since_ms)),
         noise=noise,
     )

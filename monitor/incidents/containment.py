@@ -1,7 +1,8 @@
 """Measures of containment: changes outside of Driftline that a person proposes and a named person approves.
 
     proposed --approve--> approved --(sent)--> taken --undo, or its time is over--> undoing --(sent)--> undone
-       |  \\--refuse--> refused                 \\--(refused by the receiver, no answer in time)--> failed
+       |  \\--refuse--> refused     |                ^--(not taken back in time)---|
+       |                          \\--(refused by the receiver, no answer in time)--> failed
        \\--(nobody approves in time)--> lapsed
 
 Nothing is sent without an approval except a dry run, which asks the receiver what it would do. Runs inside the
@@ -172,6 +173,8 @@ def approve(
     """
     words = required_text(text, needed=None)
     measure, incident = _held(store, measure_id, MeasureState.proposed, "approved")
+    if incident.status is Status.closed:
+        raise Refused(f"{incident_name(incident.id)} is closed; no measures are taken for it any more")
     rule = rules.get(measure.rule)
     if rule is None:
         raise Refused(f"the settings have no measure {measure.rule!r} any more")

@@ -65,6 +65,7 @@ STEPS: Final[Mapping[What, ResponseStep]] = MappingProxyType(
         What.acknowledgement_expired: _step(EVERY_PHASE, "", "RS.MA-04", "MANAGE 1.3"),
         What.snoozed: _step(EVERY_PHASE, "update", "RS.MA-03", "MANAGE 1.2"),
         What.snooze_ended: _step(EVERY_PHASE, "", "RS.MA-04", "MANAGE 1.2"),
+        What.escalated: _step(EVERY_PHASE, "update", "RS.MA-04", "GOVERN 2.1"),
         What.assigned: _step(EVERY_PHASE, "update", "RS.MA-01", "GOVERN 2.1"),
         What.triaged: _step({D}, "update", "RS.MA-02 RS.MA-03 DE.AE-04", "MANAGE 1.2, MEASURE 2.13"),
         What.declared: _step({D}, "update", "DE.AE-08", "MANAGE 1.3, MANAGE 4.3"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from monitor.findings.model import Finding, IncidentType
@@ -57,9 +57,20 @@ class ResponseStore(Protocol):
         """One incident."""
 
     def incidents(
-        self, *, guardrail: str | None = None, status: Sequence[Status] | None = None, limit: int = 1000
+        self,
+        *,
+        guardrail: str | None = None,
+        status: Sequence[Status] | None = None,
+        before: int | None = None,
+        limit: int = 1000,
     ) -> Sequence[Incident]:
-        """Newest first."""
+        """Newest first, those with a number below ``before``."""
+
+    def opened_since(self, since_ms: int) -> tuple[int, int | None]:
+        """How many were opened since then, and when the first of all was; None where there is none. No exercises."""
+
+    def count_incidents(self) -> Mapping[tuple[Status, Severity], int]:
+        """How many there are, by status and severity."""
 
     def case(self, incident_id: int) -> Case:
         """People's decisions about it; the beginning of a case where there are none yet."""
@@ -82,6 +93,9 @@ class ResponseStore(Protocol):
 
     def timeline(self, incident_id: int) -> Sequence[Entry]:
         """All entries by seq."""
+
+    def recent_entries(self, since_ms: int, *, limit: int = 1000) -> Sequence[Entry]:
+        """The newest entries of all timelines written since a time, oldest first."""
 
     def request_capture(self, capture: Capture) -> None:
         """Ask for a capture; one that was asked for before stays as it is."""

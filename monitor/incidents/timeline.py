@@ -60,6 +60,7 @@ class What(StrEnum):
     nobody_reached = "nobody_reached"
     acknowledgement_expired = "acknowledgement_expired"
     snoozed = "snoozed"
+    escalated = "escalated"
     snooze_ended = "snooze_ended"
     assigned = "assigned"
     deadline_missed = "deadline_missed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -14,7 +15,9 @@ from monitor.errors import SettingsError
 from monitor.settings.secret import SecretPlace
 
 MEBI: Final = 1 << 20
-SASL_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+MSK_IAM: Final = "AWS_MSK_IAM"
+"""Amazon MSK by IAM: credentials and region are those that botocore finds in its usual places."""
+SASL_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", MSK_IAM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Sasl:
-    """SASL login; ``user`` and ``password`` for PLAIN and SCRAM, ``token_file`` for OAUTHBEARER."""
+    """SASL login; ``user`` and ``password`` for PLAIN and SCRAM, ``token_file`` for OAUTHBEARER, nothing for MSK."""
 
     mechanism: str
     user: str = ""
@@ -170,6 +173,10 @@ def _tls_settings(tls: Tls) -> dict[str, Any]:
 def _sasl_settings(sasl: Sasl) -> dict[str, Any]:
     if sasl.mechanism not in SASL_MECHANISMS:
         raise SettingsError(f"kafka: sasl mechanism {sasl.mechanism!r} is none of {', '.join(SASL_MECHANISMS)}")
+    if sasl.mechanism == MSK_IAM:
+        if find_spec("botocore") is None:
+            raise SettingsError("kafka: AWS_MSK_IAM needs botocore; install it with: pip install 'driftline[msk]'")
+        return {"sasl_mechanism": sasl.mechanism}
     if sasl.mechanism == "OAUTHBEARER":
         if sasl.token_file is None:
             raise SettingsError("kafka: sasl mechanism OAUTHBEARER needs token_file")

@@ -181,9 +181,7 @@ def approve(store: JudgeStore, baseline_id: int, *, actor: str, reason: str) -> 
         NotFound: there is no such baseline.
         Refused: it is no proposal, or of a release whose counts cannot be read any more.
     """
-    baseline = next((b for b in store.baselines() if b.id == baseline_id), None)
-    if baseline is None:
-        raise NotFound(f"there is no baseline {baseline_id}; `driftline baseline show` lists them")
+    baseline = _known(store, baseline_id)
     if baseline.state is not BaselineState.proposed:
         raise Refused(f"baseline {baseline_id} is {baseline.state.value}; only a proposed one can be approved")
     if not LAYOUT.shared(baseline.layout):
@@ -195,6 +193,40 @@ def approve(store: JudgeStore, baseline_id: int, *, actor: str, reason: str) -> 
     )
     with store.approval() as transaction:
         return transaction.save_baseline(approved)
+
+
+def roll_back(store: JudgeStore, baseline_id: int, *, actor: str, reason: str, now_ms: int) -> Baseline:
+    """Approve the counts of a replaced baseline again, as a new epoch from the judge's next tick on.
+
+    Raises:
+        NotFound: there is no such baseline.
+        Refused: it was not replaced, no reason is given, or its counts cannot be read any more.
+    """
+    earlier = _known(store, baseline_id)
+    if earlier.state is not BaselineState.replaced:
+        raise Refused(f"baseline {baseline_id} is {earlier.state.value}; only a replaced one can be rolled back to")
+    if not reason.strip():
+        raise Refused("rolling a baseline back needs a reason")
+    if not LAYOUT.shared(earlier.layout):
+        raise Refused(f"baseline {baseline_id} holds no signal that this version counts; propose a window anew")
+    again = dataclasses.replace(
+        earlier,
+        id=0,
+        state=BaselineState.approved,
+        effective_tick=None,
+        approved_by=actor,
+        reason=f"back to baseline {baseline_id}: {reason.strip()}",
+        created_at_ms=now_ms,
+    )
+    with store.approval() as transaction:
+        return transaction.save_baseline(again)
+
+
+def _known(store: JudgeStore, baseline_id: int) -> Baseline:
+    found = store.baseline(baseline_id)
+    if found is None:
+        raise NotFound(f"there is no baseline {baseline_id}; `driftline baseline show` lists them")
+    return found
 
 
 def views(
@@ -335,7 +367,7 @@ def _because(level: Level) -> str:
     if level.reason is LevelReason.SEASONAL:
         together += "; the level is that of the worst hours of the day"
     if level.provisional:
-        together += f"; provisional, so the limit is that of {level.design:.2g} times fewer events"
+        together += f"; provisional: as if after {level.design:.2g} times fewer events"
     return (
         f"at {most} {level.level:.3g} with {level.confidence:.0%} confidence after {level.events:,} events, "
         f"{sign} a margin of {level.margin:.0%}{wander}, {sign} a floor of {level.floor:g}{together}"

@@ -16,6 +16,7 @@ from monitor.findings.model import ANY_CHANGE, EVERY_GUARDRAIL, Finding, Unit
 from monitor.incidents.words import JOINS, phrase
 from monitor.judging.history import kept_counts
 from monitor.judging.ports import JudgeStore
+from monitor.judging.some_counts import counts_of
 from monitor.signals import campaign, contradictions, request_join
 from monitor.signals.registry import COLUMNS, EVENTS_COLUMN, OFFSETS, SIGNALS
 from monitor.signals.signal import Signal
@@ -65,13 +66,13 @@ def picture(finding: Finding, store: JudgeStore, *, tick_ms: int) -> Picture | N
         return None
     span = max(seen - onset, AROUND)
     low, high = max(first, onset - 2 * span), min(last, seen + span)
-    counts = of_slices(store.counts(low, high), slices)
+    counts, low = counts_of(store, slices, (low, high))
     per_tick = max(_events(counts) / max(1, high - low), 1e-9)
     thin = max(1, round(EVENTS_PER_POINT / per_tick))
     if (high - low) // thin < FEWEST_POINTS:  # thin traffic: look at more of it
         wanted = thin * FEWEST_POINTS
         low, high = max(first, onset - wanted), min(last, max(high, seen + wanted // 2))
-        counts = of_slices(store.counts(low, high), slices)
+        counts, low = counts_of(store, slices, (low, high))
     step = max(1, thin if (high - low) // thin <= POINTS else -(-(high - low) // POINTS))
     points = max(1, -(-(high - low) // step))
     at = (counts.tick - low) // step

@@ -227,7 +227,7 @@ class Judge:
             for record in records:
                 store.save_record(record)
             at_present = self._reach_present(store, assessor, end, now_ms)
-            store.advance(end)
+            store.advance(end, tick_ms=self._rule.tick_ms)
             due = end - self._snapshot_at >= self._snapshot_ticks
             if due:
                 store.save_snapshot(snapshot.dump(assessor.fleet))

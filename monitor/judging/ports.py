@@ -12,7 +12,7 @@ from monitor.alerting.ports import AlertStore
 from monitor.counts.model import Cluster, LoadedCounts, Slice
 from monitor.findings.model import Finding
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
-from monitor.judging.view import StreamView
+from monitor.judging.view import StreamState, StreamView
 from monitor.signals.layout import Layout
 
 
@@ -86,8 +86,8 @@ class BaselineStore(Protocol):
 class JudgementStore(AlertStore, BaselineStore, Protocol):
     """One judging transaction: evidence, findings, incidents, outbox commit together under the fencing token."""
 
-    def advance(self, judged_before: int) -> None:
-        """All ticks below this are judged."""
+    def advance(self, judged_before: int, *, tick_ms: int) -> None:
+        """All ticks below this are judged; they last ``tick_ms`` milliseconds each."""
 
     def open_pages(self) -> Sequence[Finding]:
         """Open pages, as stored."""
@@ -150,6 +150,19 @@ class JudgeStore(Protocol):
     def baselines(self, *, state: BaselineState | None = None) -> Sequence[Baseline]:
         """By id, all or of one state."""
 
+    def some_baselines(
+        self,
+        *,
+        unit: Slice | None = None,
+        states: Sequence[BaselineState] | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Baseline]:
+        """Newest first, those with an id below ``before``: of a unit, or in one of these states."""
+
+    def baseline(self, baseline_id: int) -> Baseline | None:
+        """One by its id."""
+
     def pending_baselines(self) -> Sequence[Baseline]:
         """Approvals that have not taken effect, by id."""
 
@@ -184,6 +197,33 @@ class JudgeStore(Protocol):
         """Open a transaction on the baselines for a person; the judge takes note of it with its next tick."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strongest:
+    """The strongest evidence of one signal of one guardrail, over its streams and questions."""
+
+    guardrail: str
+    signal: str
+    log_evidence: float
+    """Less the threshold: the alarm is at 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """False alarms that the tests of a guardrail's category have spent of the budgets so far."""
+
+    guardrail: str
+    category: str
+    false_alarms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownStream:
+    """A stream with its number, by which pages and the API name it."""
+
+    id: int
+    stream: StreamView
+
+
 class EvidenceLog(Protocol):
     """The course of the evidence as the judge has stored it: for any process."""
 
@@ -213,6 +253,31 @@ class EvidenceLog(Protocol):
         limit: int = 10_000,
     ) -> Sequence[HourLevel]:
         """The newest hours in [from_tick, to_tick), oldest first."""
+
+    def stream(self, stream_id: int) -> KnownStream | None:
+        """One stream by its number."""
+
+    def some_streams(
+        self,
+        *,
+        guardrail: str | None = None,
+        states: Sequence[StreamState] | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[KnownStream]:
+        """By number, those with a number above ``after``: of a guardrail, or in one of these states."""
+
+    def count_streams(self) -> Mapping[StreamState, int]:
+        """How many streams there are, by state."""
+
+    def newest_tick(self) -> int | None:
+        """The tick of the newest evidence; None where there is none."""
+
+    def strongest(self, from_tick: int) -> Sequence[Strongest]:
+        """By guardrail and signal, of the points from this tick on; the strongest first."""
+
+    def spent(self, from_tick: int) -> Sequence[Spent]:
+        """By guardrail and category, of the streams with points from this tick on; the most first."""
 
     def forget(self, *, points_before: int, levels_before: int) -> int:
         """Remove what is older than these ticks; how many rows went."""

@@ -132,6 +132,12 @@ class AlertmanagerChannel(HttpChannel):
     type: Literal["alertmanager"] = setting(..., "the kind of channel", example="alertmanager")
 
 
+class GrafanaChannel(HttpChannel):
+    """Marks incidents on Grafana's dashboards; the URL is its base, the secret a service account's token."""
+
+    type: Literal["grafana"] = setting(..., "the kind of channel", example="grafana")
+
+
 class GoAlertChannel(HttpChannel):
     """Posts to a generic integration key of GoAlert; the URL holds it."""
 
@@ -216,6 +222,7 @@ AnyChannel = (
     | AlertmanagerChannel
     | SlackChannel
     | TeamsChannel
+    | GrafanaChannel
     | GoAlertChannel
     | EmailChannel
 )

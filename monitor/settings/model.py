@@ -13,6 +13,7 @@ from monitor.clock import DAY_MS, HOUR_MS
 from monitor.errors import SettingsError
 from monitor.settings.alerts import Alerts, Rules
 from monitor.settings.controls import ControlStatement
+from monitor.settings.grafana import Grafana
 from monitor.settings.oncall import OnCall
 from monitor.settings.response import Response
 from monitor.settings.retention import Retention
@@ -154,9 +155,17 @@ class DeadLetter(Section):
 
 
 class Http(Section):
-    """Metrics and health."""
+    """Pages, API, metrics and health."""
 
-    enabled: bool = setting(True, "serve /metrics, /healthz and /readyz")
+    enabled: bool = setting(True, "serve /metrics, /healthz and /readyz, and the pages")
+    pages: bool = setting(True, "serve pages and API beside them, for whoever has a login or a token")
+    url: str | None = setting(
+        None,
+        "address under which people reach the pages, for links in messages; with https cookies are for https alone",
+        pattern=r"^https?://[A-Za-z0-9.:\[\]_-]{1,255}/?$",
+        allowed="http:// or https:// with a host, and a port where it needs one",
+        example="https://driftline.example.com",
+    )
     host: str = setting("127.0.0.1", "address to listen at", min_length=1, max_length=255)
     port: int = setting(9464, "port to listen at; 0: any free one", unit="port", ge=0, le=65_535)
 
@@ -223,7 +232,8 @@ class Settings(Section):
     response: Response = setting(Response(), "what the response can do beyond paging")
     rules: Rules = setting(Rules(), "plain rules")
     retention: Retention = setting(Retention(), "how long records are kept")
-    http: Http = setting(Http(), "metrics and health")
+    http: Http = setting(Http(), "pages, API, metrics and health")
+    grafana: Grafana | None = setting(None, "a Grafana that shows what Driftline sees")
     log: Log = setting(Log(), "the service's own log")
     privacy: Privacy = setting(Privacy(), "the hash key")
     commit_interval: Duration = setting(

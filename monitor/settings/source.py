@@ -74,8 +74,15 @@ class Tls(Section):
 class Sasl(Section):
     """Login at the brokers."""
 
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = setting(..., "how to log in", example="PLAIN")
-    username: Word = setting(..., "user name", example="driftline", min_length=1, max_length=256)
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"] = setting(
+        ...,
+        "how to log in: PLAIN and SCRAM by name and password, OAUTHBEARER by a token, AWS_MSK_IAM by the credentials "
+        "that botocore finds",
+        example="PLAIN",
+    )
+    username: Word | None = setting(
+        None, "user name, for PLAIN and SCRAM", example="driftline", min_length=1, max_length=256
+    )
     password_file: File | None = setting(
         None, "file with the password in its first line", example="/run/secrets/kafka-password"
     )
@@ -86,17 +93,29 @@ class Sasl(Section):
         pattern=ENV_NAME,
         allowed=ENV_NAME_ALLOWED,
     )
+    token_file: File | None = setting(
+        None,
+        "file with the token in its first line, for OAUTHBEARER, which another program keeps fresh; it is read at "
+        "every login",
+        example="/run/secrets/kafka-token",
+    )
 
     @model_validator(mode="after")
-    def _has_password(self) -> Self:
-        if place_of(self.password_file, self.password_env) is None:
-            raise ValueError("needs password_file or password_env")
+    def _fits_the_mechanism(self) -> Self:
+        by_password = self.mechanism == "PLAIN" or self.mechanism.startswith("SCRAM")
+        named = self.username is not None or self.password is not None
+        if by_password and (self.username is None or self.password is None):
+            raise ValueError(f"{self.mechanism} needs username and password_file or password_env")
+        if not by_password and named:
+            raise ValueError(f"{self.mechanism} takes neither username nor password")
+        if (self.mechanism == "OAUTHBEARER") != (self.token_file is not None):
+            raise ValueError("token_file and OAUTHBEARER belong together; give both or neither")
         return self
 
     @property
-    def password(self) -> SecretPlace:
-        """Where the password is."""
-        return SecretPlace(self.password_file, self.password_env)
+    def password(self) -> SecretPlace | None:
+        """Where the password is; None: there is none."""
+        return place_of(self.password_file, self.password_env)
 
 
 class Kafka(Section):
@@ -160,10 +179,15 @@ class Kafka(Section):
 
     @model_validator(mode="after")
     def _password_unreadable(self) -> Self:
-        if self.sasl is not None and self.sasl.mechanism == "PLAIN" and not self.tls.enabled:
-            hosts = {server.rpartition(":")[0] for server in self.servers}
-            if not hosts <= LOCAL_HOSTS:
-                raise ValueError("sasl: PLAIN sends the password readable; add tls: {enabled: true} or use SCRAM")
+        if self.sasl is None or self.tls.enabled:
+            return self
+        if self.sasl.mechanism == "AWS_MSK_IAM":
+            raise ValueError("sasl: AWS_MSK_IAM works over TLS alone; add tls: {enabled: true}")
+        hosts = {server.rpartition(":")[0] for server in self.servers}
+        if self.sasl.mechanism == "PLAIN" and not hosts <= LOCAL_HOSTS:
+            raise ValueError("sasl: PLAIN sends the password readable; add tls: {enabled: true} or use SCRAM")
+        if self.sasl.mechanism == "OAUTHBEARER" and not hosts <= LOCAL_HOSTS:
+            raise ValueError("sasl: OAUTHBEARER sends the token readable; add tls: {enabled: true}")
         return self
 
 

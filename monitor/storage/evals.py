@@ -29,6 +29,12 @@ class SqlEvals(Evals):
         with self._database.writing() as connection:
             yield EvalTransaction(connection)
 
+    @contextmanager
+    def reading(self) -> Iterator[EvalStore]:
+        """For reading only: it keeps no writer waiting."""
+        with self._database.reading() as connection:
+            yield EvalTransaction(connection)
+
 
 class EvalTransaction(ResponseTransaction, EvalStore):
     """Runs and the response record, for as long as the transaction lasts."""

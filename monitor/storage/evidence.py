@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, Table, delete, insert, select
+from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, select
 
 from monitor.counts.model import Slice
 from monitor.judging.evidence_points import EvidencePoint, HourLevel, Record
-from monitor.judging.ports import EvidenceLog
-from monitor.judging.view import StreamView
+from monitor.judging.ports import EvidenceLog, KnownStream, Spent, Strongest
+from monitor.judging.view import StreamState, StreamView
 from monitor.storage import slices
 from monitor.storage.session import Database, insert_into
 from monitor.storage.tables import evidence_points, hour_levels, streams
 
 _PER_QUERY: Final = 500
 """Digests in one IN list; SQLite takes at most 999 parameters in its oldest builds."""
+_KNOWN: Final = select(streams.c.id, streams.c.document).where(streams.c.document.is_not(None))
 _UNIT: Final = [streams.c[name] for name in slices.UNIT_FIELDS]
 
 
@@ -123,6 +124,79 @@ class SqlEvidenceLog(EvidenceLog):
             )
             for row in reversed(rows)
         ]
+
+    def stream(self, stream_id: int) -> KnownStream | None:
+        """One stream by its number."""
+        return next(iter(self._known(_KNOWN.where(streams.c.id == int(stream_id)))), None)
+
+    def some_streams(
+        self,
+        *,
+        guardrail: str | None = None,
+        states: Sequence[StreamState] | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> Sequence[KnownStream]:
+        """By number, those with a number above ``after``: of a guardrail, or in one of these states."""
+        query = _KNOWN.where(streams.c.id > int(after)).order_by(streams.c.id).limit(limit)
+        if guardrail is not None:
+            query = query.where(streams.c.guardrail == guardrail)
+        if states is not None:
+            query = query.where(streams.c.state.in_([state.value for state in states]))
+        return self._known(query)
+
+    def count_streams(self) -> Mapping[StreamState, int]:
+        """How many streams there are, by state."""
+        query = select(streams.c.state, func.count()).where(streams.c.state != "").group_by(streams.c.state)
+        with self._database.reading() as connection:
+            return {StreamState(state): int(count) for state, count in connection.execute(query)}
+
+    def newest_tick(self) -> int | None:
+        """The tick of the newest evidence; None where there is none."""
+        with self._database.reading() as connection:
+            newest: int | None = connection.execute(select(func.max(evidence_points.c.tick))).scalar_one()
+            return newest
+
+    def strongest(self, from_tick: int) -> Sequence[Strongest]:
+        """By guardrail and signal, of the points from this tick on; the strongest first."""
+        highest = func.max(evidence_points.c.log_evidence)
+        of = (streams.c.guardrail, evidence_points.c.signal)
+        query = (
+            select(*of, highest)
+            .join(streams, streams.c.id == evidence_points.c.stream_id)
+            .where(evidence_points.c.tick >= int(from_tick))
+            .group_by(*of)
+            .order_by(highest.desc(), *of)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [Strongest(guardrail=name, signal=signal, log_evidence=value) for name, signal, value in rows]
+
+    def spent(self, from_tick: int) -> Sequence[Spent]:
+        """By guardrail and category, of the streams with points from this tick on; the most first."""
+        at = evidence_points.c
+        newest = (
+            select(at.stream_id, func.max(at.spent).label("spent"))  # it only grows
+            .where(at.tick >= int(from_tick))
+            .group_by(at.stream_id, at.signal, at.question)
+            .subquery()
+        )
+        total = func.sum(newest.c.spent)
+        of = (streams.c.guardrail, streams.c.category)
+        query = (
+            select(*of, total)
+            .join(streams, streams.c.id == newest.c.stream_id)
+            .group_by(*of)
+            .order_by(total.desc(), *of)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [Spent(guardrail=name, category=category, false_alarms=value) for name, category, value in rows]
+
+    def _known(self, query: Select[Any]) -> list[KnownStream]:
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [KnownStream(id=row.id, stream=msgspec.json.decode(row.document, type=StreamView)) for row in rows]
 
     def forget(self, *, points_before: int, levels_before: int) -> int:
         """Remove what is older than these ticks; how many rows went."""

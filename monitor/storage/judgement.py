@@ -27,14 +27,11 @@ SNAPSHOTS_KEPT: Final = 4
 class JudgementTransaction(ResponseTransaction, JudgementStore):
     """The response record and the judge's own state, for as long as the transaction lasts."""
 
-    def advance(self, judged_before: int) -> None:
-        """All ticks below this are judged."""
-        statement = insert_into(self._connection, judge).values(id=1, judged_before=int(judged_before))
-        self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[judge.c.id], set_={"judged_before": statement.excluded.judged_before}
-            )
-        )
+    def advance(self, judged_before: int, *, tick_ms: int) -> None:
+        """All ticks below this are judged; they last ``tick_ms`` milliseconds each."""
+        values = {"judged_before": int(judged_before), "tick_ms": int(tick_ms)}
+        statement = insert_into(self._connection, judge).values(id=1, **values)
+        self._connection.execute(statement.on_conflict_do_update(index_elements=[judge.c.id], set_=values))
 
     def open_pages(self) -> Sequence[Finding]:
         """Open pages as stored, sorted by id; those of exercises are nothing that was judged."""

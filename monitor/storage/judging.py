@@ -160,6 +160,25 @@ class SqlJudgeStore(JudgeStore):
         """By id, all or of one state."""
         return self._baselines(*([] if state is None else [t.baselines.c.state == state]))
 
+    def some_baselines(
+        self,
+        *,
+        unit: Slice | None = None,
+        states: Sequence[BaselineState] | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> Sequence[Baseline]:
+        """Newest first, those with an id below ``before``: of a unit, or in one of these states."""
+        at = t.baselines.c
+        which = [] if unit is None else [at.unit_digest == slices.digest(slices.unit_of(unit))]
+        which += [] if states is None else [at.state.in_(states)]
+        which += [] if before is None else [at.id < int(before)]
+        return self._baselines(*which, newest=limit)
+
+    def baseline(self, baseline_id: int) -> Baseline | None:
+        """One by its id."""
+        return next(iter(self._baselines(t.baselines.c.id == int(baseline_id))), None)
+
     def pending_baselines(self) -> Sequence[Baseline]:
         """Approvals that have not taken effect, by id."""
         at = t.baselines.c
@@ -177,8 +196,9 @@ class SqlJudgeStore(JudgeStore):
         holds = at.state.in_([BaselineState.approved, BaselineState.added]) & at.effective_tick.is_not(None)
         return self._baselines(later | holds if before_too else later)
 
-    def _baselines(self, *which: ColumnElement[bool]) -> Sequence[Baseline]:
-        query = select(t.baselines).where(*which).order_by(t.baselines.c.id)
+    def _baselines(self, *which: ColumnElement[bool], newest: int | None = None) -> Sequence[Baseline]:
+        by_id = t.baselines.c.id
+        query = select(t.baselines).where(*which).order_by(by_id if newest is None else by_id.desc()).limit(newest)
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
             stored = layouts.known(connection) if rows else {}

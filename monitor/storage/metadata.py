@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from monitor.storage import response_tables, tables
+from monitor.storage import access_tables, response_tables, tables
 from monitor.storage.schema import metadata
 
-MODULES = (tables, response_tables)
+MODULES = (tables, response_tables, access_tables)
 
 __all__ = ["MODULES", "metadata"]

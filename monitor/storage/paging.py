@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import func, insert, select, update
 
 from monitor.alerting.escalation.model import Escalation
-from monitor.alerting.ports import EventAction
+from monitor.alerting.ports import EventAction, Sent
 from monitor.alerting.silences import Silence
 from monitor.storage.casework import CaseTransaction
 from monitor.storage.outbox import WAITING, WITHDRAWN
@@ -18,6 +18,14 @@ from monitor.storage.session import insert_into
 
 class PagingTransaction(CaseTransaction):
     """The part of the response record that paging needs, beside the case."""
+
+    def sent(self, incident_id: int) -> Sequence[Sent]:
+        """The messages of an incident in the outbox, in order of the entries that caused them."""
+        at = outbox.c
+        columns = (at.seq, at.channel, at.deed, at.state, at.attempts, at.error, at.delivered_at_ms)
+        query = select(*columns).where(at.incident_id == incident_id).order_by(at.seq, at.channel)
+        rows = self._connection.execute(query).mappings()
+        return [Sent(**{**row, "deed": EventAction(row["deed"])}) for row in rows]
 
     def withdraw_pages(self, incident_id: int) -> int:
         """Withdraw pages that are not delivered yet; claimed ones too: their deliverer checks before it sends."""

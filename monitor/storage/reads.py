@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import func, select
 
 from monitor.storage.session import Database
-from monitor.storage.tables import ledger_days, partitions, tick_ledger
+from monitor.storage.tables import leases, ledger_days, partitions, tick_ledger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,14 @@ class PartitionView:
     claimed_at_ms: int | None
     committed_at_ms: int | None
     log_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseView:
+    """Who holds the judge's lease, and until when; an empty holder has given it back."""
+
+    holder: str
+    expires_at_ms: int
 
 
 class Reads:
@@ -83,6 +91,13 @@ class Reads:
         counted = select(partitions.c.state).where(partitions.c.active)
         with self._database.reading() as connection:
             return [bytes(state) for state in connection.execute(counted).scalars() if state]
+
+    def lease(self) -> LeaseView | None:
+        """The judge's lease; None before the first judge."""
+        query = select(leases.c.holder, leases.c.expires_at_ms).where(leases.c.name == "judge")
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return None if row is None else LeaseView(**row)
 
     def partitions(self) -> Sequence[PartitionView]:
         """All partitions, by name."""

@@ -32,6 +32,12 @@ class SqlAlerts(Alerts):
         with self._database.writing() as connection:
             yield ResponseTransaction(connection)
 
+    @contextmanager
+    def reading(self) -> Iterator[AlertStore]:
+        """For reading only: it keeps no writer waiting."""
+        with self._database.reading() as connection:
+            yield ResponseTransaction(connection)
+
 
 class ResponseTransaction(PagingTransaction, HandlingTransaction, AlertStore):
     """The response record, for as long as the transaction of this connection lasts."""
@@ -148,15 +154,36 @@ class ResponseTransaction(PagingTransaction, HandlingTransaction, AlertStore):
         return found if into is None else self.incident(into)
 
     def incidents(
-        self, *, guardrail: str | None = None, status: Sequence[Status] | None = None, limit: int = 1000
+        self,
+        *,
+        guardrail: str | None = None,
+        status: Sequence[Status] | None = None,
+        before: int | None = None,
+        limit: int = 1000,
     ) -> Sequence[Incident]:
-        """Newest first."""
+        """Newest first, those with a number below ``before``."""
         query = select(incidents).order_by(incidents.c.id.desc()).limit(limit)
         if guardrail is not None:
             query = query.where(incidents.c.guardrail == guardrail)
         if status is not None:
             query = query.where(incidents.c.status.in_(status))
+        if before is not None:
+            query = query.where(incidents.c.id < int(before))
         return self._incidents(query)
+
+    def opened_since(self, since_ms: int) -> tuple[int, int | None]:
+        """How many were opened since then, and when the first of all was; None where there is none. No exercises."""
+        at = incidents.c.opened_at_ms
+        real = incidents.c.exercise.is_(False)
+        number = select(func.count()).select_from(incidents).where(at >= int(since_ms), real)
+        first: int | None = self._connection.execute(select(func.min(at)).where(real)).scalar_one()
+        return int(self._connection.execute(number).scalar_one()), first
+
+    def count_incidents(self) -> Mapping[tuple[Status, Severity], int]:
+        """How many there are, by status and severity."""
+        groups = (incidents.c.status, incidents.c.severity)
+        rows = self._connection.execute(select(*groups, func.count()).group_by(*groups))
+        return {(Status(status), Severity(severity)): int(count) for status, severity, count in rows}
 
     def append_entry(self, entry: Entry) -> None:
         """Append to the timeline.
@@ -181,6 +208,13 @@ class ResponseTransaction(PagingTransaction, HandlingTransaction, AlertStore):
         """All entries by seq."""
         query = _ENTRIES.where(timeline.c.incident_id == incident_id).order_by(timeline.c.seq)
         return [_entry(row) for row in self._connection.execute(query)]
+
+    def recent_entries(self, since_ms: int, *, limit: int = 1000) -> Sequence[Entry]:
+        """The newest entries of all timelines written since a time, oldest first."""
+        at = timeline.c
+        query = _ENTRIES.where(at.at_ms >= int(since_ms))
+        newest = query.order_by(at.at_ms.desc(), at.incident_id.desc(), at.seq.desc()).limit(limit)
+        return [_entry(row) for row in reversed(self._connection.execute(newest).all())]
 
     def heads_since(self, since_ms: int, *, known: Mapping[int, int], limit: int) -> Sequence[tuple[int, Head]]:
         """(incident, head) of timelines with an entry since a time, beyond the seq that is known of them."""

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from monitor.access.ports import Access
 from monitor.alerting.ports import Alerts, Outbox
 from monitor.counting.ports import CountStore
 from monitor.evals.ports import Evals
 from monitor.judging.ports import EvidenceLog, JudgeStore
 from monitor.signals.layout import Layout
 from monitor.storage import layouts
+from monitor.storage.access import SqlAccess
 from monitor.storage.counts import SqlCountStore
 from monitor.storage.deployment import deployment_id
 from monitor.storage.evals import SqlEvals
@@ -36,6 +38,7 @@ class Stores:
     reads: Reads
     evals: Evals
     evidence: EvidenceLog
+    access: Access
 
     @property
     def deployment(self) -> str:
@@ -88,4 +91,5 @@ def stores_on(database: Database, *, layout: Layout | None = None) -> Stores:
         reads=Reads(database),
         evals=SqlEvals(database),
         evidence=SqlEvidenceLog(database),
+        access=SqlAccess(database),
     )

@@ -162,6 +162,8 @@ judge: Final = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("judged_before", BigInteger, nullable=False),
+    # Length of the ticks that the judge goes by; null until a judge of a version that writes it has made a step.
+    Column("tick_ms", BigInteger),
     CheckConstraint("id = 1", name="single_row"),
 )
 

@@ -10,6 +10,7 @@ from typing import Final
 from monitor import __version__
 from monitor.alerting.anchoring import Anchors
 from monitor.alerting.channels.base import Channel, ChannelError
+from monitor.alerting.channels.grafana import GrafanaChannel
 from monitor.alerting.channels.json_post import Target
 from monitor.alerting.channels.measure import MeasureWebhook
 from monitor.alerting.channels.outbound import Outbound, Rules
@@ -35,6 +36,8 @@ CAPTURE_EVERY_S: Final = 5.0
 CONTAIN_EVERY_S: Final = 1.0
 REMIND_EVERY_S: Final = 60.0
 ANCHOR_EVERY_S: Final = 10.0
+TELLING: Final = (PagerDutyChannel, GrafanaChannel)
+"""Channels that can tell of a release beside incidents."""
 RELEASES_EVERY_S: Final = 30.0
 
 
@@ -61,7 +64,7 @@ class Handling:
         self._setup = setup
         self._rules = rules
         self._receivers = receivers
-        hearing = {name: each for name, each in (channels or {}).items() if isinstance(each, PagerDutyChannel)}
+        hearing = {name: each for name, each in (channels or {}).items() if isinstance(each, TELLING)}
         self._releases = Releases(hearing, deployment=policy.deployment)
         self._newest_slice = 0
         self._anchors = None if anchor_file is None else Anchors(anchor_file)

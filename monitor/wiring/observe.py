@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
-from monitor.alerting.deliver import Delivered
+from monitor.alerting.deliver import Delivered, Outcome
 from monitor.clock import DAY_MS, Clock
 from monitor.counting.slice_table import SliceTable
 from monitor.counts.units import is_whole
+from monitor.events.reasons import Reason
 from monitor.findings.model import Kind
 from monitor.incidents.model import Status
 from monitor.ingestion.worker import WorkerReport
@@ -22,8 +23,16 @@ from monitor.storage.stores import Stores
 class Observer:
     """Turns reports into metrics; each method is called from one thread only."""
 
-    def __init__(self, metrics: Metrics, rule: JudgeSettings, clock: Clock, *, controls: Container[str] = ()) -> None:
-        """``controls`` are the guardrails that have a control statement."""
+    def __init__(
+        self,
+        metrics: Metrics,
+        rule: JudgeSettings,
+        clock: Clock,
+        *,
+        controls: Container[str] = (),
+        channels: Iterable[str] = (),
+    ) -> None:
+        """``controls`` are the guardrails that have a control statement, ``channels`` the names of all channels."""
         self._metrics = metrics
         self._controls = controls
         self._rule = rule
@@ -31,6 +40,18 @@ class Observer:
         self._pooled = 0
         metrics.budget_alarms.set(rule.pages * DAY_MS / rule.page_period_ms, kind=Kind.page.value)
         metrics.budget_alarms.set(rule.notices * DAY_MS / rule.notice_period_ms, kind=Kind.notice.value)
+        metrics.log_evidence_threshold.set(0.0)
+        self._begin_at_zero(channels)
+
+    def _begin_at_zero(self, channels: Iterable[str]) -> None:
+        """Series that are there before their first event: the increase of a series that begins at 1 is unseen."""
+        for reason in Reason:
+            self._metrics.records_rejected.add(0, reason=reason.value)
+        for kind in Kind:
+            self._metrics.findings.add(0, kind=kind.value)
+        for channel in channels:
+            for outcome in Outcome:
+                self._metrics.notifications.add(0, channel=channel, result=outcome.value)
 
     def counted(self, report: WorkerReport, slices: SliceTable) -> None:
         """One step of the worker."""
@@ -99,17 +120,20 @@ class Observer:
         self._metrics.streams.replace(numbers)
 
     def _evidence(self, view: JudgeView) -> None:
-        """The largest evidence of each question."""
+        """The largest evidence of each question, and the lowest limit beside it."""
         values: dict[tuple[str, ...], float] = {}
+        limits: dict[tuple[str, ...], float] = {}
         for test in view.tests:
             if test.alarm is None:
                 continue
+            key = (test.unit.guardrail, test.unit.category, test.signal, test.question)
             log_evidence = test.log_evidence - test.log_threshold
-            if log_evidence > -math.inf:
-                key = (test.unit.guardrail, test.unit.category, test.signal, test.question)
-                if log_evidence > values.get(key, -math.inf):
-                    values[key] = log_evidence
+            if log_evidence > -math.inf and log_evidence > values.get(key, -math.inf):
+                values[key] = log_evidence
+            if test.limit is not None:
+                limits[key] = min(test.limit, limits.get(key, math.inf))
         self._metrics.log_evidence.replace(values)
+        self._metrics.page_limit.replace(limits)
 
     def _joins(self, view: JudgeView) -> None:
         shares: dict[tuple[str, ...], float] = {}

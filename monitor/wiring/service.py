@@ -6,12 +6,12 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from monitor.clock import Clock
 from monitor.counting.tick import tick_ms_of
@@ -23,17 +23,21 @@ from monitor.metrics import Metrics
 from monitor.settings.model import Settings
 from monitor.signals.registry import LAYOUT
 from monitor.storage.stores import Stores, open_stores
-from monitor.web.health import Check, serve
+from monitor.web.backend import Backend
+from monitor.web.health import Check, Served, serve
 from monitor.wiring import translate
 from monitor.wiring.channels import channels
 from monitor.wiring.count_role import Counting, worker_name
+from monitor.wiring.grafana import grafana_job
 from monitor.wiring.handling import Handling, InboundDoor, inbound_sources, measure_receivers, measure_rules, setup_of
 from monitor.wiring.jobs import LONGEST_PAUSE_S, STALE_S, Job, Jobs
 from monitor.wiring.judge_role import Judging
 from monitor.wiring.observe import Observer
+from monitor.wiring.pages import backend_of, forget_access, site_of
 from monitor.wiring.trouble import Trouble
 
 GAUGES_EVERY_S: Final = 1.0
+FORGET_ACCESS_EVERY_S: Final = 3_600.0
 BEHIND_S: Final = 120.0
 """Event time by which judging may be behind counting: a step takes a second, a busy machine a few."""
 _LOG: Final = structlog.stdlib.get_logger("driftline.service")
@@ -45,6 +49,8 @@ class Roles:
 
     count: bool = True
     judge: bool = True
+    pages: bool = True
+    """Pages and API beside metrics and health."""
 
 
 @dataclass(slots=True)
@@ -77,7 +83,14 @@ class Service:
         self._env = env
         self._hooks = hooks or Hooks()
         self._metrics = Metrics(CollectorRegistry())
-        self._observer = Observer(self._metrics, translate.judge_rule(settings), clock, controls=settings.controls)
+        ProcessCollector(registry=self._metrics.registry)  # memory, CPU, files: what each process shows of itself
+        self._observer = Observer(
+            self._metrics,
+            translate.judge_rule(settings),
+            clock,
+            controls=settings.controls,
+            channels=[channel.name for channel in settings.alerts.channels],
+        )
         self._wait = wait
         self._counted_at = time.monotonic()
         self._jobs = self._jobs_of([])
@@ -86,6 +99,8 @@ class Service:
         self._opening = Trouble("opening the database", longest_s=LONGEST_PAUSE_S)
         self._stores: Stores | None = None
         self._counting: Counting | None = None
+        self._pages = roles.pages and settings.http.enabled and settings.http.pages
+        self._backend: Backend | None = None
         self._inbound: InboundDoor | None = None
         """Where other tools send to; None where the settings name none, or this process does not judge."""
         if roles.judge and settings.response.inbound:
@@ -112,14 +127,18 @@ class Service:
             self._stores = stores = self._open_stores(opened)
             if stores is None:
                 return
+            if self._pages:
+                self._backend = backend_of(stores, self._settings, self._clock)
             _refuse_other_ticks(stores, self._settings)
             if self._inbound is not None:
                 self._inbound.stores = stores
             self._counting = counting = self._counter(stores)
             judging = opened.enter_context(self._judge(stores)) if self._roles.judge else None
             gauges = Job("gauges", GAUGES_EVERY_S, self._gauges)
+            forget = Job("access", FORGET_ACCESS_EVERY_S, lambda: forget_access(stores.access, self._clock))
             jobs, leads = ([], lambda: False) if judging is None else (judging.jobs(), lambda: judging.leads)
-            self._jobs = self._jobs_of([*jobs, gauges], leads=leads)
+            forgetting = [forget] if self._pages else []
+            self._jobs = self._jobs_of([*jobs, *self._grafana(), gauges, *forgetting], leads=leads)
             opened.enter_context(self._jobs.running())
             _LOG.info("started", database=stores.database.name, roles=self._names(), http=self.http_address)
             if counting is not None:
@@ -131,7 +150,7 @@ class Service:
         _LOG.info("stopped")
 
     def _names(self) -> list[str]:
-        return [name for name in ("count", "judge") if getattr(self._roles, name)]
+        return [name for name in ("count", "judge", "pages") if getattr(self._roles, name)]
 
     def _open_stores(self, opened: ExitStack) -> Stores | None:
         """The stores, once the database answers; None if the service is stopped before."""
@@ -197,6 +216,10 @@ class Service:
         finally:
             judging.close(finish=self._failure is None)
 
+    def _grafana(self) -> list[Job]:
+        job = grafana_job(self._settings, self._env) if self._roles.judge else None
+        return [] if job is None else [job]
+
     def _jobs_of(self, jobs: list[Job], *, leads: Callable[[], bool] = lambda: False) -> Jobs:
         return Jobs(jobs, self._metrics, leads=leads, on_failure=self._fail)
 
@@ -206,16 +229,20 @@ class Service:
         if not http.enabled:
             yield
             return
-        with serve(
-            http.host,
-            http.port,
-            self._metrics.registry,
-            alive=self._alive_checks,
-            ready=self._ready_checks,
-            inbound=self._inbound,
-        ) as address:
+        with self._served(http.host, http.port) as address:
             self.http_address = address
             yield
+
+    def _served(self, host: str, port: int) -> AbstractContextManager[str]:
+        registry = self._metrics.registry
+        if not self._pages:
+            checks = {"alive": self._alive_checks, "ready": self._ready_checks}
+            return serve(host, port, registry, **checks, inbound=self._inbound)
+        from monitor.web.server import serve_site  # noqa: PLC0415 - takes half a second to load; counting needs none
+
+        served = Served(registry, self._alive_checks, self._ready_checks)
+        site = site_of(self._settings, served, self._clock, backend=lambda: self._backend, inbound=self._inbound)
+        return serve_site(host, port, site)
 
     def _alive_checks(self) -> list[Check]:
         process = Check("process", lambda: None)  # it answers; its jobs begin once the database is open

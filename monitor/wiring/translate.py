@@ -107,6 +107,18 @@ def _signal_rule(name: str, given: SignalSettings) -> SignalRule:
     return SignalRule(enabled=given.enabled, weight=given.weight, detector=detector, parameters=parameters)
 
 
+def playbooks_folder(settings: Settings) -> Path | None:
+    """The team's own playbooks."""
+    return _path(settings.alerts.playbooks)
+
+
+def address_of_incidents(settings: Settings) -> str:
+    """Where messages point to: as set, else the page where the pages have an address of their own."""
+    if settings.http.url is None or "address" in settings.alerts.model_fields_set:
+        return settings.alerts.address
+    return f"{settings.http.url.rstrip('/')}/incidents/{{id}}"
+
+
 def controls(settings: Settings) -> dict[str, Control]:
     """The control statements, by guardrail."""
     return {
@@ -127,11 +139,11 @@ def alert_policy(settings: Settings) -> AlertPolicy:
         group_window_ms=alerts.group_window.ms,
         notify_within_ms=alerts.notify_within.ms,
         auto_resolve=alerts.auto_resolve,
-        address=alerts.address,
+        address=address_of_incidents(settings),
         controls=controls(settings),
         plan=oncall_plan(settings),
         deployment=alerts.deployment,
-        playbooks={kind.value: book.reference for kind, book in all_playbooks(_path(alerts.playbooks)).items()},
+        playbooks={kind.value: book.reference for kind, book in all_playbooks(playbooks_folder(settings)).items()},
         phrases={
             (signal.name, question.name): question.phrase for signal in SIGNALS for question in signal.questions
         },
@@ -156,8 +168,9 @@ def kafka_connection(kafka: Kafka) -> KafkaConnection:
         if kafka.sasl is None
         else Sasl(
             mechanism=kafka.sasl.mechanism,
-            user=kafka.sasl.username,
+            user=kafka.sasl.username or "",
             password=kafka.sasl.password,
+            token_file=kafka.sasl.token_file,
         ),
     )
 

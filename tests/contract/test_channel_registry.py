@@ -17,6 +17,7 @@ from monitor.alerting.body import body
 from monitor.alerting.channels import slack
 from monitor.alerting.channels.base import Channel, ChannelError
 from monitor.alerting.channels.email import EmailChannel, Mailbox
+from monitor.alerting.channels.grafana import GrafanaChannel
 from monitor.alerting.channels.json_post import Target
 from monitor.alerting.channels.message import message
 from monitor.alerting.channels.outbound import Outbound, Rules
@@ -30,6 +31,8 @@ from tests.unit.alerting.receiver import HttpReceiver, answer, http_receiver
 from tests.unit.alerting.record import PHRASES, T0, page
 
 KINDS = sorted(HTTP_CHANNELS)
+SAYS_NOTHING = {("grafana", EventAction.update)}
+"""Marks on a curve: an incident that goes on gets no new one."""
 HOSTILE = "<!channel> *x* [a](http://evil.example) &\r\nBcc: all@example.com\x1b[31m"
 PAGE = {"people": ["ann"], "why": "step 1 of 2, round 1 of 3", "opened": "14 minutes ago"}
 
@@ -106,7 +109,7 @@ def test_its_own_receiver_takes_every_action(receiver: HttpReceiver, kind: str, 
     receiver.reply = behaving(receiver, kind)
     channel(kind, at(receiver)).send(notification(deed), attempt=1)
     channel(kind, at(receiver)).send(notification(deed, guardrail=HOSTILE), attempt=2)
-    assert len(receiver.requests) == 2
+    assert len(receiver.requests) == (0 if (kind, deed) in SAYS_NOTHING else 2)
 
 
 def test_a_page_says_what_since_when_how_large_where_what_next_and_links(receiver: HttpReceiver, kind: str) -> None:
@@ -262,6 +265,37 @@ def test_teams_gets_no_link_out_of_a_guardrail_s_name(receiver: HttpReceiver) ->
     with pytest.raises(ChannelError, match="Teams did not") as failure:
         channel("teams", at(receiver)).send(notification(), attempt=1)
     assert not failure.value.permanent
+
+
+def test_grafana_marks_the_moment_of_the_entry_and_shows_no_html_of_a_guardrail_s_name(
+    receiver: HttpReceiver,
+) -> None:
+    receiver.reply = behaving(receiver, "grafana")
+    for deed in (EventAction.trigger, EventAction.acknowledge, EventAction.resolve):
+        channel("grafana", at(receiver).removesuffix("hook")).send(notification(deed, guardrail=HOSTILE), attempt=1)
+    assert {request.path for request in receiver.requests} == {"/api/annotations"}
+    assert {request.headers["Authorization"] for request in receiver.requests} == {f"Bearer {KEY}"}
+    marks = documents(receiver)
+    assert {mark["time"] for mark in marks} == {T0}
+    assert [mark["tags"][2] for mark in marks] == ["trigger", "acknowledge", "resolve"]
+    assert all({"driftline", "INC-7", "driftline-abc.3"} <= set(mark["tags"]) for mark in marks)
+    assert "&lt;!channel>" in marks[0]["text"]
+    release = {"kind": "guardrail", "name": HOSTILE, "release": "2", "summary": f"guardrail {HOSTILE} has version 2"}
+    GrafanaChannel(
+        Target(
+            url=at(receiver).removesuffix("hook"),
+            secret=KEY.encode(),
+            outbound=Outbound(Rules(allow_http=True, allow_private=True)),
+            clock=ManualClock(T0),
+        )
+    ).change(release | {"seen_at": "2026-11-23T03:12:00.000Z"})
+    mark = documents(receiver)[-1]
+    assert (mark["tags"][:3], mark["time"]) == (["driftline", "release", "guardrail"], T0)
+    assert "<" not in mark["text"]
+    with pytest.raises(ChannelError, match="token"):
+        HTTP_CHANNELS["grafana"](
+            Target(url="https://grafana.example/", secret=None, outbound=Outbound(Rules()), clock=ManualClock(0))
+        )
 
 
 @pytest.fixture

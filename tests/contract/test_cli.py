@@ -64,8 +64,9 @@ LEAVES = {path: command for path, command in ALL.items() if not isinstance(comma
 
 
 def test_the_menu_is_what_we_promise() -> None:
-    menu = "run, count, judge, demo, try, backtest, baseline, streams, evals, incidents, timeline, playbooks, "
-    menu += "measures, actions, drill, audit, silences, oncall, controls, findings, config, db, formats, schema"
+    menu = "run, count, judge, serve, login, token, demo, try, backtest, baseline, streams, evals, incidents, "
+    menu += "timeline, playbooks, measures, actions, drill, audit, silences, oncall, controls, findings, grafana, "
+    menu += "config, db, formats, schema"
     assert list(COMMANDS) == menu.split(", ")
 
 

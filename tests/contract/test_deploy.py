@@ -82,3 +82,15 @@ def test_the_image_is_named_by_the_version_of_the_project() -> None:
     assert {compose["services"][name]["image"] for name in ("migrate", "driftline")} == {f"driftline:{version}"}
     kustomization = yaml.safe_load((DEPLOY / "kubernetes/kustomization.yaml").read_text(encoding="utf-8"))
     assert kustomization["images"][0]["newTag"] == version
+
+
+def test_the_settings_of_the_page_for_production_load(tmp_path: Path) -> None:
+    text = (DEPLOY / "production" / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    path = tmp_path / "driftline.yaml"
+    path.write_text("".join(blocks), encoding="utf-8")
+    loaded = load_settings(path, env={})
+    assert loaded.grafana is not None
+    assert loaded.source.kafka is not None
+    assert loaded.source.kafka.sasl is not None

@@ -106,7 +106,7 @@ def test_a_judge_that_has_lost_the_lease_writes_nothing(rig: Rig) -> None:
     old = token_of(rig.stores)
     new = lease(rig.another(), "j2", now_ms=5000)
     with pytest.raises(Fenced, match=f"token {old} to {new}"), rig.stores.judge.judgement(old) as judgement:
-        judgement.advance(99)
+        judgement.advance(99, tick_ms=10_000)
     assert rig.stores.judge.judged_before() is None
 
 
@@ -123,7 +123,7 @@ def test_a_lease_cannot_be_taken_over_in_the_middle_of_a_judgement(rig: Rig) -> 
             waiting = pool.submit(take_over)
             with pytest.raises(StillWaiting):
                 waiting.result(timeout=0.3)
-            judgement.advance(7)
+            judgement.advance(7, tick_ms=10_000)
         new, seen_by_rival = waiting.result(timeout=30)
     assert seen_by_rival == 7
     assert new is not None
@@ -137,7 +137,7 @@ def test_a_judgement_that_fails_leaves_nothing_behind(stores: Stores) -> None:
 
     def judge() -> None:
         with stores.judge.judgement(token) as judgement:
-            judgement.advance(3)
+            judgement.advance(3, tick_ms=10_000)
             judgement.save_snapshot(Snapshot(3, "f", b"x"))
             judgement.save_baseline(a_baseline())
             judgement.new_incident(
@@ -164,7 +164,7 @@ def test_judgement_advances(stores: Stores) -> None:
     token = token_of(stores)
     for judged_before in (3, 10):
         with stores.judge.judgement(token) as judgement:
-            judgement.advance(judged_before)
+            judgement.advance(judged_before, tick_ms=10_000)
             assert stores.judge.judged_before() == judged_before  # the judge's own reads see it already
     assert stores.judge.judged_before() == 10
 

@@ -68,7 +68,7 @@ def test_a_server_that_dies_in_the_middle_of_a_commit_has_written_all_or_nothing
 
         def die_halfway() -> None:
             with stores.judge.judgement(token) as judgement:
-                judgement.advance(5)
+                judgement.advance(5, tick_ms=10_000)
                 postgres_node.kill()
 
         with pytest.raises(StoreUnavailable):
@@ -76,7 +76,7 @@ def test_a_server_that_dies_in_the_middle_of_a_commit_has_written_all_or_nothing
         postgres_node.restart()
         assert stores.judge.judged_before() is None
         with stores.judge.judgement(token) as judgement:  # the lease has survived, too
-            judgement.advance(6)
+            judgement.advance(6, tick_ms=10_000)
         assert stores.judge.judged_before() == 6
 
 
@@ -100,7 +100,7 @@ def test_a_judge_that_stops_inside_its_transaction_does_not_hold_the_lease_for_e
 
     def stop_for_long() -> None:
         with stopped.judge.judgement(token) as judgement:
-            judgement.advance(1)
+            judgement.advance(1, tick_ms=10_000)
             # Waits for the row until the server has thrown the idle transaction out.
             taken.append(stores.judge.acquire(holder="j2", now_ms=99, ttl_ms=10))
 

@@ -1,6 +1,6 @@
 """The field's own tools look at what deploy/ holds; one line for each, exit code 1 if one complains or is missing.
 
-python -m tests.deploy            lints: Dockerfile, compose, Kubernetes, Prometheus
+python -m tests.deploy            lints: Dockerfile, compose, Kubernetes, Prometheus; an alert from end to end
 python -m tests.deploy --image    also builds the image with buildah and runs Driftline in it as its user
 
 Debian: apt-get install prometheus prometheus-alertmanager docker-compose kubernetes-client buildah debootstrap
@@ -65,6 +65,7 @@ def lints(work: Path) -> Iterator[Check]:
     yield Check("prometheus: promtool test rules", ["promtool", "test", "rules", tests])
     yield Check("prometheus: promtool check config", ["promtool", "check", "config", str(rules / "prometheus.yml")])
     yield Check("alertmanager: amtool check-config", ["amtool", "check-config", str(rules / "alertmanager.yml")])
+    yield Check("an alert fires and is delivered", [sys.executable, "-m", "tests.deploy.alerting"])
 
 
 IMAGE = "localhost/driftline:test"

@@ -85,6 +85,7 @@ class Service:
     rule: JudgeSettings
     judging: Judging
     clock: ManualClock
+    policy: AlertPolicy = field(default_factory=AlertPolicy)
     deaths: int = 0
     before_step: Callable[[Service], None] = lambda _: None
     judge: Judge = field(init=False)
@@ -110,7 +111,7 @@ class Service:
         )
 
     def _respond(self, store, finding: Finding, now_ms: int) -> Finding:
-        answer = respond(store, finding, now_ms=now_ms, policy=AlertPolicy())
+        answer = respond(store, finding, now_ms=now_ms, policy=self.policy)
         if self._mishap:
             self._mishap = False
             self.deaths += 1
@@ -174,11 +175,14 @@ def service(
     block_records: int = 1_000,
     memory: MemoryRule | None = None,
     units: int = 4_096,
+    url: str = "sqlite://",
+    kind: type[Service] = Service,
+    policy: AlertPolicy | None = None,
 ) -> Iterator[Service]:
     """A service that has not begun to read yet."""
     clock, vocabulary = ManualClock(), Vocabulary.bounded()
     logs = [(f"log-{i}", records) for i, records in enumerate(partitions)]
-    with open_stores("sqlite://", layout=LAYOUT) as stores:
+    with open_stores(url, layout=LAYOUT) as stores:
 
         def new_worker() -> Worker:
             return Worker(
@@ -195,7 +199,7 @@ def service(
                 timer=lambda: 0.0,
             )
 
-        yield Service(stores, new_worker, rule or JudgeSettings(), judging or Judging(), clock)
+        yield kind(stores, new_worker, rule or JudgeSettings(), judging or Judging(), clock, policy or AlertPolicy())
 
 
 def judged(partitions: Sequence[Sequence[MemoryRecord]], **options) -> Outcome:

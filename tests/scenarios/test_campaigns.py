@@ -50,13 +50,12 @@ def test_a_template_at_a_thousandth_is_named_while_seven_are_in_memory():
     assert found.effect.current >= found.effect.baseline
 
 
-def test_seven_of_one_template_from_seven_people_over_hours_are_no_campaign():
+def test_seven_of_one_template_over_hours_are_no_campaign_whoever_sent_them():
     slow = sightings_of(hits=7, senders=7, minutes=276)
     assert slow == []
     (quick,) = sightings_of(hits=7, senders=7, minutes=12)
     assert sentence(quick, {}).startswith("7 near-duplicates of one prompt from 7 sessions in 12 min since ")
-    (few,) = sightings_of(hits=7, senders=2, minutes=276)
-    assert sentence(few, {}).startswith("7 near-duplicates of one prompt from 2 sessions in 4.6 h since ")
+    assert sightings_of(hits=7, senders=1, minutes=276) == []  # many logs know one session only
     (later,) = sightings_of(hits=9, senders=9, minutes=30)
     assert "9 near-duplicates of one prompt from 9 sessions, the last 7 in 30 min" in later.evidence.detail
     assert (quick.effect.baseline, quick.evidence.level, quick.trouble) == (0.0, None, None)

@@ -10,6 +10,7 @@ import pytest
 from monitor.cli.baseline import _print
 from monitor.judging.baselines import LevelView, views
 from monitor.judging.judge_settings import JudgeSettings, SignalRule
+from monitor.judging.ports import BaselineState
 from tests.scenarios.service import service
 from tests.scenarios.story import log_of
 
@@ -17,7 +18,7 @@ RULE = JudgeSettings()
 
 
 def shown(stores, rule: JudgeSettings = RULE, *, streams: int | None = None) -> dict[str, LevelView]:
-    (one,) = views(stores.judge, rule, stores.judge.baselines(), streams=streams)
+    (one,) = views(stores.judge, rule, stores.judge.baselines(state=BaselineState.approved), streams=streams)
     return {f"{level.signal}/{level.question}": level for level in one.levels}
 
 
@@ -56,11 +57,21 @@ def test_a_level_says_how_it_follows_from_the_window(capsys):
     rise, fall = levels["verdict_mix/adverse_rise"], levels["coverage/not_run_rise"]
     assert rise.limit == pytest.approx(rise.level * 1.25 + 0.005)
     assert rise.because.startswith(f"at most {rise.level:.3g} with 99% confidence after 1,6")
-    assert rise.because.endswith("events, + a margin of 25%, + a floor of 0.005")
+    assert rise.because.endswith("+ a floor of 0.005; provisional: as if after 2 times fewer events")
+    assert rise.promise == "provisional"
+    longer = shown(built.stores, replace(RULE, baseline_span_ms=0))["verdict_mix/adverse_rise"]
+    assert longer.because.endswith("events, + a margin of 25%, + a floor of 0.005")
+    assert longer.limit < rise.limit
+    assert rise.power.hour is None or rise.power.hour > rise.power.day
+    assert rise.limit < rise.power.week < rise.power.day
+    assert rise.power.longer_baseline < rise.power.day
+    assert rise.power.best(rise.rate)[0] == "a longer baseline"
     out = " ".join(capsys.readouterr().out.split())  # however it is wrapped
     assert re.search(r"by policy: automatic, since .*; 1,\d{3} events whose halves agree", out)
     assert rise.because in out
     assert fall.because in out
+    assert re.search(r"provisional: it spans 5 min.* of at least .* \(baseline.span\)", out)
+    assert re.search(r"an hour would show \S+ a day \S+ a week \S+ with a longer baseline a day", out)
     assert "warning: too small a baseline for this rate" in out
 
 

@@ -74,6 +74,9 @@ class KafkaNode:
         ServerUnavailable: Java or the jars are missing, or the server did not come up; with the end of its log.
     """
 
+    format_options: tuple[str, ...] = ()
+    """Further arguments of the tool that formats the directory."""
+
     def __init__(self, directory: Path) -> None:
         self._classpath = f"{kafka_jars()}/*"
         self._java = java()
@@ -187,6 +190,7 @@ class KafkaNode:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # --cluster-id=VALUE in one word: an identifier may begin with a dash.
         options = ["--standalone", f"--cluster-id={cluster_id}", "--config", str(self._properties)]
+        options += self.format_options
         done = subprocess.run(
             [*self._command(), "kafka.tools.StorageTool", "format", *options],
             stdin=subprocess.DEVNULL,

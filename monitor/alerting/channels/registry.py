@@ -9,6 +9,7 @@ from typing import Final
 from monitor.alerting.channels.alertmanager import AlertmanagerChannel
 from monitor.alerting.channels.base import Channel
 from monitor.alerting.channels.goalert import GoAlertChannel
+from monitor.alerting.channels.grafana import GrafanaChannel
 from monitor.alerting.channels.json_post import Target
 from monitor.alerting.channels.pagerduty import PagerDutyChannel
 from monitor.alerting.channels.slack import SlackChannel
@@ -27,6 +28,7 @@ HTTP_CHANNELS: Final[Mapping[str, Callable[[Target], Channel]]] = MappingProxyTy
         "alertmanager": AlertmanagerChannel,
         "slack": SlackChannel,
         "teams": TeamsChannel,
+        "grafana": GrafanaChannel,
         "goalert": GoAlertChannel,
     }
 )

@@ -8,6 +8,7 @@
 | ... that raises the severity | the acknowledgement ends, paging begins anew |
 | acknowledged | stops; waiting pages are withdrawn; the acknowledgement expires |
 | snoozed | stops until the end that was given |
+| escalated | its next step is due at once; of an acknowledged one the second |
 | re-opened, split off, continued as a new one by a person | begins anew |
 | resolved, closed, merged | is over |
 """
@@ -81,6 +82,12 @@ def changed(store: AlertStore, change: Change) -> None:
             until = change.entry.data.get("until_ms")
             if isinstance(until, int):
                 store.save_escalation(_held(now, State.snoozed, until, change))
+        case What.escalated if now.state is not State.over:
+            step = max(now.step, 1) if now.state in HELD else now.step
+            called = msgspec.structs.replace(
+                now, state=State.paging, step=step, due_ms=at_ms, holds_until_ms=None, more=False, why=""
+            )
+            store.save_escalation(called)
         case What.resolved | What.closed | What.merged:
             store.withdraw_pages(change.incident.id)
             store.save_escalation(msgspec.structs.replace(now, state=State.over, due_ms=None, more=False, why=""))

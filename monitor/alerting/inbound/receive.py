@@ -11,13 +11,14 @@
 | firing, known and not ended; or ended before, with the same beginning | nothing: it was told before |
 | resolved | entered; when all alerts and pages of the incident have ended: suggests to resolve |
 
-An act (acknowledge, resolve) is a person's act here, under the name that the other tool gives, marked with the tool.
+An act (acknowledge, resolve) is a person's act here: of the person on call of that name, or under the name that the
+other tool gives, marked with the tool.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import structlog
@@ -114,7 +115,7 @@ def _genuine(
     with alerts.transaction() as store:
         if not store.first_time(_digest(source, headers, body), now_ms=now_ms, window_ms=source.window_ms):
             return Reply(200, {"ignored": ["this request was taken before"]})
-        done = [_act(store, source, each, now_ms=now_ms) for each in acts]
+        done = [_act(store, source, each, now_ms=now_ms, people=policy.plan.contacts) for each in acts]
     return Reply(200, {"acts": done})
 
 
@@ -124,14 +125,15 @@ def _digest(source: InboundSource, headers: Mapping[str, str], body: bytes) -> s
     return hashlib.sha256(f"{source.name}\n{at}\n".encode() + body).hexdigest()
 
 
-def _act(store: AlertStore, source: InboundSource, act: InboundAct, *, now_ms: int) -> str:
+def _act(store: AlertStore, source: InboundSource, act: InboundAct, *, now_ms: int, people: Collection[str]) -> str:
+    """Do what a person did elsewhere; who is on call here under the same name is that person."""
     found = _named(store, act.incident)
     if found is None:
         return f"no incident {act.incident!r}"
-    actor = f"{act.actor or 'somebody'} ({source.kind.value})"
+    actor = act.actor if act.actor in people else f"{act.actor or 'somebody'} ({source.kind.value})"
     try:
         if act.act == "acknowledge":
-            change = lifecycle.acknowledge(store, found.id, actor=actor, now_ms=now_ms, text=f"by {source.name}")
+            change = lifecycle.acknowledge(store, found.id, actor=actor, now_ms=now_ms, text=f"through {source.name}")
         else:
             change = lifecycle.resolve(store, found.id, actor=actor, now_ms=now_ms, text=f"resolved at {source.name}")
     except Refused as error:  # acknowledged twice, or over: what was wanted is so already

@@ -2,7 +2,7 @@
 
 Sources: platform.openai.com/docs/guides/batch (``custom_id``, ``response.body``, ``error``); docs.anthropic.com,
 batch processing (``custom_id``, ``result.type`` succeeded, errored, canceled or expired); cloud.google.com/vertex-ai,
-batch prediction for Gemini (``request``, ``response``, ``processed_time``). ``custom_id`` is unique in its batch alone.
+batch prediction for Gemini (``request``, ``response``, ``processed_time``). ``custom_id`` is of its batch.
 """
 
 from __future__ import annotations

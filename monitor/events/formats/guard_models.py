@@ -1,10 +1,12 @@
 """Answers of other guard models, recognised by the model's name: Granite Guardian, ShieldGemma, Qwen3Guard,
-NemoGuard content safety.
+NemoGuard content safety, gpt-oss-safeguard.
 
 Sources, the model cards: ibm-granite/granite-guardian-3.2-5b (Yes or No first, then a confidence in words; 3.3 writes
 ``<score>``); google/shieldgemma-2b (Yes or No: whether a policy is violated); Qwen/Qwen3Guard-Gen-8B (``Safety:``
 Safe, Unsafe or Controversial); nvidia/llama-3.1-nemoguard-8b-content-safety (JSON with ``User Safety`` and
-``Response Safety``). The score of the former two is P("yes") of the first word, where it is reported.
+``Response Safety``); OpenAI's guide to gpt-oss-safeguard (0 or 1, or JSON with ``violation`` and
+``policy_category``, as the policy in the prompt asks for). The score of the former two is P("yes") of the first word,
+where it is reported.
 """
 
 from __future__ import annotations
@@ -36,12 +38,13 @@ from monitor.events.formats.format import (
     identified,
 )
 from monitor.events.formats.parse import parsed_text
-from monitor.events.formats.values import choose, word
+from monitor.events.formats.values import choose, flag, names, word
 from monitor.events.formats.verdicts import BOOLEAN
 from monitor.events.reasons import Reason, Rejection
 
 _YES_NO: Final = re.compile(r"(?is)\s*(?:<think>.{0,9000}</think>\s*)?(?:<score>\s*)?(yes|no)\b.{0,400}")
 _SAFETY: Final = re.compile(r"(?is)\s*safety:\s*(safe|unsafe|controversial)\b.{0,400}")
+_FENCED: Final = re.compile(r"(?is)\s*(?:```(?:json)?\s*)?([^`]{1,9000}?)\s*(?:```\s*)?")
 _SAFE: Final = {"safe": "allow", "unsafe": "flag", "controversial": "flag"}
 _SIDES: Final = (("User Safety", "input"), ("Response Safety", "output"))
 _DEPTH: Final = 4
@@ -78,11 +81,23 @@ def _sides(guardrail: str, answer: Answer, context: Context) -> list[Event]:
     return events
 
 
+def _policy(guardrail: str, answer: Answer, context: Context) -> list[Event]:
+    match = _FENCED.fullmatch(answer.reply[:10_000]) if isinstance(answer.reply, str) else None
+    found = parsed_text(match[1], max_depth=_DEPTH) if match else None
+    violated = at(found, "violation") if isinstance(found, dict) else found
+    if isinstance(violated, str) or violated is None:
+        raise Rejection(Reason.unknown_value, "the answer is neither 0 nor 1, nor JSON with violation")
+    broken = names([at(found, "policy_category")]) or None
+    verdict = "flag" if flag(violated, "violation") else "allow"
+    return [{"guardrail": guardrail, "verdict": verdict, "rules": broken, **BOOLEAN}]
+
+
 _Reader = Callable[[str, Answer, Context], list[Event]]
 _MODELS: Final[tuple[tuple[re.Pattern[str], str, _Reader], ...]] = (
     (re.compile(r"(?i)granite.{0,8}guardian"), "granite-guardian", _yes_no),
     (re.compile(r"(?i)shieldgemma"), "shieldgemma", _yes_no),
     (re.compile(r"(?i)qwen3guard-gen"), "qwen3guard", _safety),
+    (re.compile(r"(?i)gpt-oss-safeguard"), "gpt-oss-safeguard", _policy),
     (re.compile(r"(?i)nemoguard.{0,8}content-safety"), "nemoguard-content-safety", _sides),
 )
 
@@ -118,7 +133,7 @@ FORMAT: Final = Format(
         Detail.time,
         Detail.latency,
     ),
-    title="Granite Guardian, ShieldGemma, Qwen3Guard, NemoGuard content safety",
+    title="Granite Guardian, ShieldGemma, Qwen3Guard, NemoGuard content safety, gpt-oss-safeguard",
     keys=KEYS,
     fits=_fits,
     keep=KEEP,

@@ -4,9 +4,10 @@ Sources: docs.litellm.ai/docs/proxy/logging_spec; litellm/integrations/custom_gu
 LiteLLM_SpendLogs have the same entries in ``metadata``, as JSON in a string where they come from the database.
 
 ``guardrail_response`` and ``guardrail_request`` have leaked prompts and a bearer token (litellm issue 20240); of the
-former only what Bedrock's guardrail decided is read, since its masking has the status ``success``. ``risk_score`` has
-no documented scale and is left out. ``confidence_score`` is the confidence that something was found: the guardrail
-``block_code_execution``, which sets it, writes 0 for a text without code.
+former only what Bedrock's guardrail decided is read, and whether Lakera flagged (guardrail_hooks/lakera_ai_v2.py):
+both have the status ``success`` whatever they found. ``risk_score`` has no documented scale and is left out.
+``confidence_score`` is the confidence that something was found: the guardrail ``block_code_execution``, which sets
+it, writes 0 for a text without code.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from monitor.events.formats.values import (
     instant,
     milliseconds,
     names,
+    optional_flag,
     required_number,
     share,
     word,
@@ -44,8 +46,8 @@ from monitor.events.formats.verdicts import ALLOWED, AUDITED, BLOCKED, MASKED
 from monitor.events.reasons import Reason, Rejection
 
 MAX_DEPTH: Final = 64
-_ANSWER: Final[Keep] = {"action": VALUE, "assessments": [ASSESSMENT]}
-"""Of ``guardrail_response``, and only where it is Bedrock's."""
+_ANSWER: Final[Keep] = {"action": VALUE, "assessments": [ASSESSMENT], "flagged": VALUE}
+"""Of ``guardrail_response``: what Bedrock decided, and whether Lakera flagged."""
 _ENTRY: Final[Keep] = {
     "guardrail_name": VALUE,
     "guardrail_provider": VALUE,
@@ -93,7 +95,7 @@ _PLACES: Final = (*_INSIDE, *(("standard_logging_object", *path) for path in _IN
 _CALLS: Final = (("call_type", "trace_id"), ("call_type", "request_id"), ("call_type", "custom_llm_provider"))
 """Facts that the log of a call has with or without a guardrail; a row of LiteLLM_SpendLogs has a request_id."""
 _PAYLOAD: Final[Keep] = {
-    **dict.fromkeys(("id", "request_id", "trace_id", "session_id"), VALUE),
+    **dict.fromkeys(("id", "request_id", "trace_id", "session_id", "status"), VALUE),
     "model": VALUE,
     "startTime": VALUE,
     "endTime": VALUE,
@@ -135,7 +137,8 @@ def _read(record: dict[str, Any], context: Context) -> list[Event]:
         model=word(payload.get("model")),
     )
     session = identifier(payload.get("trace_id")) or identifier(payload.get("session_id"))
-    events = _events(entries, context) or _unlisted(payload)
+    failed = str(payload.get("status")).lower() == "failure"
+    events = _events(entries, context, failed=failed) or _unlisted(payload)
     if not events:
         raise Rejection(Reason.not_judged, "a call that no guardrail looked at")
     events = [event | {"session_id": session} for event in events]
@@ -159,17 +162,17 @@ def _unlisted(payload: dict[str, Any]) -> list[Event]:
     return [{"guardrail": guardrail or "litellm", **outcome}]
 
 
-def _events(entries: list[dict[str, Any]], context: Context) -> list[Event]:
+def _events(entries: list[dict[str, Any]], context: Context, *, failed: bool) -> list[Event]:
     """A guardrail with an unknown status has run, and no more is known; if there is no other, that is a fault."""
     known = [
         isinstance(word_, str) and word_.lower() in _STATUS for word_ in (e.get("guardrail_status") for e in entries)
     ]
     if any(known):
         return [
-            _event(entry, context) if is_known else _common(entry)
+            _event(entry, context, failed=failed) if is_known else _common(entry)
             for entry, is_known in zip(entries, known, strict=True)
         ]
-    return [_event(entry, context) for entry in entries]
+    return [_event(entry, context, failed=failed) for entry in entries]
 
 
 def _common(entry: dict[str, Any]) -> Event:
@@ -185,12 +188,12 @@ def _common(entry: dict[str, Any]) -> Event:
     }
 
 
-def _event(entry: dict[str, Any], context: Context) -> Event:
+def _event(entry: dict[str, Any], context: Context, *, failed: bool) -> Event:
     status = choose(entry.get("guardrail_status"), _STATUS, "guardrail_status")
     event = _common(entry) | {"status": status}
     if status != "ok":
         return event
-    event |= _outcome(entry)
+    event |= _outcome(entry, failed=failed)
     score = share(entry.get("confidence_score"), "confidence_score")
     if score is None:
         return event  # no kind either: then it counts with the entries of the same guardrail that have one
@@ -201,8 +204,11 @@ def _event(entry: dict[str, Any], context: Context) -> Event:
     }
 
 
-def _outcome(entry: dict[str, Any]) -> Event:
-    """The strongest outcome of an entry: by status, action, what it masked, and a Bedrock answer inside of it."""
+def _outcome(entry: dict[str, Any], *, failed: bool) -> Event:
+    """The strongest outcome of an entry: by status, action, what it masked, and the vendor's answer inside of it.
+
+    What Lakera flags is let through in monitor mode, and ends the call, which then has ``failed``, by default.
+    """
     status = str(entry["guardrail_status"]).lower()
     counts = [count for count in (entry.get("masked_entity_count") or {}).values() if count is not None]
     masked = any(required_number(count, "masked_entity_count", low=0.0, high=1e9) > 0 for count in counts)
@@ -218,6 +224,8 @@ def _outcome(entry: dict[str, Any]) -> Event:
         return MASKED
     if status in _INTERVENED:
         return BLOCKED
+    if any(optional_flag(one.get("flagged"), "flagged") for one in answers):
+        return BLOCKED if failed else AUDITED
     if acted:  # and the call went on
         return MASKED
     return AUDITED if status in _FLAGGED or any(part["action"] == "audit" for part in parts) else ALLOWED
@@ -251,7 +259,7 @@ FORMAT: Final = Format(
     ),
     prepare=_prepare,
     dropped=(
-        "guardrail_request, guardrail_response but for Bedrock's decisions, messages, match details, headers, keys,"
-        " risk_score"
+        "guardrail_request, guardrail_response but for Bedrock's decisions and Lakera's flag, messages,"
+        " match details, headers, keys, risk_score"
     ),
 )

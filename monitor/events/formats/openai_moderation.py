@@ -57,6 +57,8 @@ def _fits(record: Any) -> str | None:
     if not isinstance(results, list) or not results or not all(isinstance(one, dict) for one in results[:4]):
         return None
     scores, model = results[0].get("category_scores"), str(at(record, "model"))
+    if scores is None and _MODELS.match(model) and "flagged" in results[0]:
+        return "has results[].flagged of OpenAI's model"  # cut by whoever logged it
     if not isinstance(scores, dict) or _OTHERS.match(model):
         return None
     if _MODELS.match(model):
@@ -110,6 +112,8 @@ def category_events(
     flagged = optional_flag(result.get("flagged"), "flagged")
     if flagged and not any(event["verdict"] == "flag" for event in events.values()):
         return [BOOLEAN | {"verdict": "flag"}, *events.values()]
+    if flagged is not None and not events:
+        return [BOOLEAN | {"verdict": "allow"}]
     return list(events.values())
 
 

@@ -13,6 +13,7 @@ from monitor.events.reasons import Reason, Rejection
 from monitor.events.schema import FIRST_TIME_MS, LAST_TIME_MS, MAX_RULES, MAX_WORD_BYTES, ROUNDING
 
 T = TypeVar("T")
+_YEAR_2286_MS: Final = 10_000_000_000_000
 _SHORT: Final = MAX_WORD_BYTES // 4
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _NUMERAL: Final = re.compile(r"\s{0,4}[+-]?[0-9]{1,20}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,2})?\s{0,4}", re.ASCII)
@@ -134,33 +135,39 @@ def choose(value: Any, table: Mapping[str, T], name: str) -> T:
 
 
 def seconds_ms(value: Any) -> int | None:
-    """Epoch seconds to epoch milliseconds; None if it is no number or no plausible time."""
+    """Epoch seconds, as a number or text that spells it, to epoch milliseconds; None if it is no plausible time.
+
+    Where a source has changed to another unit, the magnitude shows it: see :func:`instant`.
+    """
     read = numeral(value)
-    return _plausible(read * 1000.0) if read is not None else None
+    return None if read is None else _by_magnitude(read)
 
 
 def nanoseconds_ms(value: Any) -> int | None:
-    """Epoch nanoseconds, in OTLP JSON a string of digits, to epoch milliseconds; 0 is none."""
+    """Epoch nanoseconds, in OTLP JSON a string of digits, to epoch milliseconds; 0 is none, other units as above."""
     if isinstance(value, str):
         value = int(value) if value.isascii() and value.isdigit() and len(value) <= 19 else None
     if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return _plausible(value // 1_000_000)
+    return _plausible(value // 1_000_000) or _by_magnitude(value)
 
 
 def instant(value: Any) -> int | None:
     """A time in any of the usual forms: RFC 3339, or epoch seconds to nanoseconds by magnitude, also as text.
 
-    A time without an offset is none: nobody knows whose clock it was.
+    The years 2000 to 2286 in seconds, milliseconds, microseconds and nanoseconds are ranges that do not overlap. A
+    time without an offset is none: nobody knows whose clock it was.
     """
     if isinstance(value, str) and (ms := rfc3339_ms(value)) is not None:
         return _plausible(ms)
     read = numeral(value)
-    if read is None:
-        return None
+    return None if read is None else _by_magnitude(read)
+
+
+def _by_magnitude(value: float) -> int | None:
     for unit in (1000.0, 1.0, 1e-3, 1e-6):
-        ms = _plausible(read * unit)
-        if ms is not None and ms < 10_000_000_000_000:  # the year 2286
+        ms = _plausible(value * unit)
+        if ms is not None and ms < _YEAR_2286_MS:
             return ms
     return None
 

@@ -89,6 +89,15 @@ def teams_wrong(message: Any) -> list[str]:
     return wrong + [part["type"] for part in card["body"] if part["type"] not in ("TextBlock", "FactSet")]
 
 
+def grafana_wrong(annotation: Any) -> list[str]:
+    """What /api/annotations would refuse, and what would be cut."""
+    wrong = [] if annotation.get("text") else ["text"]
+    if not isinstance(annotation.get("time"), int):
+        wrong.append("time")
+    wrong += [tag for tag in annotation.get("tags", []) if not isinstance(tag, str) or not 0 < len(tag) <= 100]
+    return wrong + ([] if "<" not in annotation["text"] else ["HTML"])
+
+
 def goalert_wrong(alert: Any) -> list[str]:
     """What GoAlert's generic API would refuse, or cut."""
     wrong = [] if alert.get("summary") and "\n" not in alert["summary"] else ["summary"]
@@ -104,6 +113,7 @@ PROTOCOLS: Mapping[str, tuple[int, bytes, Check]] = {
     "alertmanager": (200, b"", alertmanager_wrong),
     "slack": (200, b"ok", slack_wrong),
     "teams": (202, b"", teams_wrong),
+    "grafana": (200, b'{"message":"Annotation added","id":1}', grafana_wrong),
     "goalert": (204, b"", goalert_wrong),
 }
 """Type -> status and text of an answer that accepts, and what would be refused."""

@@ -56,7 +56,9 @@ TABLE = [
     # probing: crowding at the threshold, with or without the variants that make it
     ("boundary_proximity/near_threshold", "probing", "crowding_outgrows_denials"),
     ("boundary_proximity/near_threshold repetition/near_duplicate_rise", "probing", "variants_at_the_edge"),
-    ("boundary_proximity/near_threshold ~campaign ~input_length", "probing", "variants_at_the_edge"),
+    ("boundary_proximity/near_threshold ~campaign ~input_length", "probing", "crowding_outgrows_denials"),
+    # ... seven alike in an hour are not what crowds the threshold
+    ("boundary_proximity/near_threshold:x3 verdict_mix/adverse_rise:x9 ~campaign", "attack_wave", ANOTHER_KIND),
     ("boundary_proximity/near_threshold:x40 verdict_mix/adverse_rise:x4", "probing", "crowding_outgrows_denials"),
     ("boundary_proximity/near_threshold ~traffic_mix", "probing", "crowding_outgrows_denials"),
     ("repetition/near_duplicate_rise", "probing", "variants"),
@@ -77,7 +79,7 @@ TABLE = [
     ("layer_bypass/bypass_rise:@output ~input_turn", "output_shift", "worse_answers"),
     # ... of another kind must be at least as many as what they are to explain
     ("layer_bypass/bypass_rise:@output:x9 ~input_script:x3", "output_shift", "worse_answers"),
-    ("boundary_proximity/near_threshold:x30 ~campaign ~input_rules:x3", "probing", "variants_at_the_edge"),
+    ("boundary_proximity/near_threshold:x30 ~campaign ~input_rules:x3", "probing", "crowding_outgrows_denials"),
     (
         "~boundary_proximity repetition/near_duplicate_rise verdict_mix/adverse_rise",
         "probing",

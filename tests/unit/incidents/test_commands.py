@@ -127,7 +127,7 @@ def test_a_long_incident_with_long_names_still_fits_on_the_first_screen(judge: J
     assert max(map(len, lines)) <= WIDTH
     for name in ("Since", "How sure", "How large", "Where", "Also"):
         assert [line for line in lines if line.strip().startswith(name)], name
-    assert "(and 5 more pages)" in " ".join(lines) or "…" in " ".join(lines)
+    assert "and 5 more pages" in " ".join(lines)
     assert "Next steps" in lines
     assert lines[-1].endswith("--all")
     assert len(run("show", str(number), "--all").output.splitlines()) > 3 * LINES

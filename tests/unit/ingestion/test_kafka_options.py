@@ -89,6 +89,7 @@ def test_wrong_options_are_named(changes: dict[str, object], message: str) -> No
         (KafkaConnection(SERVERS, sasl=Sasl("GSSAPI")), "'GSSAPI' is none of PLAIN"),
         (KafkaConnection(SERVERS, sasl=Sasl("PLAIN", "user")), "needs user and password"),
         (KafkaConnection(SERVERS, sasl=Sasl("OAUTHBEARER")), "needs token_file"),
+        (KafkaConnection(SERVERS, tls=Tls(), sasl=Sasl("AWS_MSK_IAM")), r"driftline\[msk\]"),
     ],
 )
 def test_a_wrong_connection_is_named(connection: KafkaConnection, message: str) -> None:

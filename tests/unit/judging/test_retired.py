@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from monitor.findings.model import Finding, Kind
+from tests.unit.alerting.record import page
 from tests.unit.judging.test_followers import agreeing, joins
 from tests.unit.judging.ticks import BASE, RULE, Cells, Lab, like, verdicts
 
@@ -124,3 +125,20 @@ def test_a_silence_that_is_found_late_ends_a_day_later():
     lab.tick({OTHER: CALM})
     assert lab.assessor.open_pages() == []
     assert [one.ended_at_ms for one in silences(lab.found)] == [None, (found + 24) * HOUR.tick_ms]
+
+
+def test_what_its_volume_was_said_to_be_ends_with_it_and_its_windows_begin_anew():
+    rule = dataclasses.replace(HOUR, volume="notice", volume_window_ms=1_000 * HOUR.tick_ms)
+    lab = Lab({1: BASE, OTHER: like(guardrail="other")}, rule)
+    for _ in range(12):
+        lab.tick({1: CALM, OTHER: CALM})
+    memory = lab.assessor.fleet.state.guardrails["shield"]
+    memory.volume.raise_(page("v1"), reopen_ms=0)  # as after a window of few events
+    last = lab.now
+    for _ in range(32):
+        lab.tick({OTHER: CALM})
+    (ended,) = [one for one in lab.found if one.id == "v1"]
+    assert last + 24 <= (ended.ended_at_ms or 0) // rule.tick_ms <= last + 31
+    assert memory.window is None
+    lab.tick({1: CALM, OTHER: CALM})
+    assert memory.in_window == 100

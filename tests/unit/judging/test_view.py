@@ -10,6 +10,8 @@ import pytest
 from monitor.findings.model import Kind
 from monitor.judging.view import JudgeView, StreamState, TestKind
 from monitor.judging.view_builder import ViewBuilder
+from tests.unit.judging.test_followers import PATIENCE, joins
+from tests.unit.judging.ticks import BASE, Lab
 from tests.unit.judging.worlds import World, eventful
 
 
@@ -105,3 +107,22 @@ def test_a_view_does_not_change_later():
             spent = [test.spent for test in before.tests]
     assert [test.spent for test in before.tests] == spent
     assert before.judged_before == 26
+
+
+def test_what_is_not_tested_now_is_listed_and_what_is_tested_again_is_not():
+    lab = Lab({1: BASE})
+    builder = ViewBuilder(lab.assessor.fleet)  # one for all of it, as in the service
+
+    def untested() -> set[str]:
+        return {signal for signal, _ in builder.view().streams[0].unavailable}
+
+    def after(found: int, missed: int, *, listed: bool) -> None:
+        for _ in range(PATIENCE):
+            lab.tick({1: joins(found, missed)})
+            if lab.assessor.fleet.state.units[0].epoch is not None and ("layer_bypass" in untested()) == listed:
+                break
+        assert ("layer_bypass" in untested()) == listed
+
+    after(100, 0, listed=False)
+    after(50, 50, listed=True)
+    after(100, 0, listed=False)

@@ -118,7 +118,7 @@ def test_forgetting_goes_by_the_retention_before_the_newest_judged_tick(stores: 
     assert token is not None
     with stores.judge.judgement(token) as judgement:
         judgement.save_record(record)
-        judgement.advance(3 * DAY_TICKS)
+        judgement.advance(3 * DAY_TICKS, tick_ms=10_000)
     one.forget_step()
     assert [kept.tick // DAY_TICKS for kept in stores.evidence.points()] == [2, 3]
     assert [kept.tick // DAY_TICKS for kept in stores.evidence.levels()] == [1, 2, 3]

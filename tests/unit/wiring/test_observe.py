@@ -88,3 +88,22 @@ def test_a_step_without_judged_ticks_changes_nothing_but_who_leads():
     scene.observer.judged(JudgeReport(Step.standby), 0.1)
     assert scene.spend("page") == 0.5
     assert scene.registry.get_sample_value("driftline_judge_leader") == 0
+
+
+def test_series_are_there_before_their_first_event():
+    registry = CollectorRegistry()
+    Observer(Metrics(registry), JudgeSettings(), ManualClock(), channels=["chat"])
+    for name, labels in (
+        ("driftline_records_rejected_total", {"reason": "invalid_json"}),
+        ("driftline_findings_total", {"kind": "page"}),
+        ("driftline_notifications_total", {"channel": "chat", "result": "given_up"}),
+        ("driftline_log_evidence_threshold", {}),
+    ):
+        assert registry.get_sample_value(name, labels) == 0
+
+
+def test_the_lowest_limit_of_a_question_is_beside_its_evidence():
+    scene = Scene()
+    scene.step(a_view(*(a_test(TestKind.page, limit=limit, question="near") for limit in (0.2, 0.05, None))))
+    labels = {"guardrail": "shield", "category": "", "signal": "verdict_mix", "question": "near"}
+    assert scene.registry.get_sample_value("driftline_page_limit", labels) == 0.05

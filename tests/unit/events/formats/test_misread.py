@@ -269,3 +269,20 @@ def test_a_score_whose_bad_end_is_not_known_is_refused_with_the_way_out() -> Non
     assert [(event["score"], event["threshold"]) for event in read(score, "toxicity >= 0.5")] == [(0.9, 0.5)]
     (event,) = read(score, "toxicity <= 0.5")
     assert event["score_semantics"] == "inverted"
+
+
+AZURE = {
+    "model": "gpt-x",
+    "choices": [],
+    "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {"hate": {"filtered": False}}}],
+}
+
+
+@pytest.mark.parametrize("unit", [1, 1_000, 1_000_000, 1_000_000_000])
+def test_a_source_that_changes_its_unit_of_time_is_read_right(unit: int) -> None:
+    seconds = 1_767_225_601
+    otel = sample("otel.evaluation").record
+    said = {"timeUnixNano": str(seconds * unit), "observedTimeUnixNano": "0"}
+    logs = otel["resourceLogs"][0]["scopeLogs"][0]["logRecords"] if "resourceLogs" in otel else [otel]
+    for log in (json.loads(json.dumps(logs[0])) | said, {"created": seconds * unit} | AZURE):
+        assert {event["time"] for event in read(log)} == {seconds * 1_000}

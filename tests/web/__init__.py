@@ -1,0 +1,1 @@
+"""Pages and API over real HTTP, on what a judge has stored."""
