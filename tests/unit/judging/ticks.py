@@ -75,7 +75,9 @@ class Lab:
         cells = sorted((s * COLUMNS + c, n) for s, columns in events.items() for c, n in columns.items())
         cell, count = np.array(cells, np.int64).reshape(-1, 2).T
         self.past.append(LoadedCounts(np.full(len(cell), self.now, np.int64), cell, count))
-        self.seen += [dataclasses.replace(one, tick=self.now) for one in clusters or []]
+        self.seen += [
+            dataclasses.replace(one, tick=self.now, since_ms=self.now * self.rule.tick_ms) for one in clusters or []
+        ]
         self.now += 1
         found = self.assessor.advance(self.past[-1], self.now).findings
         self.found += found
