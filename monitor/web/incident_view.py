@@ -186,10 +186,9 @@ def _chart(lead: Finding, backend: Backend, releases: Sequence[Release]) -> Char
     if found is None:
         return None
     ended = "not over yet" if lead.ended_at_ms is None else f"over {moment(lead.ended_at_ms)}"
-    words = (
-        f"It began between {moment(lead.onset_low_ms)} and {moment(lead.onset_high_ms)}, "
-        f"was found {moment(found.detected_at_ms)}, and is {ended}."
-    )
+    began = list(dict.fromkeys((moment(lead.onset_low_ms), moment(lead.onset_high_ms))))
+    between = f"at {began[0]}" if len(began) == 1 else f"between {began[0]} and {began[1]}"
+    words = f"It began {between}, was found {moment(found.detected_at_ms)}, and is {ended}."
     marks = [Mark(at_ms=one.at_ms, word="release", label=f"{one.words} {moment(one.at_ms)}") for one in releases]
     return of_picture(found, name="level", description=words, marks=marks)
 
