@@ -132,7 +132,9 @@ def approve(
 
 @baseline.command(epilog="Example: driftline baseline rollback 2 --reason 'release 3 was taken back'")
 @click.argument("baseline_id", type=int, metavar="ID")
-@click.option("--as", "actor", default=getpass.getuser, show_default="your user name", help="Who decides it.")
+@click.option(
+    "--as", "actor", metavar="NAME", default=getpass.getuser, show_default="your user name", help="Who decides it."
+)
 @click.option("--reason", required=True, metavar="TEXT", help="Why; kept with the baseline.")
 @config_option
 @database_option

@@ -64,8 +64,9 @@ def current(config: Path | None, database: str | None, as_json: bool) -> None:
     help="File with the role's password in its first line.",
 )
 @database_options
+@json_option
 @errors_to_exit_codes
-def reader(role: str, *, password_file: Path, config: Path | None, database: str | None) -> None:
+def reader(role: str, *, password_file: Path, config: Path | None, database: str | None, as_json: bool) -> None:
     """Make a role of PostgreSQL that may read the views of driftline_read and nothing else; safe to repeat.
 
     It is for Grafana, and whoever else only looks. The database's user must be allowed to make roles.
@@ -79,7 +80,10 @@ def reader(role: str, *, password_file: Path, config: Path | None, database: str
         grant_reader(opened, role, password=SecretPlace(file=password_file).read())
     finally:
         opened.close()
-    click.echo(f"Role {role} may read the views of {SCHEMA}.")
+    if as_json:
+        print_json({"role": role, "schema": SCHEMA})
+    else:
+        click.echo(f"Role {role} may read the views of {SCHEMA}.")
 
 
 @db.command(epilog="Example: driftline db check && echo fine")

@@ -137,6 +137,7 @@ def snooze(
 @incident_argument
 @click.option("--reason", required=True, metavar="TEXT", help="Whom you need, and what for.")
 @actor_option
+@json_of_change_option
 @database_options
 @errors_to_exit_codes
 def escalate(config: Path | None, database: str | None, *, incident: int, reason: str, actor: str | None) -> None:

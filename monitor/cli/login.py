@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.options import database_options, errors_to_exit_codes
+from monitor.cli.options import database_options, errors_to_exit_codes, json_option, print_json
 from monitor.settings import DEFAULT_FILE
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ ROLES = ("viewer", "responder", "approver", "admin")
 @click.option("--role", type=click.Choice(ROLES), default="admin", show_default=True, help="What the session may do.")
 @click.option("--guardrail", multiple=True, metavar="NAME", help="Acts on this guardrail's incidents alone.")
 @click.option("--as", "actor", metavar="NAME", help="Who logs in.  [default: your user name]")
-@click.option("--url", metavar="URL", help="Where the pages are.  [default: of the settings]")
+@click.option("--address", metavar="URL", help="Where the pages are.  [default: of the settings]")
+@json_option
 @database_options
 @errors_to_exit_codes
 def login(
@@ -30,7 +31,8 @@ def login(
     role: str,
     guardrail: tuple[str, ...],
     actor: str | None,
-    url: str | None,
+    address: str | None,
+    as_json: bool,
 ) -> None:
     """Print a link that opens the pages. It works once, within ten minutes; the session lasts twelve hours."""
     import secrets
@@ -39,6 +41,7 @@ def login(
     from monitor.access.model import Audited, Kind, Role
     from monitor.cli.incidents import existing_store, user_name
     from monitor.clock import SystemClock
+    from monitor.incidents.words import rfc3339
 
     name, now_ms = user_name(actor), SystemClock().now_ms()
     with existing_store(config, database) as stores, stores.access.transaction() as store:
@@ -58,7 +61,11 @@ def login(
                 at_ms=now_ms, by=made.made_by, through="command", act="login link made", subject=f"link {made.id}"
             )
         )
-    click.echo(f"{(url or pages_address(config)).rstrip('/')}/login?code={secret}")
+    link = f"{(address or pages_address(config)).rstrip('/')}/login?code={secret}"
+    if as_json:
+        print_json({"link": link, "expires_at": rfc3339(made.expires_at_ms)})
+    else:
+        click.echo(link)
 
 
 def pages_address(config: Path | None) -> str:

@@ -21,10 +21,18 @@ def token() -> None:
 @click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True, help="What it may do.")
 @click.option("--guardrail", multiple=True, metavar="NAME", help="Acts on this guardrail's incidents alone.")
 @click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="When it expires.")
+@json_option
 @database_options
 @errors_to_exit_codes
 def create(
-    config: Path | None, database: str | None, *, name: str, role: str, guardrail: tuple[str, ...], days: int
+    config: Path | None,
+    database: str | None,
+    *,
+    name: str,
+    role: str,
+    guardrail: tuple[str, ...],
+    days: int,
+    as_json: bool,
 ) -> None:
     """Make a token for NAME and print it: it is shown this once, only its hash is kept."""
     import secrets
@@ -33,6 +41,7 @@ def create(
     from monitor.access.model import Audited, Kind, Role
     from monitor.cli.incidents import existing_store, user_name
     from monitor.clock import DAY_MS, SystemClock
+    from monitor.incidents.words import rfc3339
 
     now_ms = SystemClock().now_ms()
     with existing_store(config, database) as stores, stores.access.transaction() as store:
@@ -57,7 +66,10 @@ def create(
                 detail=f"{made.name}, {role}",
             )
         )
-    click.echo(secret)
+    if as_json:
+        print_json({"id": made.id, "token": secret, "expires_at": rfc3339(made.expires_at_ms)})
+    else:
+        click.echo(secret)
 
 
 @token.command("list", epilog="Example: driftline token list --json")
@@ -101,13 +113,15 @@ def list_(config: Path | None, database: str | None, *, as_json: bool) -> None:
 
 @token.command(epilog="Example: driftline token revoke 3")
 @click.argument("number", type=click.IntRange(1), metavar="ID")
+@json_option
 @database_options
 @errors_to_exit_codes
-def revoke(config: Path | None, database: str | None, *, number: int) -> None:
+def revoke(config: Path | None, database: str | None, *, number: int, as_json: bool) -> None:
     """End a token, or a session, now."""
     from monitor.access.model import Audited
     from monitor.cli.incidents import existing_store, user_name
     from monitor.clock import SystemClock
+    from monitor.incidents.words import rfc3339
 
     now_ms = SystemClock().now_ms()
     with existing_store(config, database) as stores, stores.access.transaction() as store:
@@ -121,4 +135,7 @@ def revoke(config: Path | None, database: str | None, *, number: int) -> None:
             subject=f"credential {number}",
         )
         store.append_audit(line)
-    click.echo(f"Credential {number} has ended.")
+    if as_json:
+        print_json({"id": number, "ended_at": rfc3339(now_ms)})
+    else:
+        click.echo(f"Credential {number} has ended.")
