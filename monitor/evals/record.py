@@ -20,7 +20,7 @@ from monitor.errors import NotFound, Refused
 from monitor.evals.compare import Comparison, Verdict, compare
 from monitor.evals.model import Run, RunState, Worse
 from monitor.evals.ports import EvalStore
-from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.findings.model import Contribution, Direction, Effect, Evidence, Finding, Kind, Promise
 
 SIGNAL: Final = "evals"
 OPEN_PAGES: Final = 1000
@@ -104,7 +104,7 @@ def _open(store: EvalStore, model: str) -> Iterable[Finding]:
         for page in pages
         if page.signal == SIGNAL
         and page.ended_at_ms is None
-        and Share(what="model", name=model, share=1.0) in page.attribution
+        and Contribution(what="model", name=model, share=1.0) in page.attribution
     ]
 
 
@@ -151,7 +151,7 @@ def _finding(verdict: Verdict, run: Run, comparison: Comparison, subject: str) -
             f"chance of saying so by mistake at most {comparison.alpha:.2g} for all metrics of the run",
         ),
         attribution=(
-            Share(what="model", name=run.model, share=1.0),
-            *((Share(what="stratum", name=verdict.slice, share=1.0),) if verdict.slice else ()),
+            Contribution(what="model", name=run.model, share=1.0),
+            *((Contribution(what="stratum", name=verdict.slice, share=1.0),) if verdict.slice else ()),
         ),
     )

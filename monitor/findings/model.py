@@ -128,7 +128,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The test in one sentence: null, alternative that leads, budget share."""
 
 
-class Share(msgspec.Struct, frozen=True, kw_only=True):
+class Contribution(msgspec.Struct, frozen=True, kw_only=True):
     """One contributor to the change and its share of it (shares of one kind sum to 1)."""
 
     what: str
@@ -174,7 +174,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     ended_at_ms: int | None = None
     effect: Effect
     evidence: Evidence
-    attribution: tuple[Share, ...] = ()
+    attribution: tuple[Contribution, ...] = ()
     tells: tuple[Discriminator, ...] = ()
     """Best first; empty where no field separates them, and for notices."""
     offsets: dict[str, tuple[int, int]] = {}

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.findings.model import Finding, IncidentType, Kind, Share
+from monitor.findings.model import Contribution, Finding, IncidentType, Kind
 from monitor.incidents.classify_rule import Fired, Names, Rule
 from monitor.incidents.words import plain
 
@@ -315,5 +315,5 @@ def _moved(baseline: float, current: float) -> float:
     return max(current / baseline, baseline / current)
 
 
-def _share_of_mix(shares: Iterable[Share]) -> float:
+def _share_of_mix(shares: Iterable[Contribution]) -> float:
     return max((share.share for share in shares if share.what == "mix"), default=0.0)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from monitor.errors import StoreRefused, StoreUnavailable
-from monitor.findings.model import Direction, Effect, Evidence, Finding, IncidentType, Kind, Promise, Share
+from monitor.findings.model import Contribution, Direction, Effect, Evidence, Finding, IncidentType, Kind, Promise
 from monitor.incidents.model import Entry, Incident, Severity, Status
 from monitor.incidents.ports import ResponseStore
 from monitor.storage.stores import Stores
@@ -40,7 +40,7 @@ def a_finding(name: str = "f1", **other: Any) -> Finding:
         "detected_at_ms": 3000,
         "effect": Effect(baseline=0.1, current=0.30000000000000004, ratio=None),
         "evidence": Evidence(log_evidence=1e-300, events=7, level=None, detail="näher \x00 dran"),
-        "attribution": (Share(what="stratum", name="en", share=0.5),),
+        "attribution": (Contribution(what="stratum", name="en", share=0.5),),
         "offsets": {"log-0": (0, 2**53 + 1)},
     }
     return Finding(id=name, **(usual | other))

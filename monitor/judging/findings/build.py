@@ -7,7 +7,7 @@ import json
 from dataclasses import astuple
 
 from monitor.counts.model import Slice
-from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share
+from monitor.findings.model import Contribution, Direction, Effect, Evidence, Finding, Kind
 from monitor.judging.findings.promises import promise_of
 
 
@@ -30,7 +30,7 @@ def build(
     effect: Effect,
     evidence: Evidence,
     name: str = "",
-    attribution: tuple[Share, ...] = (),
+    attribution: tuple[Contribution, ...] = (),
     stratum: str = "",
     stage: str = "",
 ) -> Finding:

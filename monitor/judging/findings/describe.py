@@ -18,7 +18,18 @@ from detectors.attribution import Part, decompose
 from detectors.onset import effect, onset
 from detectors.recoupling import declared
 from monitor.counts.model import Slice
-from monitor.findings.model import ANY_CHANGE, Direction, Effect, Evidence, Finding, Kind, Near, Promise, Share, Unit
+from monitor.findings.model import (
+    ANY_CHANGE,
+    Contribution,
+    Direction,
+    Effect,
+    Evidence,
+    Finding,
+    Kind,
+    Near,
+    Promise,
+    Unit,
+)
 from monitor.incidents.words import amount, change
 from monitor.judging.findings.build import finding_id
 from monitor.judging.findings.moved import moved
@@ -264,7 +275,7 @@ def attribution(
     bins: tuple[str, ...],
     *,
     direction: Direction,
-) -> tuple[Share, ...]:
+) -> tuple[Contribution, ...]:
     """Mix and behaviour, then the strata and the bins that carry the change, each kind by its share.
 
     What could not be otherwise is left out: mix and behaviour where there is one stratum, the bins where one alone
@@ -274,12 +285,12 @@ def attribution(
         return ()
     parts = decompose(before, after, values)
     whole = abs(parts.mix) + abs(parts.behaviour)
-    shares: list[Share] = []
+    shares: list[Contribution] = []
     if len(strata) > 1:
         if whole > 0:
             shares = [
-                Share(what="mix", name="who asks", share=abs(parts.mix) / whole),
-                Share(what="behaviour", name="how it is judged", share=abs(parts.behaviour) / whole),
+                Contribution(what="mix", name="who asks", share=abs(parts.mix) / whole),
+                Contribution(what="behaviour", name="how it is judged", share=abs(parts.behaviour) / whole),
             ]
         shares += _named("stratum", parts.strata_behaviour, strata)
     valued = np.flatnonzero(values > 0)
@@ -291,5 +302,7 @@ def attribution(
     return (*shares, *_named("bin", tuple(replaced(part, share=abs(part.amount) / total) for part in grown), bins))
 
 
-def _named(what: str, parts: tuple[Part, ...], names: list[str] | tuple[str, ...]) -> list[Share]:
-    return [Share(what=what, name=names[part.index], share=part.share) for part in parts[:TOP] if part.share > 0]
+def _named(what: str, parts: tuple[Part, ...], names: list[str] | tuple[str, ...]) -> list[Contribution]:
+    return [
+        Contribution(what=what, name=names[part.index], share=part.share) for part in parts[:TOP] if part.share > 0
+    ]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.counts.model import Slice
-from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share
+from monitor.findings.model import Contribution, Direction, Effect, Evidence, Finding, Kind
 from monitor.judging.findings.build import build
 from monitor.judging.follower import Follower, Stretch
 from monitor.judging.judge_settings import JudgeSettings
@@ -139,7 +139,7 @@ def _finding(memory: ContradictionState, rule: JudgeSettings, name: str, tick: i
             detail=f"{kinds} of {judged} verdicts that carry score and threshold",
         ),
         attribution=tuple(
-            Share(what="bin", name=what, share=n / contradicting)
+            Contribution(what="bin", name=what, share=n / contradicting)
             for what, n in zip(BINS[1:], memory.counts[1:], strict=True)
             if n
         ),

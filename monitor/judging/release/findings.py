@@ -7,7 +7,7 @@ import numpy as np
 
 from detectors.slicewise import SliceJudgement
 from monitor.counts.model import Slice
-from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Share, Unit
+from monitor.findings.model import Contribution, Direction, Effect, Evidence, Finding, Kind, Unit
 from monitor.incidents.words import amount, change
 from monitor.judging.findings.build import build, finding_id
 from monitor.judging.findings.describe import Table, attribution, near_shares, near_summary
@@ -69,8 +69,8 @@ def judged(
         ),
         attribution=(
             *attribution(old, new, values, one.slices, signal.bins, direction=question.direction),
-            Share(what="release", name=f"{one.release}, before: {one.previous}", share=1.0),
-            Share(what="question", name=f"{signal.name}/{question.name}", share=1.0),
+            Contribution(what="release", name=f"{one.release}, before: {one.previous}", share=1.0),
+            Contribution(what="question", name=f"{signal.name}/{question.name}", share=1.0),
         ),
     )
 

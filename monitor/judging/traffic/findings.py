@@ -14,7 +14,7 @@ from detectors.alternatives import Bank
 from detectors.onset import LOG_UNITS, onset
 from monitor.counts.model import Slice
 from monitor.counts.units import REST
-from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Kind, Share
+from monitor.findings.model import EVERY_GUARDRAIL, Contribution, Direction, Effect, Evidence, Finding, Kind
 from monitor.incidents.words import percent
 from monitor.judging.findings.build import build
 from monitor.judging.traffic.state import MixState, Recent
@@ -179,7 +179,7 @@ def finding(
     onset_ticks: tuple[int, int],
     effect: Effect,
     evidence: Evidence,
-    attribution: tuple[Share, ...],
+    attribution: tuple[Contribution, ...],
 ) -> Finding:
     """A finding of ``tick`` about all traffic."""
     return build(
@@ -220,13 +220,13 @@ def first(names: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(names.items(), key=lambda item: (-item[1], item[0]))[:TOP]
 
 
-def shares(amounts: Mapping[str, float] | Mapping[str, int]) -> tuple[Share, ...]:
+def shares(amounts: Mapping[str, float] | Mapping[str, int]) -> tuple[Contribution, ...]:
     """All of it is mix, nothing behaviour; then the slices that carry it."""
     total = float(sum(amounts.values()))
     if total <= 0:
         return ()
     ranked = sorted(amounts.items(), key=lambda item: (-round(item[1], 9), item[0]))[:TOP]
     return (
-        Share(what="mix", name="who asks", share=1.0),
-        *(Share(what="stratum", name=name, share=float(n) / total) for name, n in ranked if n > 0),
+        Contribution(what="mix", name="who asks", share=1.0),
+        *(Contribution(what="stratum", name=name, share=float(n) / total) for name, n in ranked if n > 0),
     )

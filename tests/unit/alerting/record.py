@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from monitor.alerting.policy import AlertPolicy, Route
 from monitor.alerting.ports import Pending
 from monitor.alerting.respond import respond
-from monitor.findings.model import Direction, Effect, Evidence, Finding, Kind, Promise, Share
+from monitor.findings.model import Contribution, Direction, Effect, Evidence, Finding, Kind, Promise
 from monitor.incidents.model import Entry, Incident
 from monitor.storage.migrate import upgrade_database
 from monitor.storage.session import open_database
@@ -65,7 +65,10 @@ def page(
         ended_at_ms=ended,
         effect=Effect(baseline=0.02, current=0.28, ratio=ratio),
         evidence=Evidence(log_evidence=0.7, events=412, level=0.04, detail="mean of the weight at most 0.04"),
-        attribution=(Share(what="behaviour", name="behaviour", share=0.9), Share(what="mix", name="mix", share=0.1)),
+        attribution=(
+            Contribution(what="behaviour", name="behaviour", share=0.9),
+            Contribution(what="mix", name="mix", share=0.1),
+        ),
         offsets={"guardrail-events-0": (1200, 1800)},
     )
 

@@ -7,7 +7,7 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from monitor.findings.model import Direction, Effect, Evidence, Finding, IncidentType, Kind, Promise, Share
+from monitor.findings.model import Contribution, Direction, Effect, Evidence, Finding, IncidentType, Kind, Promise
 from monitor.incidents.classify import RULES, classify, leading
 from monitor.incidents.coincide import coincide
 from monitor.signals.registry import SIGNALS
@@ -44,7 +44,7 @@ def fired(said: str) -> list[Finding]:
                 paged_at_ms=T0 + 2 * MINUTE if kind is Kind.page else None,
                 effect=Effect(baseline=0.02, current=0.02 * size, ratio=size),
                 evidence=Evidence(log_evidence=0.1, events=9, level=None, detail=""),
-                attribution=(Share(what="mix", name="who asks", share=mix),),
+                attribution=(Contribution(what="mix", name="who asks", share=mix),),
                 stage=stage,
             )
         )

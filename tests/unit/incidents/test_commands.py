@@ -17,7 +17,7 @@ from monitor.alerting.deliver import deliver_step
 from monitor.cli import main
 from monitor.cli.incidents_screen import LINES
 from monitor.cli.incidents_view import WIDTH
-from monitor.findings.model import Near, Share, Unit
+from monitor.findings.model import Contribution, Near, Unit
 from monitor.incidents.controls import Control
 from tests.unit.alerting.record import HOUR, MINUTE, T0, Judge, ended, notice, page, sqlite_stores
 
@@ -118,7 +118,9 @@ def test_a_long_incident_with_long_names_still_fits_on_the_first_screen(judge: J
             category=long,
             stage="input",
             offsets={f"partition {long} {n}": (n, n + 9) for n in range(9)},
-            attribution=tuple(Share(what="stratum", name=f"app={long}{n}", share=0.5 / (n + 1)) for n in range(4)),
+            attribution=tuple(
+                Contribution(what="stratum", name=f"app={long}{n}", share=0.5 / (n + 1)) for n in range(4)
+            ),
         )
         judge.finds(found)
     number = judge.incidents()[-1].id

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.findings.model import Effect, Finding, Share, Unit
+from monitor.findings.model import Contribution, Effect, Finding, Unit
 from monitor.incidents.model import Severity
 from monitor.incidents.severity import higher, severity_of
 from monitor.incidents.words import change, due_to, moment, number, plain, rfc3339, sentence, title
@@ -89,7 +89,7 @@ def test_each_rule_says_what_happened(signal: str, question: str, effect: dict[s
 
 def shares(*parts: tuple[str, str, float]) -> Finding:
     return msgspec.structs.replace(
-        page(), attribution=tuple(Share(what=what, name=name, share=share) for what, name, share in parts)
+        page(), attribution=tuple(Contribution(what=what, name=name, share=share) for what, name, share in parts)
     )
 
 

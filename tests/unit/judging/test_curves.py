@@ -13,7 +13,7 @@ import pytest
 from monitor.cli.try_picture import lines
 from monitor.counts.cuts import between
 from monitor.counts.model import LoadedCounts, Slice
-from monitor.findings.model import EVERY_GUARDRAIL, Direction, Effect, Evidence, Finding, Near, Share, Unit
+from monitor.findings.model import EVERY_GUARDRAIL, Contribution, Direction, Effect, Evidence, Finding, Near, Unit
 from monitor.judging.curves import Picture, picture
 from monitor.judging.findings.promises import stated
 from monitor.judging.ports import Baseline
@@ -78,7 +78,7 @@ def found(signal: str, question: str, *, version: str = "1") -> Finding:
         direction=known.direction if known else Direction.change,
         effect=effect,
         evidence=Evidence(log_evidence=0.1, events=500, level=0.04, detail=""),
-        attribution=(Share(what="question", name="verdict_mix/adverse_rise", share=1.0),),
+        attribution=(Contribution(what="question", name="verdict_mix/adverse_rise", share=1.0),),
     )
 
 
