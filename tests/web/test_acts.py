@@ -11,7 +11,6 @@ import pytest
 from monitor.access.model import Role
 from monitor.incidents.case import Verdict
 from monitor.incidents.model import Status
-from monitor.signals.signal import ALL
 from monitor.web.acts import ACTS
 from tests.web.site import Place
 
@@ -203,7 +202,7 @@ def test_changes_stand_in_the_audit_trail_under_the_name_of_who_made_them(own: P
 def test_a_baseline_is_proposed_approved_and_rolled_back(own: Place) -> None:
     browser = own.browser(Role.approver, name="ann")
     before = browser.get("/api/v1/baselines", params={"state": "approved"}).json()["items"]
-    old = next(one for one in before if one["guardrail"] == "prompt-injection" and one["category"] != ALL)
+    old = next(one for one in before if one["guardrail"] == "prompt-injection" and one["guardrail_version"] == "1")
     fields = {"guardrail": "prompt-injection", "start": "2026-01-01T00:08", "reason": "calm"}
     assert act(browser, "/baselines", end="2030-01-01T00:00", **fields).status_code == 409
     made = act(browser, "/baselines", end="2026-01-01T00:18", **fields)

@@ -9,7 +9,7 @@ from monitor.events.inference.profile import Profile
 from monitor.events.schema import BY_NAME, MAX_RULES, Field, Kind
 
 UNMAPPED: Final = ("v", "fingerprint", "labels")
-"""Canonical fields that a mapping does not give."""
+"""Canonical fields that are not proposed: what a log calls so is hardly ever what the event means by it."""
 MAPPED: Final = tuple(name for name in BY_NAME if name not in UNMAPPED)
 _NEEDED: Final = 0.5
 """Of 1: a record without its guardrail is rejected, so fewer are no names."""
