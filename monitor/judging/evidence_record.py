@@ -244,8 +244,9 @@ def _place_of(view: JudgeView, finding: Finding, holders: Mapping[str, int], tic
 
     A finding names neither threshold nor kind of score, so that several streams may have its names.
     """
-    if finding.id in holders:
-        return holders[finding.id]
+    holder = holders.get(finding.id)
+    if holder is not None and view.streams[holder].unit.guardrail == finding.guardrail:
+        return holder
     of = (finding.guardrail, finding.guardrail_version, finding.category, finding.stage)
     tick = finding.detected_at_ms // tick_ms - 1
     fitting = None

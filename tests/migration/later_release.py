@@ -57,6 +57,7 @@ from monitor.alerting.policy import AlertPolicy  # noqa: E402
 from monitor.alerting.respond import respond  # noqa: E402
 from monitor.counting.counter import CountRule  # noqa: E402
 from monitor.counting.slice_table import SliceTable  # noqa: E402
+from monitor.counts.units import is_whole  # noqa: E402
 from monitor.events.batch import Vocabulary  # noqa: E402
 from monitor.events.decode import Decoder  # noqa: E402
 from monitor.ingestion.deadletter import CountedDeadLetters  # noqa: E402
@@ -114,7 +115,7 @@ def judge(stores: Stores) -> tuple[Judge, dict[str, Any]]:
     """A judge that has judged all there is, and its units by guardrail."""
     acting = Judge(
         stores.judge,
-        JudgeSettings(),
+        JudgeSettings(baseline_span_ms=0),  # or it would refine baselines that span less
         lambda store, finding, now_ms: respond(store, finding, now_ms=now_ms, policy=AlertPolicy()),
         holder="later",
     )
@@ -122,7 +123,8 @@ def judge(stores: Stores) -> tuple[Judge, dict[str, Any]]:
         pass
     assert acting.assessor is not None
     state = acting.assessor.fleet.state
-    watched = [(unit, unit.epoch) for unit in state.units if unit.epoch is not None]
+    own = [unit for unit in state.units if not is_whole(unit.unit)]
+    watched = [(unit, unit.epoch) for unit in own if unit.epoch is not None]
     return acting, {
         unit.unit.guardrail: {
             "effective_tick": epoch.effective_tick,
@@ -164,6 +166,7 @@ def main() -> None:
         answer["baselines"] = [
             [one.unit.guardrail, one.state, [columns.signal for columns in one.layout.columns]]
             for one in stores.judge.baselines()
+            if not is_whole(one.unit)
         ]
         if COUNT_ON:
             with stores.database.writing() as connection:
