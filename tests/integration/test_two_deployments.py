@@ -36,21 +36,23 @@ def test_a_second_deployment_is_refused_and_the_first_counts_everything(kafka, t
             for name in ("ours", "theirs")
         )
         assert ours.deployment == ours.deployment != theirs.deployment
-        first = opened.enter_context(counting(ours, servers, topic, deployment=ours.deployment))
-        first.until(lambda: first.events == 40)
-        first.until(lambda: _metadata(servers, topic) != "")  # offsets are committed in the background
-        assert _metadata(servers, topic).split()[:2] == ["driftline", ours.deployment]
-        with (
-            pytest.raises(SourceUnavailable, match=rf"deployment {ours.deployment} reads .* into another database"),
-            counting(theirs, servers, topic, deployment=theirs.deployment),
-        ):
-            raise AssertionError("it was let in")
-        for partition in (0, 1):
-            produce(servers, topic, partition, events(5, f"later{partition}"))
-        first.until(lambda: first.events == 50)
-        assert (ours.reads.totals().events, theirs.reads.totals().events) == (50, 0)
-        with counting(ours, servers, topic, deployment=ours.deployment) as second:  # of the same one: welcome
-            second.until(lambda: second.owned == 1)
+        with counting(ours, servers, topic, deployment=ours.deployment) as first:
+            first.until(lambda: first.events == 40)
+            first.until(lambda: _metadata(servers, topic) != "")  # offsets are committed in the background
+            assert _metadata(servers, topic).split()[:2] == ["driftline", ours.deployment]
+            with (
+                pytest.raises(
+                    SourceUnavailable, match=rf"deployment {ours.deployment} reads .* into another database"
+                ),
+                counting(theirs, servers, topic, deployment=theirs.deployment),
+            ):
+                raise AssertionError("it was let in")
+            for partition in (0, 1):
+                produce(servers, topic, partition, events(5, f"later{partition}"))
+            first.until(lambda: first.events == 50)
+            assert (ours.reads.totals().events, theirs.reads.totals().events) == (50, 0)
+        with counting(ours, servers, topic, deployment=ours.deployment) as next_:  # of the same one: welcome
+            next_.until(lambda: next_.owned == 2)
 
 
 def _metadata(servers: str, topic: str) -> str:
