@@ -1,4 +1,4 @@
-"""Faults of the database below a worker that counts a file: read-only, full, locked by somebody else."""
+"""Faults of the database below a worker that counts a file: read-only, locked by somebody else."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ BEFORE, AFTER = 300, 200
 
 
 @contextmanager
-def setting(place: Place, pragma: str, mended: str) -> Iterator[Mend]:
-    """A pragma of every transaction, as if the medium were so; calling mends it."""
-    present = [pragma]
+def setting(place: Place, pragma: str) -> Iterator[Mend]:
+    """A pragma of every transaction, as if the medium were so; calling mends it, with new connections."""
     engine = place.stores.database._engine
 
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(present[0])
+        connection.exec_driver_sql(pragma)
+
+    def mend() -> None:
+        event.remove(engine, "begin", begin)
+        engine.dispose()
 
     event.listen(engine, "begin", begin)
-    try:
-        yield lambda: present.__setitem__(0, mended)
-    finally:
-        event.remove(engine, "begin", begin)
+    yield mend
 
 
 @contextmanager
@@ -81,13 +81,7 @@ def until_it_says_so(worker: Counted) -> str:
 FAULTS = (
     Fault(
         "the database is read-only",
-        partial(broken, fault=lambda place: setting(place, "PRAGMA query_only = ON", "PRAGMA query_only = OFF")),
-    ),
-    Fault(
-        "the disk of the database is full",
-        partial(
-            broken, fault=lambda place: setting(place, "PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000")
-        ),
+        partial(broken, fault=lambda place: setting(place, "PRAGMA query_only = ON")),
     ),
     Fault("the database is locked by somebody else", partial(broken, fault=locked)),
 )

@@ -15,7 +15,7 @@ import pytest
 from detectors.budget import poisson_upper_limit
 from detectors.recoupling import split_of
 from monitor.findings.model import Kind
-from monitor.judging.judge_settings import UNITS_SHARE, JudgeSettings
+from monitor.judging.judge_settings import UNITS_SHARE, WHOLE_SHARE, JudgeSettings
 from monitor.judging.watching.from_baseline import Window, notice_test
 from monitor.signals.registry import OFFSETS, SIGNALS, USED_COLUMNS
 from tests.statistics.promise_streams import MONTH_MS, Judged, Normal, Stream, judge
@@ -113,7 +113,7 @@ def test_streams_that_appear_and_retire_keep_the_promise_of_the_whole_fleet():
     kept_within(outcome, len(streams))
     assert outcome.page_spend > 0.5 * len(streams)  # who stops leaves its share to the others
     assert outcome.notice_spend > 0.5 * len(streams)
-    per_tick = UNITS_SHARE * len(streams) * 30 * 60 / (30 * 86400)
+    per_tick = (UNITS_SHARE + WHOLE_SHARE) * len(streams) * 30 * 60 / (30 * 86400)
     assert outcome.page_spends == pytest.approx(per_tick)
 
 
@@ -175,9 +175,9 @@ def test_the_spend_of_all_armed_tests_is_the_budget_of_a_tick_whatever_was_found
     streams = fleet(*KINDS, each=4)
     rule = rule_for(len(streams))
     outcome = judge(streams, rule, seed=5, ticks=3 * DAY_TICKS)
-    per_tick = UNITS_SHARE * rule.pages * rule.tick_ms / rule.page_period_ms  # the rest is held for other questions
-    assert outcome.page_spends == pytest.approx(per_tick)
-    assert outcome.notice_spends == pytest.approx(per_tick)
+    per_tick = rule.pages * rule.tick_ms / rule.page_period_ms  # a part of it is held for other questions
+    assert outcome.page_spends == pytest.approx((UNITS_SHARE + WHOLE_SHARE) * per_tick)
+    assert outcome.notice_spends == pytest.approx(UNITS_SHARE * per_tick)
 
 
 def test_the_declared_law_of_notices_comes_from_a_split_that_is_not_in_the_reference():
