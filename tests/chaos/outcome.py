@@ -12,6 +12,7 @@ import msgspec
 from monitor.counts.model import Slice
 from monitor.findings.model import Finding
 from monitor.incidents import timeline
+from monitor.incidents.timeline import What
 from monitor.signals.registry import COLUMNS, LAYOUT
 from monitor.storage.reads import Totals
 from monitor.storage.stores import Stores, open_stores
@@ -45,6 +46,8 @@ def outcome_of(url: str) -> Outcome:
             incidents = {one.id: one for one in store.incidents(limit=MOST)}
             findings = {one.id: one for one in store.findings(limit=MOST)}
             entries = {number: store.timeline(number) for number in incidents}
+        # evidence is captured by a job of its own, some seconds later: where it stands is up to chance
+        told = {number: [one for one in each if one.kind is not What.evidence] for number, each in entries.items()}
         broken = {number: flaw for number, each in entries.items() if (flaw := timeline.verify(each)) is not None}
         assert not broken, f"timelines do not verify: {broken}"
         closed, judged = stores.judge.closed_before(), stores.judge.judged_before()
@@ -56,13 +59,13 @@ def outcome_of(url: str) -> Outcome:
                 for one in incidents.values()
             },
             timelines={
-                incidents[number].key: [(entry.seq, entry.kind, _plain(entry.data)) for entry in each]
-                for number, each in entries.items()
+                incidents[number].key: [(place, entry.kind, _plain(entry.data)) for place, entry in enumerate(each)]
+                for number, each in told.items()
             },
             notifications={
-                (incidents[number].key, entry.seq): entry.kind
-                for number, each in entries.items()
-                for entry in each
+                (incidents[number].key, place): entry.kind
+                for number, each in told.items()
+                for place, entry in enumerate(each)
                 if entry.data.get("notified")
             },
             judged=closed is not None and closed == judged,

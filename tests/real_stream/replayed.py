@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from monitor.backtest.replay import Replay, replay
+from monitor.counts.units import is_whole
 from monitor.ingestion.memory import MemorySource
 from monitor.settings import Settings
 from tests.real_stream.power import Power, power
@@ -36,7 +37,8 @@ class Told:
         """Guardrail -> signal or question -> why it is not asked. Nothing that is missing may be silent."""
         assessor = self.replay.judge.assessor
         units = [] if assessor is None else assessor.fleet.state.units
-        return {unit.unit.guardrail: dict(unit.epoch.unavailable) for unit in units if unit.epoch is not None}
+        own = [unit for unit in units if not is_whole(unit.unit)]
+        return {unit.unit.guardrail: dict(unit.epoch.unavailable) for unit in own if unit.epoch is not None}
 
 
 def told(stream: Stream, *, layout: Layout = "one") -> Told:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.cli.baseline import _print
+from monitor.counts.units import is_whole
 from monitor.judging.baselines import LevelView, views
 from monitor.judging.judge_settings import JudgeSettings, SignalRule
 from monitor.judging.ports import BaselineState
@@ -18,7 +19,8 @@ RULE = JudgeSettings()
 
 
 def shown(stores, rule: JudgeSettings = RULE, *, streams: int | None = None) -> dict[str, LevelView]:
-    (one,) = views(stores.judge, rule, stores.judge.baselines(state=BaselineState.approved), streams=streams)
+    approved = stores.judge.baselines(state=BaselineState.approved)
+    (one,) = views(stores.judge, rule, [each for each in approved if not is_whole(each.unit)], streams=streams)
     return {f"{level.signal}/{level.question}": level for level in one.levels}
 
 

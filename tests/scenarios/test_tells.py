@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from monitor.counts.units import WHOLE
 from tests.scenarios.service import told
 from tests.scenarios.story import log_of
 
 
 def fields(story: str, signal: str, **options) -> dict[str, float]:
-    page = next(page for page in told(log_of(story, **options)).pages() if page.signal == signal)
+    pages = [page for page in told(log_of(story, **options)).pages() if page.category != WHOLE]
+    page = next(page for page in pages if page.signal == signal)
     return {tell.field: tell.auc for tell in page.tells}
 
 
