@@ -45,7 +45,7 @@ def test_the_page_is_shown_while_the_attack_goes_on_and_its_incident_can_be_read
 
 
 def test_a_demo_whose_attack_was_not_paged_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.demo.run.run_demo", lambda options, show, prepare: None)
+    monkeypatch.setattr("monitor.demo.run.run_demo", lambda options, show, **_: None)
     done = CliRunner().invoke(main, ["demo", "--json", "--directory", str(tmp_path)])
     assert done.exit_code == 1
     assert "the attack was not paged" in done.output

@@ -47,7 +47,7 @@ def outcome_of(url: str) -> Outcome:
             findings = {one.id: one for one in store.findings(limit=MOST)}
             entries = {number: store.timeline(number) for number in incidents}
         # evidence is captured by a job of its own, some seconds later: where it stands is up to chance
-        told = {number: [one for one in each if one.kind is not What.evidence] for number, each in entries.items()}
+        told = {number: [one for one in each if one.kind != What.evidence] for number, each in entries.items()}
         broken = {number: flaw for number, each in entries.items() if (flaw := timeline.verify(each)) is not None}
         assert not broken, f"timelines do not verify: {broken}"
         closed, judged = stores.judge.closed_before(), stores.judge.judged_before()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, func, select
 
 from monitor.clock import HOUR_MS
+from monitor.judging.judge_settings import JudgeSettings
 from monitor.judging.retention import RetentionRule
 from monitor.storage.tables import hour_counts, snapshots, tick_counts
 from tests.scenarios.service import Judging, Outcome, Service, service
@@ -36,7 +37,8 @@ def found(outcome: Outcome) -> list[tuple[object, ...]]:
 
 def run(*, retention: bool) -> tuple[Outcome, int, list[int], dict[object, int]]:
     """What was found, how many hours were rolled up, which ticks are left, and what a rebuilt judge knows."""
-    with service([log_of(STORY)], block_records=500, judging=Judging(snapshot_ticks=60)) as built:
+    rule = JudgeSettings(baseline_span_ms=0)  # a provisional baseline needs its counts until it spans a day
+    with service([log_of(STORY)], rule=rule, block_records=500, judging=Judging(snapshot_ticks=60)) as built:
         built.before_step = rolling_up if retention else built.before_step
         outcome = built.run()
         with built.stores.database.writing() as connection:

@@ -26,5 +26,5 @@ def test_an_attack_by_one_language_is_told_by_language_and_by_what_it_does():
 
 
 def test_what_did_not_change_is_not_named():
-    found = fields("00:00 a: rate=60/min languages=en:50,de:50\n 01:00 a: near=25%\n 01:20 end", "boundary_proximity")
+    found = fields("00:00 a: rate=60/min languages=en:50,de:50\n 01:00 a: near=18%\n 01:20 end", "boundary_proximity")
     assert set() < found.keys() <= {"boundary_proximity", "score_shift"}

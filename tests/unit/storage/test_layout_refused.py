@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from monitor.errors import StoreRefused
 from monitor.signals.layout import Columns, Layout
-from monitor.storage import layouts
+from monitor.storage import layouts, tables
 from monitor.storage.stores import open_stores
 
 HERE = Layout((Columns("a", 1, 1, 3), Columns("b", 1, 4, 2)), 16)
@@ -18,7 +19,8 @@ CLASHING = Layout((Columns("a", 1, 1, 3), Columns("z", 1, 4, 2)), 16)
 
 def test_another_meaning_of_the_columns_is_refused_at_the_start(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'driftline.db'}"
-    with open_stores(url, layout=HERE) as stores, stores.database.writing() as connection:
+    with open_stores(url) as stores, stores.database.writing() as connection:
+        connection.execute(delete(tables.layouts))  # what the database was made for
         layouts.write(connection, HERE)
     with open_stores(url, layout=LATER):
         pass  # columns that are added contradict nothing
