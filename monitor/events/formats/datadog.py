@@ -133,11 +133,12 @@ FORMAT: Final = Format(
     | {
         "data": [
             {
+                "type": VALUE,
                 "attributes": {
                     **dict.fromkeys((*_IDS, "ml_app", "model_name", "start_ns"), VALUE),
                     "metrics": [_METRIC],
                     "evaluation": {ANY_KEY: _EVALUATION},
-                }
+                },
             }
         ]
     },
