@@ -31,6 +31,7 @@ class Outcome:
     incidents: Mapping[str, tuple[str, ...]]
     timelines: Mapping[str, list[tuple[int, str, Mapping[str, Any]]]]
     notifications: Mapping[tuple[str, int], str]
+    """By incident and entry; the number of an entry is up to when evidence was captured, see :func:`announced`."""
     judged: bool
     """Everything that is closed is judged."""
 
@@ -63,13 +64,18 @@ def outcome_of(url: str) -> Outcome:
                 for number, each in told.items()
             },
             notifications={
-                (incidents[number].key, place): entry.kind
+                (incidents[number].key, entry.seq): entry.kind
                 for number, each in told.items()
-                for place, entry in enumerate(each)
+                for entry in each
                 if entry.data.get("notified")
             },
             judged=closed is not None and closed == judged,
         )
+
+
+def announced(outcome: Outcome) -> list[tuple[str, str]]:
+    """Incident and kind of each notification, whichever numbers their entries have."""
+    return sorted((key, kind) for (key, _), kind in outcome.notifications.items())
 
 
 def totals_of(url: str) -> Totals:

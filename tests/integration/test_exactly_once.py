@@ -15,7 +15,7 @@ from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
 from tests.chaos.deployment import Deployment
-from tests.chaos.outcome import accounted, outcome_of, totals_of
+from tests.chaos.outcome import accounted, announced, outcome_of, totals_of
 from tests.chaos.producing import produce
 from tests.chaos.storm import Storm
 from tests.chaos.traffic import INPUT, OUTPUT, Change, Story, records
@@ -191,7 +191,8 @@ def storm_and_calm(
         assert expected.timelines == found.timelines
         calm_came, storm_came = received(receiver, "calm"), received(receiver, "storm")
         assert set(calm_came) == set(expected.notifications)
-        assert set(storm_came) == set(calm_came)
+        assert set(storm_came) == set(found.notifications)
+        assert announced(found) == announced(expected)
         assert set(calm_came.values()) == {1}
         assert lethal.struck == len(LETHAL_REQUESTS)
         assert max(storm_came.values()) > 1, "nobody was killed between sending and marking as sent"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.deployment import Deployment, merged
-from tests.chaos.outcome import Outcome, accounted, outcome_of, totals_of
+from tests.chaos.outcome import Outcome, accounted, announced, outcome_of, totals_of
 from tests.chaos.producing import produce
 from tests.chaos.traffic import INPUT, OUTPUT, Change, Story, records
 from tests.servers.kafka import KafkaNode
@@ -109,4 +109,4 @@ def test_other_ways_of_reading_it_come_to_the_very_same(
     assert other.findings == one_worker.findings
     assert other.incidents == one_worker.incidents
     assert other.timelines == one_worker.timelines
-    assert other.notifications == one_worker.notifications
+    assert announced(other) == announced(one_worker)
