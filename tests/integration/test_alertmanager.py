@@ -26,6 +26,8 @@ from tests.servers.alertmanager import AlertmanagerNode, alertmanager
 from tests.servers.needs import ServerUnavailable
 from tests.unit.alerting.record import sqlite_stores
 
+pytestmark = pytest.mark.slow  # asks for Debian's prometheus-alertmanager, which the default run does not install
+
 TOKEN = "a-bearer-token-of-enough-bytes"
 PATIENCE_SECONDS = 60.0
 
