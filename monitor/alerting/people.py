@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from monitor.alerting.announce import announce
 from monitor.alerting.ports import Alerts, AlertStore
@@ -16,6 +16,7 @@ from monitor.errors import StoreUnavailable
 from monitor.findings.model import Kind
 from monitor.incidents.lifecycle import Change
 
+T = TypeVar("T")
 TRIES: Final = 5
 """Tries of a change that collides with another person's."""
 Act = Callable[..., Change | tuple[Change, ...]]
@@ -64,18 +65,30 @@ def change(
         NotFound, Refused: by the act.
         StoreUnavailable: the database is away, or others were faster each time.
     """
+
+    def attempt(store: AlertStore) -> Done:
+        first(store)
+        done = act(store, incident_id, actor=actor, now_ms=now_ms, text=text, **more)
+        changes = done if isinstance(done, tuple) else (done,)
+        channels = sorted({channel for each in changes for channel in announce(store, each)})
+        findings = store.findings(incident_id=incident_id)
+        open_pages = sum(each.kind is Kind.page and each.ended_at_ms is None for each in findings)
+        return Done(changes, channels, open_pages)
+
+    return in_turn(alerts, attempt)
+
+
+def in_turn(alerts: Alerts, attempt: Callable[[AlertStore], T]) -> T:
+    """The result of a change in one transaction; run again where another person's came first.
+
+    Raises:
+        StoreUnavailable: the database is away, or others were faster each time.
+    """
     for left in reversed(range(TRIES)):
         try:
             with alerts.transaction() as store:
-                first(store)
-                done = act(store, incident_id, actor=actor, now_ms=now_ms, text=text, **more)
-                changes = done if isinstance(done, tuple) else (done,)
-                channels = sorted({channel for each in changes for channel in announce(store, each)})
-                findings = store.findings(incident_id=incident_id)
+                return attempt(store)
         except StoreUnavailable:
             if left == 0:
                 raise
-        else:
-            open_pages = sum(each.kind is Kind.page and each.ended_at_ms is None for each in findings)
-            return Done(changes, channels, open_pages)
     raise AssertionError("the last try returns or raises")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from monitor.clock import SystemClock
-from monitor.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from monitor.alerting.ports import AlertStore
@@ -43,7 +42,7 @@ def changed(
 ) -> T:
     """Make a change, run again where another person's came first; the channels that know the incident hear of it."""
     from monitor.alerting.announce import announce
-    from monitor.alerting.people import TRIES
+    from monitor.alerting.people import in_turn
     from monitor.cli.incidents import existing_store, user_name
 
     name = user_name(actor)
@@ -54,11 +53,4 @@ def changed(
         return what
 
     with existing_store(config, database) as stores:
-        for left in reversed(range(TRIES)):
-            try:
-                with stores.alerts.transaction() as store:
-                    return attempt(store)
-            except StoreUnavailable:
-                if left == 0:
-                    raise
-    raise AssertionError("unreachable")
+        return in_turn(stores.alerts, attempt)
